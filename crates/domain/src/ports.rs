@@ -1,0 +1,37 @@
+//! What the rules need from outside: one port for each kind of I/O, time or randomness.
+//!
+//! A port's documentation says what an implementation MUST do. `testing` has a fake for each, and contract
+//! suites that fakes and real adapters both pass. To add a port: a file here, a fake and, where it has rules of
+//! its own, a contract suite in `testing`.
+
+mod announcer;
+mod clock;
+mod message_log;
+mod session_ids;
+mod sessions;
+mod tokens;
+
+pub use announcer::Announcer;
+pub use clock::Clock;
+pub use message_log::{Draft, LogHead, MessageLog};
+pub use session_ids::SessionIds;
+pub use sessions::{NewSession, Online, OpenError, Sessions};
+pub use tokens::{Token, Tokens};
+
+#[cfg(any(test, feature = "testing"))]
+pub use {
+    announcer::MockAnnouncer, message_log::MockMessageLog, session_ids::MockSessionIds,
+    sessions::MockSessions, tokens::MockTokens,
+};
+
+/// What is needed is away for now: nothing is known to have been changed.
+#[derive(Debug, thiserror::Error)]
+#[error("the service is unavailable for now")]
+pub struct Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl Unavailable {
+    /// For a reason that is logged and never shown.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}

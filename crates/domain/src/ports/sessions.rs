@@ -1,0 +1,76 @@
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::auth::Authority;
+use crate::event::Revision;
+use crate::pseudonym::{Pseudonym, PseudonymKey};
+use crate::session::{Session, SessionId};
+use crate::timestamp::Timestamp;
+
+/// A session that is to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// The name it takes.
+    pub pseudonym: Pseudonym,
+    /// Whether it begins claimed.
+    pub claimed: bool,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Why a session was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A living session has the same name.
+    #[error("the name is taken")]
+    NameTaken,
+    /// The storage is away.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Everybody who is online, and as of which change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Online {
+    /// The last change the list contains.
+    pub revision: Revision,
+    /// The living sessions, by id.
+    pub sessions: Vec<Session>,
+}
+
+/// The sessions that are alive, and the names they hold.
+///
+/// Each method is one transaction. [`Self::open`] and [`Self::end`] MUST give each change the next revision,
+/// without a gap, in commit order, in the same transaction.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Opens a session. MUST refuse it while a living session's key matches, also between two that try at the
+    /// same time.
+    ///
+    /// The name's user is the one of equal folded key, else of equal lookalike key, else a new one.
+    async fn open(&self, session: NewSession) -> Result<(Session, Revision), OpenError>;
+
+    /// Claims a session for good. `false` if it is over.
+    async fn claim(&self, id: SessionId) -> Result<bool, Unavailable>;
+
+    /// Ends a session; its name is free at once. With [`Authority::Name`] only while it is unclaimed, seen in the
+    /// same transaction. `None` if nothing was ended.
+    async fn end(
+        &self,
+        id: SessionId,
+        by: Authority,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, Unavailable>;
+
+    /// The session, if it is alive.
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable>;
+
+    /// All living sessions whose name matches one of `keys`, in no order.
+    async fn named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, Unavailable>;
+
+    /// Everybody who is online, and the revision of just that list.
+    async fn online(&self) -> Result<Online, Unavailable>;
+}

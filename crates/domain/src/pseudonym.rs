@@ -1,0 +1,63 @@
+//! Names: which are allowed, and which are the same.
+//!
+//! | name | verdict |
+//! | --- | --- |
+//! | `JohnDoe`, `_x_`, `Zoë`, `李明`, `a.b-c`, 32 characters | allowed |
+//! | empty, one character, 33 characters | [`InvalidPseudonym::Length`] |
+//! | `John Doe`, `a@b`, 🎉, zero-width, bidirectional and control characters | [`InvalidPseudonym::Character`] |
+//! | `.x`, `x-`, a combining mark first | [`InvalidPseudonym::Edge`] |
+//! | `admin`, `Admin`, `аdmin` with a Cyrillic `а` | [`InvalidPseudonym::Reserved`] |
+
+mod key;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+pub use key::PseudonymKey;
+pub use policy::{InvalidPseudonym, NamePolicy};
+
+/// A name as its holder writes it (NFC), with the key that decides which other names are the same.
+///
+/// Made by [`NamePolicy::parse`].
+#[derive(Debug, Clone)]
+pub struct Pseudonym {
+    display: String,
+    key: PseudonymKey,
+}
+
+impl Pseudonym {
+    /// What comes out of storage, where only parsed names go in. The key is computed anew, so that nothing
+    /// can disagree with the display form.
+    #[must_use]
+    pub fn from_stored(display: String) -> Self {
+        let key = PseudonymKey::of(&display);
+        Self { display, key }
+    }
+
+    /// The display form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.display
+    }
+
+    /// What must be unique.
+    #[must_use]
+    pub fn key(&self) -> &PseudonymKey {
+        &self.key
+    }
+}
+
+/// Display forms are compared: for "the same name" compare keys with [`PseudonymKey::matches`].
+impl PartialEq for Pseudonym {
+    fn eq(&self, other: &Self) -> bool {
+        self.display == other.display
+    }
+}
+
+impl Eq for Pseudonym {}
+
+impl std::fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.display)
+    }
+}

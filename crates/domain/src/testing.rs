@@ -1,0 +1,29 @@
+//! What tests of this crate and of the adapters share.
+//!
+//! [`MemoryStore`] is the fake of the storage ports. [`sessions_contract!`](crate::sessions_contract) and
+//! [`message_log_contract!`](crate::message_log_contract) make one test of each rule in [`contract`], for the fake and the
+//! real thing alike.
+
+pub mod contract;
+mod fakes;
+mod memory_store;
+
+pub use fakes::{FixedClock, NumberedIds, PlainTokens, RecordingAnnouncer};
+pub use memory_store::MemoryStore;
+
+use crate::pseudonym::{NamePolicy, Pseudonym};
+
+/// A name that the usual policy allows.
+///
+/// # Panics
+/// If it does not.
+#[must_use]
+pub fn name(raw: &str) -> Pseudonym {
+    names().parse(raw).expect("an allowed name")
+}
+
+/// The usual policy.
+#[must_use]
+pub fn names() -> NamePolicy {
+    NamePolicy::new(2, 32, ["admin"])
+}

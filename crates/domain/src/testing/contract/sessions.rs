@@ -1,0 +1,147 @@
+use std::collections::BTreeSet;
+
+use super::{Store, at, id, new_session, open};
+use crate::auth::Authority;
+use crate::event::Revision;
+use crate::ports::{NewSession, Online, OpenError};
+use crate::session::Session;
+use crate::testing::name;
+
+/// What was asked for is what is there.
+pub async fn a_session_is_opened_as_asked(store: &impl Store) {
+    let new = NewSession { id: id(7), pseudonym: name("Zoë"), claimed: true, now: at(1_234) };
+    let (session, revision) = store.open(new).await.expect("the name is free");
+    assert_eq!(revision, Revision(1));
+    assert_eq!(session.id, id(7));
+    assert_eq!(session.pseudonym.as_str(), "Zoë");
+    assert_eq!(session.connected_at, at(1_234));
+    assert_eq!(session.user.created_at, at(1_234));
+    assert!(session.claimed);
+    assert_eq!(store.find(id(7)).await.expect("a look"), Some(session));
+}
+
+/// In other case and with look-alikes too.
+pub async fn a_name_that_is_taken_is_refused(store: &impl Store) {
+    open(store, 1, "JohnDoe").await;
+    for same in ["JohnDoe", "johndoe", "ЈоhnDое", "јоhndое", "J0hnD0e"] {
+        let refused = store.open(new_session(2, same)).await;
+        assert!(matches!(refused, Err(OpenError::NameTaken)), "{same}: {refused:?}");
+    }
+    assert_eq!(store.online().await.expect("a look").revision, Revision(1));
+    open(store, 2, "JohnDoes").await;
+}
+
+/// A hundred at once, and exactly one session.
+pub async fn one_of_many_who_open_at_once_wins(store: &impl Store) {
+    let attempts = (1..=100).map(|number| store.open(new_session(number, "JohnDoe")));
+    let mut winners = 0;
+    for outcome in join_all(attempts).await {
+        match outcome {
+            Ok(_) => winners += 1,
+            Err(OpenError::NameTaken) => {}
+            Err(OpenError::Unavailable(error)) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(winners, 1);
+    assert_eq!(store.online().await.expect("a look").sessions.len(), 1);
+}
+
+/// Whoever comes next has it.
+pub async fn an_ended_session_frees_its_name_at_once(store: &impl Store) {
+    open(store, 1, "JohnDoe").await;
+    store.end(id(1), Authority::Name, at(2_000)).await.expect("it ends");
+    open(store, 2, "johndoe").await;
+}
+
+/// However it is written, and whenever it comes back.
+pub async fn a_name_keeps_its_number(store: &impl Store) {
+    let first = open(store, 1, "JohnDoe").await;
+    let other = open(store, 2, "Zoë").await;
+    assert_ne!(first.user.id, other.user.id);
+    for (number, same) in [(3, "JohnDoe"), (4, "johndoe"), (5, "ЈоhnDое")] {
+        store.end(id(number - 1), Authority::Token, at(2_000)).await.expect("it ends");
+        store.end(id(1), Authority::Token, at(2_000)).await.expect("it ends");
+        let again = open(store, number, same).await;
+        assert_eq!(again.user, first.user, "{same}");
+        assert_eq!(again.pseudonym.as_str(), same);
+    }
+}
+
+/// Again is fine; what is over cannot be claimed.
+pub async fn a_claim_is_for_good_and_needs_a_living_session(store: &impl Store) {
+    assert!(!store.claim(id(1)).await.expect("an answer"));
+    open(store, 1, "JohnDoe").await;
+    for _ in 0..2 {
+        assert!(store.claim(id(1)).await.expect("an answer"));
+        assert!(store.find(id(1)).await.expect("a look").is_some_and(|session| session.claimed));
+    }
+    store.end(id(1), Authority::Token, at(2_000)).await.expect("it ends");
+    assert!(!store.claim(id(1)).await.expect("an answer"));
+}
+
+/// The name alone is enough only while nobody has shown the token.
+pub async fn a_claimed_session_is_not_ended_by_name(store: &impl Store) {
+    open(store, 1, "JohnDoe").await;
+    store.claim(id(1)).await.expect("it lives");
+    assert_eq!(store.end(id(1), Authority::Name, at(2_000)).await.expect("an answer"), None);
+    assert!(store.find(id(1)).await.expect("a look").is_some());
+    assert_eq!(store.end(id(1), Authority::Token, at(2_000)).await.expect("an answer"), Some(Revision(2)));
+}
+
+/// Also when it never was there.
+pub async fn a_session_ends_once(store: &impl Store) {
+    open(store, 1, "JohnDoe").await;
+    assert_eq!(store.end(id(1), Authority::Name, at(2_000)).await.expect("an answer"), Some(Revision(2)));
+    assert_eq!(store.end(id(1), Authority::Token, at(2_000)).await.expect("an answer"), None);
+    assert_eq!(store.end(id(9), Authority::Token, at(2_000)).await.expect("an answer"), None);
+    assert_eq!(store.find(id(1)).await.expect("a look"), None);
+    assert_eq!(store.online().await.expect("a look").revision, Revision(2));
+}
+
+/// Many at once, some of them refused.
+pub async fn revisions_are_gapless(store: &impl Store) {
+    let attempts = (1..=40).map(|number| store.open(new_session(number, &format!("name-{}", number % 30))));
+    let revisions: BTreeSet<_> = join_all(attempts).await.into_iter().flatten().map(|(_, r)| r.0).collect();
+    assert_eq!(revisions, (1..=30).collect());
+}
+
+/// And the others are not.
+pub async fn living_sessions_are_found_by_id(store: &impl Store) {
+    let one = open(store, 1, "JohnDoe").await;
+    let two = open(store, 2, "Zoë").await;
+    assert_eq!(store.find(id(1)).await.expect("a look"), Some(one));
+    assert_eq!(store.find(id(2)).await.expect("a look"), Some(two));
+    assert_eq!(store.find(id(3)).await.expect("a look"), None);
+}
+
+/// By either key, and only those.
+pub async fn living_sessions_are_found_by_name(store: &impl Store) {
+    for (number, pseudonym) in [(1, "JohnDoe"), (2, "Zoë"), (3, "ian"), (4, "lan"), (5, "gone")] {
+        open(store, number, pseudonym).await;
+    }
+    store.end(id(5), Authority::Name, at(2_000)).await.expect("it ends");
+    let found = async |names: &[&str]| {
+        let keys: Vec<_> = names.iter().map(|n| name(n).key().clone()).collect();
+        let sessions = store.named(&keys).await.expect("a look");
+        sessions.into_iter().map(|session: Session| session.id).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(found(&["johndoe"]).await, [id(1)].into());
+    assert_eq!(found(&["ЈоhnDое", "Zoë"]).await, [id(1), id(2)].into());
+    assert_eq!(found(&["Ian"]).await, [id(3), id(4)].into());
+    assert_eq!(found(&["gone", "nobody"]).await, [].into());
+}
+
+/// As one consistent read.
+pub async fn the_list_has_everybody_online_and_its_revision(store: &impl Store) {
+    assert_eq!(store.online().await.expect("a look"), Online::default());
+    let one = open(store, 1, "JohnDoe").await;
+    let two = open(store, 2, "Zoë").await;
+    open(store, 3, "gone").await;
+    store.end(id(3), Authority::Name, at(2_000)).await.expect("it ends");
+    let online = store.online().await.expect("a look");
+    assert_eq!(online, Online { revision: Revision(4), sessions: vec![one, two] });
+}
+
+pub(super) async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    futures_util::future::join_all(futures).await
+}

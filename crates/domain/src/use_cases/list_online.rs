@@ -1,0 +1,47 @@
+use std::sync::Arc;
+
+use crate::ports::{Online, Sessions, Unavailable};
+use crate::session::{Session, SessionId};
+use crate::timestamp::Timestamp;
+
+/// Says who is online.
+pub struct ListOnline {
+    sessions: Arc<dyn Sessions>,
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SortBy {
+    /// By name, small and capital letters alike.
+    #[default]
+    Pseudonym,
+    /// Who has been online longest comes first.
+    ConnectedAt,
+}
+
+impl ListOnline {
+    /// Over these sessions.
+    pub fn new(sessions: Arc<dyn Sessions>) -> Self {
+        Self { sessions }
+    }
+
+    /// Everybody who is online.
+    pub async fn execute(&self, sort_by: SortBy) -> Result<Online, Unavailable> {
+        let mut online = self.sessions.online().await?;
+        match sort_by {
+            SortBy::Pseudonym => {
+                online.sessions.sort_by_cached_key(|s| s.pseudonym.key().folded().to_owned())
+            }
+            SortBy::ConnectedAt => online.sessions.sort_by_key(by_age),
+        }
+        Ok(online)
+    }
+}
+
+fn by_name(session: &Session) -> String {
+    session.pseudonym.key().folded().to_owned()
+}
+
+fn by_age(session: &Session) -> (Timestamp, SessionId) {
+    (session.connected_at, session.id)
+}

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use super::{Authenticate, AuthenticateError};
+use crate::auth::{AuthMode, Credentials, Forbidden};
+use crate::event::{Departure, DepartureReason, Event};
+use crate::ports::{Announcer, Clock, Sessions, Unavailable};
+use crate::pseudonym::PseudonymKey;
+use crate::session::{Session, best_match};
+
+/// Ends a session.
+pub struct LogOut {
+    /// Who needs a token.
+    pub mode: AuthMode,
+    /// Where sessions end.
+    pub sessions: Arc<dyn Sessions>,
+    /// Finds out who asks.
+    pub authenticate: Authenticate,
+    /// Says when.
+    pub clock: Arc<dyn Clock>,
+    /// Hears who left.
+    pub announcer: Arc<dyn Announcer>,
+}
+
+/// What somebody asks for.
+#[derive(Debug, Clone, Default)]
+pub struct LogOutRequest {
+    /// Whose session shall end.
+    pub pseudonym: String,
+    /// What came with the request.
+    pub credentials: Credentials,
+}
+
+/// Why nobody was logged out.
+#[derive(Debug, thiserror::Error)]
+pub enum LogOutError {
+    /// Nobody of that name is online.
+    #[error("'{0}' is not connected")]
+    NotConnected(String),
+    /// The caller may not end that session.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The explicit token is not good.
+    #[error("the token is not valid, or its session is over")]
+    InvalidToken,
+    /// The storage is away.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl LogOut {
+    /// Ends the session that has this name, if the caller may, and announces it. Answers with the session that
+    /// ended.
+    pub async fn execute(&self, request: LogOutRequest) -> Result<Session, LogOutError> {
+        let caller = self.authenticate.execute(&request.credentials).await?;
+        let not_connected = || LogOutError::NotConnected(request.pseudonym.clone());
+        let key = PseudonymKey::of(&request.pseudonym);
+        let sessions = self.sessions.named(std::slice::from_ref(&key)).await?;
+        let session = best_match(&sessions, &key).ok_or_else(not_connected)?;
+
+        let authority = caller.authority_over(self.mode, session)?;
+        let ended = self.sessions.end(session.id, authority, self.clock.now()).await?;
+        let revision = ended.ok_or_else(not_connected)?;
+        let departure = Departure {
+            session: session.id,
+            user: session.user.id,
+            pseudonym: session.pseudonym.clone(),
+            reason: DepartureReason::Logout,
+            revision,
+        };
+        self.announcer.announce(vec![Event::UserLeft(departure)]).await;
+        Ok(session.clone())
+    }
+}
+
+impl From<AuthenticateError> for LogOutError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::InvalidToken => Self::InvalidToken,
+            AuthenticateError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
+}
