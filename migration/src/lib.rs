@@ -1,1 +1,26 @@
-//! migration
+//! The lobby's database schema, step by step.
+//!
+//! | module | what it makes |
+//! | --- | --- |
+//! | [`m20261123_000001_create_lobby`] | users, sessions, messages and the heads of log and roster |
+//!
+//! To add a step: a module named after the day, a line in [`Migrator::migrations`] and in the table above. A step that has
+//! landed is never changed. Expand first, contract a release later: two neighbouring releases run on one schema.
+//!
+//! Invariant: no step reads a clock or randomness, and none knows the application's types.
+
+mod command;
+pub mod m20261123_000001_create_lobby;
+
+pub use command::{Command, run};
+use sea_orm_migration::prelude::*;
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261123_000001_create_lobby::Migration)]
+    }
+}

@@ -1,0 +1,38 @@
+//! The one place that asks what time it is, and for random ids.
+
+use lobby_domain::ports::{Clock, SessionIds};
+use lobby_domain::session::SessionId;
+use lobby_domain::timestamp::Timestamp;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads the clock")]
+    fn now(&self) -> Timestamp {
+        let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
+        let millis =
+            i64::try_from(nanos / 1_000_000).expect("the machine's clock stays within years that time knows");
+        Timestamp::from_millis(millis)
+    }
+}
+
+/// Session ids that sort by age (UUID version 7, RFC 9562), 74 bits of each random.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RandomSessionIds;
+
+impl SessionIds for RandomSessionIds {
+    #[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
+    fn next(&self) -> SessionId {
+        SessionId(Uuid::now_v7())
+    }
+}
+
+/// A random id for a new log.
+#[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
+pub(crate) fn random_log_id() -> Uuid {
+    Uuid::new_v4()
+}

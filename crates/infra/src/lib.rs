@@ -1,0 +1,5 @@
+//! wip
+pub mod clock;
+pub mod persistence;
+pub mod token;
+pub mod writer;

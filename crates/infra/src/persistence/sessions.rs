@@ -1,0 +1,181 @@
+use async_trait::async_trait;
+use lobby_domain::auth::Authority;
+use lobby_domain::event::Revision;
+use lobby_domain::ports::{NewSession, Online, OpenError, Sessions, Unavailable};
+use lobby_domain::pseudonym::{Pseudonym, PseudonymKey};
+use lobby_domain::session::{Session, SessionId};
+use lobby_domain::timestamp::Timestamp;
+use lobby_domain::user::{User, UserId};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, TransactionTrait,
+};
+
+use super::entities::{roster_head, sessions, users};
+use super::{Store, unavailable};
+
+#[async_trait]
+impl Sessions for Store {
+    async fn open(&self, new: NewSession) -> Result<(Session, Revision), OpenError> {
+        match self.try_open(new).await {
+            Ok(Some(opened)) => Ok(opened),
+            Ok(None) => Err(OpenError::NameTaken),
+            Err(error) => Err(unavailable(error).into()),
+        }
+    }
+
+    async fn claim(&self, id: SessionId) -> Result<bool, Unavailable> {
+        let claimed = sessions::Entity::update_many()
+            .col_expr(sessions::Column::Claimed, Expr::value(true))
+            .filter(is_alive().add(sessions::Column::Id.eq(id.0)))
+            .exec(&self.write)
+            .await
+            .map_err(unavailable)?;
+        Ok(claimed.rows_affected == 1)
+    }
+
+    async fn end(
+        &self,
+        id: SessionId,
+        by: Authority,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, Unavailable> {
+        self.try_end(id, by, now).await.map_err(unavailable)
+    }
+
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
+        let found = living().filter(sessions::Column::Id.eq(id.0)).one(&self.read).await;
+        Ok(found.map_err(unavailable)?.map(session))
+    }
+
+    async fn named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, Unavailable> {
+        let found = living().filter(has_name(keys)).all(&self.read).await;
+        Ok(found.map_err(unavailable)?.into_iter().map(session).collect())
+    }
+
+    async fn online(&self) -> Result<Online, Unavailable> {
+        self.try_online().await.map_err(unavailable)
+    }
+}
+
+type Row = (sessions::Model, Option<users::Model>);
+
+impl Store {
+    async fn try_open(&self, new: NewSession) -> Result<Option<(Session, Revision)>, DbErr> {
+        let transaction = self.write.begin().await?;
+        let revision = next_revision(&transaction).await?;
+        let same_name = has_name(std::slice::from_ref(new.pseudonym.key()));
+        if living().filter(same_name).one(&transaction).await?.is_some() {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        let user = find_or_insert_user(&transaction, &new).await?;
+        let row = sessions::ActiveModel {
+            id: Set(new.id.0),
+            user_id: Set(user.id.0),
+            pseudonym: Set(new.pseudonym.as_str().to_owned()),
+            folded: Set(new.pseudonym.key().folded().to_owned()),
+            lookalike: Set(new.pseudonym.key().lookalike().to_owned()),
+            claimed: Set(new.claimed),
+            opened_at: Set(new.now.as_millis()),
+            ended_at: Set(None),
+        };
+        sessions::Entity::insert(row).exec_without_returning(&transaction).await?;
+        transaction.commit().await?;
+        let session = Session {
+            id: new.id,
+            user,
+            pseudonym: new.pseudonym,
+            connected_at: new.now,
+            claimed: new.claimed,
+        };
+        Ok(Some((session, revision)))
+    }
+
+    async fn try_end(&self, id: SessionId, by: Authority, now: Timestamp) -> Result<Option<Revision>, DbErr> {
+        let transaction = self.write.begin().await?;
+        let revision = next_revision(&transaction).await?;
+        let mut ends = is_alive().add(sessions::Column::Id.eq(id.0));
+        if by == Authority::Name {
+            ends = ends.add(sessions::Column::Claimed.eq(false));
+        }
+        let ended = sessions::Entity::update_many()
+            .col_expr(sessions::Column::EndedAt, Expr::value(now.as_millis()))
+            .filter(ends)
+            .exec(&transaction)
+            .await?;
+        if ended.rows_affected == 0 {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        transaction.commit().await?;
+        Ok(Some(revision))
+    }
+
+    async fn try_online(&self) -> Result<Online, DbErr> {
+        // A transaction, so that list and revision are of one moment.
+        let transaction = self.read.begin().await?;
+        let head = roster_head::Entity::find_by_id(1).one(&transaction).await?;
+        let rows = living().order_by_asc(sessions::Column::Id).all(&transaction).await?;
+        transaction.commit().await?;
+        let head = head.ok_or_else(|| DbErr::RecordNotFound("roster_head".to_owned()))?;
+        Ok(Online { revision: Revision(head.revision), sessions: rows.into_iter().map(session).collect() })
+    }
+}
+
+/// Takes the next revision, and with it the lock on the list until the transaction ends.
+async fn next_revision(transaction: &DatabaseTransaction) -> Result<Revision, DbErr> {
+    let heads = roster_head::Entity::update_many()
+        .col_expr(roster_head::Column::Revision, Expr::col(roster_head::Column::Revision).add(1))
+        .exec_with_returning(transaction)
+        .await?;
+    let head = heads.into_iter().next().ok_or_else(|| DbErr::RecordNotFound("roster_head".to_owned()))?;
+    Ok(Revision(head.revision))
+}
+
+async fn find_or_insert_user(database: &impl ConnectionTrait, new: &NewSession) -> Result<User, DbErr> {
+    let key = new.pseudonym.key();
+    for same in [users::Column::Folded.eq(key.folded()), users::Column::Lookalike.eq(key.lookalike())] {
+        if let Some(known) = users::Entity::find().filter(same).one(database).await? {
+            return Ok(user(&known));
+        }
+    }
+    let row = users::ActiveModel {
+        id: NotSet,
+        pseudonym: Set(new.pseudonym.as_str().to_owned()),
+        folded: Set(key.folded().to_owned()),
+        lookalike: Set(key.lookalike().to_owned()),
+        created_at: Set(new.now.as_millis()),
+    };
+    Ok(user(&users::Entity::insert(row).exec_with_returning(database).await?))
+}
+
+fn living() -> sea_orm::SelectTwo<sessions::Entity, users::Entity> {
+    sessions::Entity::find().find_also_related(users::Entity).filter(is_alive())
+}
+
+fn is_alive() -> Condition {
+    Condition::all().add(sessions::Column::EndedAt.is_null())
+}
+
+fn has_name(keys: &[PseudonymKey]) -> Condition {
+    Condition::any()
+        .add(sessions::Column::Folded.is_in(keys.iter().map(PseudonymKey::folded)))
+        .add(sessions::Column::Lookalike.is_in(keys.iter().map(PseudonymKey::lookalike)))
+}
+
+fn user(row: &users::Model) -> User {
+    User { id: UserId(row.id), created_at: Timestamp::from_millis(row.created_at) }
+}
+
+fn session((row, owner): Row) -> Session {
+    Session {
+        id: SessionId(row.id),
+        user: user(&owner.expect("the foreign key keeps every session's user")),
+        pseudonym: Pseudonym::from_stored(row.pseudonym),
+        connected_at: Timestamp::from_millis(row.opened_at),
+        claimed: row.claimed,
+    }
+}

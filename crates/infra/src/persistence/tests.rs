@@ -1,0 +1,118 @@
+use lobby_domain::auth::Authority;
+use lobby_domain::message::{Content, MessageId};
+use lobby_domain::ports::{Draft, MessageLog, NewSession, Sessions};
+use lobby_domain::session::SessionId;
+use lobby_domain::testing::name;
+use lobby_domain::timestamp::Timestamp;
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use tempfile::TempDir;
+
+use super::entities::messages;
+use super::*;
+use crate::clock::random_log_id;
+
+fn settings(folder: &TempDir, durability: Durability) -> StoreSettings {
+    let file = folder.path().join("lobby.db");
+    StoreSettings { url: format!("sqlite://{}?mode=rwc", file.display()), durability }
+}
+
+async fn sqlite() -> (Store, TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The rules are the same at both, and at `normal` the suite does not wait for the disk.
+    let store = Store::open(&settings(&folder, Durability::Normal)).await.expect("a new database");
+    (store, folder)
+}
+
+mod on_sqlite {
+    use super::sqlite;
+
+    lobby_domain::sessions_contract!(sqlite);
+    lobby_domain::message_log_contract!(sqlite);
+}
+
+async fn join(store: &Store, pseudonym: &str) -> SessionId {
+    let id = SessionId(random_log_id());
+    let new = NewSession { id, pseudonym: name(pseudonym), claimed: false, now: Timestamp::from_millis(1) };
+    store.open(new).await.expect("the name is free");
+    id
+}
+
+async fn say(store: &Store, sender_session: SessionId, text: &str) -> i64 {
+    let draft = Draft { sender_session, content: Content::parse(text).expect("a good content") };
+    let appended = store.append(vec![draft], Timestamp::from_millis(1)).await.expect("it is appended");
+    appended[0].as_ref().expect("the session lives").id.0
+}
+
+#[tokio::test]
+async fn users_messages_and_ids_go_on_when_the_file_is_opened_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(&folder, Durability::Full);
+    let store = Store::open(&settings).await.expect("a new database");
+    let john = join(&store, "JohnDoe").await;
+    assert_eq!(say(&store, john, "before").await, 1);
+    let before = (store.head().await.expect("a look"), store.online().await.expect("a look"));
+    store.close().await.expect("it closes");
+
+    let store = Store::open(&settings).await.expect("the same database");
+    assert_eq!((store.head().await.expect("a look"), store.online().await.expect("a look")), before);
+    assert_eq!(say(&store, john, "after").await, 2);
+    let stored = messages::Entity::find().all(&store.read).await.expect("a look");
+    assert_eq!(stored.iter().map(|m| m.content.as_str()).collect::<Vec<_>>(), ["before", "after"]);
+}
+
+#[tokio::test]
+async fn every_connection_is_tuned_as_the_settings_say() {
+    for (durability, synchronous) in [(Durability::Full, 2), (Durability::Normal, 1)] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::open(&settings(&folder, durability)).await.expect("a new database");
+        let pragma = async |connection: &DatabaseConnection, pragma: &str| {
+            let statement =
+                Statement::from_string(connection.get_database_backend(), format!("PRAGMA {pragma}"));
+            connection.query_one_raw(statement).await.expect("a look").expect("a row")
+        };
+        for connection in [&store.write, &store.read] {
+            let journal: String =
+                pragma(connection, "journal_mode").await.try_get_by_index(0).expect("a text");
+            let synced: i32 = pragma(connection, "synchronous").await.try_get_by_index(0).expect("a number");
+            let foreign: i32 =
+                pragma(connection, "foreign_keys").await.try_get_by_index(0).expect("a number");
+            assert_eq!((journal.as_str(), synced, foreign), ("wal", synchronous, 1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_change_leaves_nothing_behind() {
+    let (store, _folder) = sqlite().await;
+    let john = join(&store, "JohnDoe").await;
+    store.end(john, Authority::Name, Timestamp::from_millis(2)).await.expect("it ends");
+    let draft = Draft { sender_session: john, content: Content::parse("late").expect("a good content") };
+    let appended = store.append(vec![draft], Timestamp::from_millis(3)).await.expect("an answer");
+    assert_eq!(appended, [None]);
+    assert_eq!(store.head().await.expect("a look").last_id, MessageId(0));
+    assert_eq!(messages::Entity::find().all(&store.read).await.expect("a look"), []);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_opened_is_refused_with_its_name() {
+    for (url, expected) in [
+        ("sqlite:///no/such/folder/lobby.db", "/no/such/folder/lobby.db"),
+        ("postgres://localhost/lobby", "begins with 'postgres'"),
+        ("lobby.db", "begins with 'lobby.db'"),
+    ] {
+        let settings = StoreSettings { url: url.to_owned(), durability: Durability::Full };
+        let error = Store::open(&settings).await.err().expect("it is refused");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_can_be_taken_back_and_made_again() {
+    use sea_orm_migration::MigratorTrait;
+
+    let (store, _folder) = sqlite().await;
+    lobby_migration::Migrator::down(&store.write, None).await.expect("it goes down");
+    assert!(store.head().await.is_err());
+    lobby_migration::Migrator::up(&store.write, None).await.expect("it comes up again");
+    assert!(store.online().await.is_ok());
+}
