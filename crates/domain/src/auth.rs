@@ -94,7 +94,7 @@ pub enum Authority {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// Nothing was shown.
-    #[error("this session is claimed: it needs the session's token or its cookie")]
+    #[error("this needs the session's token or its cookie")]
     TokenRequired,
     /// What was shown proves another session.
     #[error("this is another's session")]

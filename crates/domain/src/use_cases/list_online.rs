@@ -29,9 +29,7 @@ impl ListOnline {
     pub async fn execute(&self, sort_by: SortBy) -> Result<Online, Unavailable> {
         let mut online = self.sessions.online().await?;
         match sort_by {
-            SortBy::Pseudonym => {
-                online.sessions.sort_by_cached_key(|s| s.pseudonym.key().folded().to_owned())
-            }
+            SortBy::Pseudonym => online.sessions.sort_by_cached_key(by_name),
             SortBy::ConnectedAt => online.sessions.sort_by_key(by_age),
         }
         Ok(online)

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lobby_migration::Migrator;
@@ -22,6 +23,17 @@ pub struct StoreSettings {
     pub url: String,
     /// What a commit survives.
     pub durability: Durability,
+}
+
+impl StoreSettings {
+    /// A file beside the database's, whose name has `suffix` behind it.
+    #[must_use]
+    pub fn beside(&self, suffix: &str) -> PathBuf {
+        let path = self.url.split('?').next().unwrap_or_default();
+        let path = path.strip_prefix("sqlite:").unwrap_or(path);
+        let path = path.strip_prefix("//").unwrap_or(path);
+        PathBuf::from(format!("{path}{suffix}"))
+    }
 }
 
 /// What an acknowledged commit survives.

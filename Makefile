@@ -1,0 +1,98 @@
+# Everything one does with the lobby. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+# Cargo is parallel by itself; two of them would only wait for one lock.
+.NOTPARALLEL:
+
+# The oldest versions that do, and those installed into target/tools where PATH has none or an older one.
+NEXTEST := 0.9.143
+CARGO_DENY := 0.20.2
+TYPOS := 1.52.0
+
+tools := $(CURDIR)/target/tools
+export PATH := $(tools)/bin:$(PATH)
+
+# $(call new-enough,command,version): whether `command --version` says that version or a later one.
+new-enough = printf '%s\n' $2 "$$($1 --version 2>/dev/null | grep -om1 '[0-9]\+\.[0-9]\+\.[0-9]\+')" | sort -VC
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Build and start the lobby on http://127.0.0.1:5000
+	cargo run --release --locked --bin lobby
+
+.PHONY: test
+test: clients tool-nextest ## Run all tests, the real clients' and the documentation's too
+	cargo nextest run --workspace --locked
+	cargo test --doc --workspace --locked
+
+.PHONY: lint
+lint: fmt-check typos clippy doc ## Check format, spelling, code and documentation
+
+.PHONY: deny
+deny: tool-deny ## Check dependencies: licences, sources, and which crate may use which
+	cargo deny --locked check --hide-inclusion-graph --allow unused-wrapper bans licenses sources
+	.ci/check-layers
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: ci
+ci: deny lint test ## All that has to pass before a change goes in
+
+.PHONY: advisories
+advisories: tool-deny ## Look for known vulnerabilities in the dependencies (needs the advisory database)
+	cargo deny --locked check advisories
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --all -- --check
+
+.PHONY: typos
+typos: tool-typos
+	typos
+
+.PHONY: clippy
+clippy:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Asking for examples makes Cargo resolve the features of the tests too: clippy's build of the dependencies is used again.
+.PHONY: doc
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --lib --bins --examples
+
+.PHONY: clients
+clients: target/clients/node/.ready target/clients/python/.ready ## Install the clients that the tests drive
+
+target/clients/node/.ready: $(addprefix tests/clients/node/,.npmrc package.json package-lock.json)
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci
+	touch $@
+
+target/clients/python/.ready: tests/clients/python/requirements.txt
+	.ci/venv $(@D)
+	$(@D)/bin/pip install --quiet --require-hashes --requirement $<
+	touch $@
+
+.PHONY: tool-nextest
+tool-nextest:
+	@$(call new-enough,cargo nextest,$(NEXTEST)) || cargo install --locked --root $(tools) cargo-nextest@$(NEXTEST)
+
+.PHONY: tool-deny
+tool-deny:
+	@$(call new-enough,cargo deny,$(CARGO_DENY)) || cargo install --locked --root $(tools) cargo-deny@$(CARGO_DENY)
+
+.PHONY: tool-typos
+tool-typos:
+	@$(call new-enough,typos,$(TYPOS)) || { \
+		.ci/venv $(tools)/venv && \
+		$(tools)/venv/bin/pip install --quiet typos==$(TYPOS) && \
+		mkdir -p $(tools)/bin && \
+		ln -sf ../venv/bin/typos $(tools)/bin/typos; }

@@ -1,0 +1,140 @@
+//! Log in, see who is online, log out.
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header::HeaderName;
+use actix_web::{HttpRequest, HttpResponse, web};
+use lobby_domain::auth::{AuthMode, Caller, TokenRequired};
+use lobby_domain::ports::Token;
+use lobby_domain::use_cases::{Authenticate, ListOnline, LogInRequest, LogOutRequest, SortBy};
+use serde::{Deserialize, Serialize};
+
+use super::credentials;
+use crate::refusal::Refusal;
+use crate::wire::UserView;
+use crate::writer::Writer;
+
+/// As of which change of who is online a list is.
+const REVISION: HeaderName = HeaderName::from_static("lobby-roster-revision");
+
+/// What these requests need.
+pub struct Accounts {
+    /// Who needs a token.
+    pub mode: AuthMode,
+    /// Finds out who asks.
+    pub authenticate: Authenticate,
+    /// Lists who is online.
+    pub list: ListOnline,
+    /// Where changes go.
+    pub writer: Writer,
+    /// Whether browsers may send the cookie over TLS only.
+    pub secure_cookie: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LogInBody {
+    pseudonym: String,
+    #[serde(default)]
+    claim: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LogOutBody {
+    pseudonym: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    sort_by: Sort,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum Sort {
+    #[default]
+    Pseudonym,
+    ConnectedAt,
+}
+
+#[derive(Serialize)]
+struct LoggedInView<'a> {
+    #[serde(flatten)]
+    user: UserView<'a>,
+    token: &'a str,
+}
+
+#[derive(Serialize)]
+struct SessionView<'a> {
+    #[serde(flatten)]
+    user: UserView<'a>,
+    claimed: bool,
+}
+
+#[derive(Serialize)]
+struct LoggedOutView {
+    message: String,
+}
+
+pub(super) async fn log_in(
+    accounts: web::Data<Accounts>,
+    request: HttpRequest,
+    body: web::Json<LogInBody>,
+) -> Result<HttpResponse, Refusal> {
+    let LogInBody { pseudonym, claim } = body.into_inner();
+    let credentials = credentials::of(request.headers());
+    let logged_in = accounts.writer.log_in(LogInRequest { pseudonym, claim, credentials }).await?;
+    let view = LoggedInView { user: (&logged_in.session).into(), token: logged_in.token.expose() };
+    Ok(HttpResponse::Ok().cookie(accounts.cookie(&logged_in.token)).json(view))
+}
+
+pub(super) async fn list_users(
+    accounts: web::Data<Accounts>,
+    request: HttpRequest,
+    query: web::Query<ListQuery>,
+) -> Result<HttpResponse, Refusal> {
+    accounts.mode.admit(&accounts.caller(&request).await?)?;
+    let sort_by = match query.sort_by {
+        Sort::Pseudonym => SortBy::Pseudonym,
+        Sort::ConnectedAt => SortBy::ConnectedAt,
+    };
+    let online = accounts.list.execute(sort_by).await.map_err(|error| Refusal::from(&error))?;
+    let users: Vec<_> = online.sessions.iter().map(UserView::from).collect();
+    Ok(HttpResponse::Ok().insert_header((REVISION, online.revision.0)).json(users))
+}
+
+pub(super) async fn log_out(
+    accounts: web::Data<Accounts>,
+    request: HttpRequest,
+    body: web::Json<LogOutBody>,
+) -> Result<HttpResponse, Refusal> {
+    let LogOutBody { pseudonym } = body.into_inner();
+    let credentials = credentials::of(request.headers());
+    let ended = accounts.writer.log_out(LogOutRequest { pseudonym, credentials }).await?;
+    let message = format!("'{}' is logged out", ended.pseudonym);
+    Ok(HttpResponse::Ok().json(LoggedOutView { message }))
+}
+
+pub(super) async fn session(
+    accounts: web::Data<Accounts>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let caller = accounts.caller(&request).await?;
+    let session = caller.session().ok_or(TokenRequired)?;
+    Ok(HttpResponse::Ok().json(SessionView { user: session.into(), claimed: session.claimed }))
+}
+
+impl Accounts {
+    async fn caller(&self, request: &HttpRequest) -> Result<Caller, Refusal> {
+        Ok(self.authenticate.execute(&credentials::of(request.headers())).await?)
+    }
+
+    /// No expiry: it goes with the browser's session, and the token's own life is the server's to end.
+    fn cookie(&self, token: &Token) -> Cookie<'static> {
+        Cookie::build(credentials::COOKIE, token.expose().to_owned())
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.secure_cookie)
+            .finish()
+    }
+}

@@ -1,0 +1,96 @@
+//! What a connection may do, whatever its wire format.
+
+use std::rc::Rc;
+
+use actix_web::http::StatusCode;
+use lobby_domain::auth::{AuthMode, Caller, Credentials};
+use lobby_domain::message::Content;
+use lobby_domain::use_cases::{Authenticate, Post};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::shard::{Bond, Membership, Shard, Sink};
+use crate::refusal::Refusal;
+use crate::wire::PostedView;
+use crate::writer::Writer;
+
+/// What the connections of one worker share.
+pub struct Gateway {
+    /// Who needs a token.
+    pub mode: AuthMode,
+    /// Finds out who connects.
+    pub authenticate: Authenticate,
+    /// Where what they say goes.
+    pub writer: Writer,
+    /// Where they are told what happens.
+    pub shard: Rc<Shard>,
+}
+
+/// What a client sends to say something. `timestamp`, which the original's clients send along, is the server's to set.
+#[derive(Deserialize)]
+struct SendMessage {
+    content: String,
+    sender: Option<String>,
+    to: Option<IgnoredAny>,
+    client_id: Option<IgnoredAny>,
+}
+
+impl Gateway {
+    /// Who opens a connection, if they may. Fixed for as long as it lasts.
+    pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
+        let caller = self.authenticate.execute(credentials).await?;
+        self.mode.admit(&caller)?;
+        Ok(caller)
+    }
+
+    /// Lets a connection in.
+    pub(super) async fn enter(&self, sink: Sink, caller: &Caller) -> Membership {
+        let proved = caller.session().map(|session| session.id);
+        self.shard.enter(sink, proved, self.bond_of(caller)).await
+    }
+
+    /// A connection ends with the session whose token it showed. One that only a cookie came along with goes on as one of
+    /// nobody's where nobody may listen: a cookie takes no rights away, and the page may log in anew.
+    fn bond_of(&self, caller: &Caller) -> Bond {
+        match (caller, self.mode) {
+            (Caller::Token(session), _) | (Caller::Cookie(session), AuthMode::Token) => {
+                Bond { session: Some(session.id) }
+            }
+            (Caller::Cookie(_), AuthMode::Open) | (Caller::Nobody, _) => Bond::default(),
+        }
+    }
+
+    /// Does what a client asks for, and answers what an ack carries. Its place in the order of what is said is taken when
+    /// this is first polled.
+    pub(super) async fn handle(
+        &self,
+        caller: &Caller,
+        event: &str,
+        data: Option<&RawValue>,
+    ) -> Result<PostedView, Refusal> {
+        match event {
+            "send_message" => self.send_message(caller, data).await,
+            unknown => {
+                let detail = format!("there is no event '{}'", unknown.escape_debug());
+                Err(Refusal::bad_request("unknown_event", detail))
+            }
+        }
+    }
+
+    async fn send_message(&self, caller: &Caller, data: Option<&RawValue>) -> Result<PostedView, Refusal> {
+        let data = data.map_or("null", RawValue::get);
+        let message: SendMessage = serde_json::from_str(data).map_err(|error| {
+            let detail = format!("send_message needs an object with a text 'content': {error}");
+            Refusal::bad_request("invalid_payload", detail)
+        })?;
+        if message.to.is_some() || message.client_id.is_some() {
+            let detail = "this server has neither private messages ('to') nor idempotent ones ('client_id')";
+            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "not_supported", detail));
+        }
+        let content = Content::parse(&message.content)?;
+        let post = Post { caller: caller.clone(), sender: message.sender, content };
+        let posted = self.writer.post(post).await?;
+        Ok(PostedView::from(&posted))
+    }
+}

@@ -1,0 +1,196 @@
+//! The plain WebSocket at `/ws`: one JSON text frame an event.
+//!
+//! Client: `{"event", "data", "ack"?}`, `connect` first. Server: `{"event", "data"}` and `{"ack", "data"}`.
+
+use std::future::ready;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use lobby_domain::auth::{Caller, Credentials};
+use lobby_websocket::{CloseCode, Connection, Frame, Incoming, Limits, Outbox};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::encode::{ErrorView, json, plain_event};
+use super::gateway::Gateway;
+use super::shard::{Sink, UNAUTHENTICATED};
+use crate::http::origin::{self, OriginPolicy};
+use crate::http::{credentials, resource};
+use crate::refusal::Refusal;
+
+/// Closes a connection whose first frame is no `connect`.
+const CONNECT_FIRST: CloseCode = CloseCode::private(4400);
+/// Closes a connection that does not say `connect` in time.
+const CONNECT_TIMEOUT: CloseCode = CloseCode::private(4408);
+
+/// Events of one connection that may be under way; then it is not read until one has been answered.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// Settings of plain connections.
+#[derive(Debug, Clone)]
+pub struct PlainSettings {
+    /// Bounds of each connection, and its heartbeat.
+    pub limits: Limits,
+    /// How long a client may take to say `connect`.
+    pub connect_timeout: Duration,
+}
+
+/// `GET /ws`. An [`OriginPolicy`] has to be in the app's data.
+#[must_use]
+pub fn service(gateway: Rc<Gateway>, settings: PlainSettings) -> actix_web::Resource {
+    let upgrade = move |request: HttpRequest, body: web::Payload, origins: web::Data<OriginPolicy>| {
+        ready(upgrade(&request, body, &origins, gateway.clone(), &settings))
+    };
+    resource("/ws", Method::GET, web::get().to(upgrade))
+}
+
+fn upgrade(
+    request: &HttpRequest,
+    body: web::Payload,
+    origins: &OriginPolicy,
+    gateway: Rc<Gateway>,
+    settings: &PlainSettings,
+) -> Result<HttpResponse, Refusal> {
+    if !origins.allows(request.head()) {
+        return Err(origin::forbidden());
+    }
+    let (response, connection) =
+        lobby_websocket::accept(request, body, &settings.limits).map_err(|error| {
+            let detail = format!("this is a WebSocket: it takes a handshake by RFC 6455 ({error})");
+            Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail)
+        })?;
+    let shown = credentials::of(request.headers());
+    actix_web::rt::spawn(serve(connection, shown, gateway, settings.connect_timeout));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct ClientFrame<'a> {
+    event: String,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ack: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct ConnectData {
+    token: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AckFrame<'a, T> {
+    ack: &'a RawValue,
+    data: T,
+}
+
+async fn serve(
+    mut connection: Connection,
+    shown: Credentials,
+    gateway: Rc<Gateway>,
+    connect_timeout: Duration,
+) {
+    let outbox = connection.outbox();
+    let caller = match first_frame(&mut connection, connect_timeout).await {
+        Ok(Some(connect)) => match gateway.identify(&merge(shown, connect)).await {
+            Ok(caller) => caller,
+            Err(refusal) => return refuse(connection, &refusal).await,
+        },
+        Ok(None) => return,
+        Err((code, reason)) => return close(connection, code, reason).await,
+    };
+    let _membership = gateway.enter(Sink::Plain(outbox), &caller).await;
+    converse(&mut connection, &gateway, &caller).await;
+}
+
+/// What the client says first. `None` if it goes away instead.
+async fn first_frame(
+    connection: &mut Connection,
+    patience: Duration,
+) -> Result<Option<ConnectData>, (CloseCode, &'static str)> {
+    let incoming = tokio::time::timeout(patience, connection.next()).await;
+    let text = match incoming.map_err(|_| (CONNECT_TIMEOUT, "connect_timeout"))? {
+        Incoming::Text(text) => text,
+        Incoming::Binary(_) => return Err((CloseCode::UNSUPPORTED, "text_only")),
+        Incoming::Closed(_) => return Ok(None),
+    };
+    let not_connect = (CONNECT_FIRST, "connect_first");
+    let frame: ClientFrame<'_> = serde_json::from_str(&text).map_err(|_| not_connect)?;
+    if frame.event != "connect" {
+        return Err(not_connect);
+    }
+    let data = frame.data.map_or("null", RawValue::get);
+    let connect: Option<ConnectData> = serde_json::from_str(data).map_err(|_| not_connect)?;
+    Ok(Some(connect.unwrap_or_default()))
+}
+
+/// A token in the frame was shown on purpose, more so than one in a header.
+fn merge(shown: Credentials, connect: ConnectData) -> Credentials {
+    Credentials { token: connect.token.or(shown.token), ..shown }
+}
+
+async fn refuse(connection: Connection, refusal: &Refusal) {
+    let code = if refusal.status.is_server_error() { CloseCode::TRY_AGAIN } else { UNAUTHENTICATED };
+    close(connection, code, refusal.code).await;
+}
+
+/// Says goodbye and waits for the answer, so that the client gets to read it.
+async fn close(mut connection: Connection, code: CloseCode, reason: &str) {
+    connection.outbox().close(code, reason);
+    while !matches!(connection.next().await, Incoming::Closed(_)) {}
+}
+
+/// Until the connection ends. Events are begun in the order they came in, and answered as they get done.
+async fn converse(connection: &mut Connection, gateway: &Gateway, caller: &Caller) {
+    let outbox = connection.outbox();
+    let mut in_flight = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            // What was begun comes first, so that an event has its place before the next one is read.
+            biased;
+            Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
+            incoming = connection.next(), if in_flight.len() < MAX_IN_FLIGHT => match incoming {
+                Incoming::Text(text) => in_flight.push(handle(gateway, caller, &outbox, text.into_bytes())),
+                Incoming::Binary(_) => outbox.close(CloseCode::UNSUPPORTED, "text_only"),
+                Incoming::Closed(_) => return,
+            }
+        }
+    }
+}
+
+async fn handle(gateway: &Gateway, caller: &Caller, outbox: &Outbox, text: Bytes) {
+    let frame: ClientFrame<'_> = match serde_json::from_slice(&text) {
+        Ok(frame) => frame,
+        Err(error) => {
+            let detail = format!("a frame is a JSON object with 'event', 'data' and perhaps 'ack': {error}");
+            return answer_error(outbox, None, &Refusal::bad_request("invalid_frame", detail));
+        }
+    };
+    match (gateway.handle(caller, &frame.event, frame.data).await, frame.ack) {
+        (Ok(posted), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),
+        (Ok(_), None) => {}
+        (Err(refusal), ack) => answer_error(outbox, ack, &refusal),
+    }
+}
+
+fn answer_error(outbox: &Outbox, ack: Option<&RawValue>, refusal: &Refusal) {
+    let data = ErrorView::from(refusal);
+    match ack {
+        Some(ack) => answer(outbox, &AckFrame { ack, data }),
+        None => send(outbox, &plain_event("error", &json(&data))),
+    }
+}
+
+fn answer(outbox: &Outbox, frame: &impl Serialize) {
+    send(outbox, &Frame::text(json(frame).get()));
+}
+
+/// An outbox that refuses belongs to a connection that is ending, which is seen where it is read.
+fn send(outbox: &Outbox, frame: &Frame) {
+    let _ending = outbox.send(frame);
+}

@@ -1,0 +1,143 @@
+//! Every way the lobby says no, mapped to the wire once: problem details over REST, `error` events and acks over sockets.
+
+use actix_web::http::StatusCode;
+use lobby_domain::auth::{Forbidden, TokenRequired};
+use lobby_domain::message::InvalidContent;
+use lobby_domain::ports::Unavailable;
+use lobby_domain::use_cases::{AuthenticateError, LogInError, LogOutError, PostError};
+
+use crate::writer::WriteError;
+
+/// Seconds after which whoever was refused for a passing reason may try again. A commit takes milliseconds, so a second is
+/// long; and it spreads those who come back.
+const RETRY_AFTER: u32 = 1;
+
+/// A refusal, as its receiver sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What HTTP makes of it.
+    pub status: StatusCode,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// A sentence, for people.
+    pub detail: String,
+    /// Seconds to wait, where trying again may help.
+    pub retry_after: Option<u32>,
+}
+
+impl Refusal {
+    /// A refusal that trying again does not change.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after: None }
+    }
+
+    /// Something that makes no sense as it was sent.
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    fn for_now(code: &'static str, detail: &impl ToString) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self { status, code, detail: detail.to_string(), retry_after: Some(RETRY_AFTER) }
+    }
+
+    fn invalid_token(detail: &impl ToString) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_token", detail.to_string())
+    }
+
+    fn not_connected(detail: &impl ToString) -> Self {
+        Self::bad_request("not_connected", detail.to_string())
+    }
+}
+
+/// The reason is for the operator: it goes to the logs and nowhere else.
+impl From<&Unavailable> for Refusal {
+    fn from(error: &Unavailable) -> Self {
+        tracing::error!(error = std::error::Error::source(error), "the database is away");
+        Self::for_now("unavailable", error)
+    }
+}
+
+impl From<TokenRequired> for Refusal {
+    fn from(error: TokenRequired) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "token_required", error.to_string())
+    }
+}
+
+impl From<Forbidden> for Refusal {
+    fn from(error: Forbidden) -> Self {
+        match error {
+            Forbidden::TokenRequired => {
+                Self::new(StatusCode::UNAUTHORIZED, "token_required", error.to_string())
+            }
+            Forbidden::NotYourSession => {
+                Self::new(StatusCode::FORBIDDEN, "not_your_session", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<AuthenticateError> for Refusal {
+    fn from(error: AuthenticateError) -> Self {
+        match &error {
+            AuthenticateError::InvalidToken => Self::invalid_token(&error),
+            AuthenticateError::Unavailable(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<LogInError> for Refusal {
+    fn from(error: LogInError) -> Self {
+        match &error {
+            LogInError::InvalidPseudonym(_) => Self::bad_request("invalid_pseudonym", error.to_string()),
+            LogInError::AlreadyConnected(_) => Self::bad_request("already_connected", error.to_string()),
+            LogInError::InvalidToken => Self::invalid_token(&error),
+            LogInError::Unavailable(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<LogOutError> for Refusal {
+    fn from(error: LogOutError) -> Self {
+        match &error {
+            LogOutError::NotConnected(_) => Self::not_connected(&error),
+            LogOutError::Forbidden(forbidden) => (*forbidden).into(),
+            LogOutError::InvalidToken => Self::invalid_token(&error),
+            LogOutError::Unavailable(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<PostError> for Refusal {
+    fn from(error: PostError) -> Self {
+        match &error {
+            PostError::TokenRequired(required) => (*required).into(),
+            PostError::Forbidden(forbidden) => (*forbidden).into(),
+            PostError::NotConnected(_) => Self::not_connected(&error),
+            PostError::Unavailable(cause) => cause.as_ref().into(),
+        }
+    }
+}
+
+impl From<InvalidContent> for Refusal {
+    fn from(error: InvalidContent) -> Self {
+        let (status, code) = match error {
+            InvalidContent::Empty => (StatusCode::BAD_REQUEST, "content_empty"),
+            InvalidContent::TooManyBytes(_) | InvalidContent::TooManyChars(_) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "content_too_long")
+            }
+            InvalidContent::ControlCharacter(_) => (StatusCode::BAD_REQUEST, "content_control_character"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl<E: Into<Refusal> + std::error::Error> From<WriteError<E>> for Refusal {
+    fn from(error: WriteError<E>) -> Self {
+        match error {
+            WriteError::Busy => Self::for_now("busy", &error),
+            WriteError::OutcomeUnknown => Self::for_now("outcome_unknown", &error),
+            WriteError::Refused(error) => error.into(),
+        }
+    }
+}

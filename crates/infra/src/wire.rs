@@ -1,0 +1,139 @@
+//! What things look like in JSON, over REST and over sockets alike.
+
+use lobby_domain::event::Departure;
+use lobby_domain::event::DepartureReason;
+use lobby_domain::message::Message;
+use lobby_domain::session::Session;
+use lobby_domain::timestamp::Timestamp;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+use uuid::Uuid;
+
+/// Somebody who is online.
+#[derive(Debug, Clone, Serialize)]
+pub struct UserView<'a> {
+    /// The name's number.
+    pub id: i64,
+    /// The name.
+    pub pseudonym: &'a str,
+    /// Always true: whoever is listed is connected. The original's clients look at it.
+    pub is_connected: bool,
+    /// When the name was first used.
+    pub created_at: String,
+    /// When the session was opened.
+    pub connected_at: String,
+    /// The session's public id.
+    pub session: Uuid,
+}
+
+impl<'a> From<&'a Session> for UserView<'a> {
+    fn from(session: &'a Session) -> Self {
+        Self {
+            id: session.user.id.0,
+            pseudonym: session.pseudonym.as_str(),
+            is_connected: true,
+            created_at: rfc3339(session.user.created_at),
+            connected_at: rfc3339(session.connected_at),
+            session: session.id.0,
+        }
+    }
+}
+
+/// `new_message`.
+#[derive(Debug, Serialize)]
+pub struct MessageView<'a> {
+    id: i64,
+    sender: &'a str,
+    sender_id: i64,
+    sender_session: Uuid,
+    content: &'a str,
+    timestamp: String,
+}
+
+impl<'a> From<&'a Message> for MessageView<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            id: message.id.0,
+            sender: message.sender.as_str(),
+            sender_id: message.sender_id.0,
+            sender_session: message.sender_session.0,
+            content: message.content.as_str(),
+            timestamp: rfc3339(message.timestamp),
+        }
+    }
+}
+
+/// The answer to `send_message`.
+#[derive(Debug, Serialize)]
+pub struct PostedView {
+    id: i64,
+    timestamp: String,
+}
+
+impl From<&Message> for PostedView {
+    fn from(message: &Message) -> Self {
+        Self { id: message.id.0, timestamp: rfc3339(message.timestamp) }
+    }
+}
+
+/// `user_joined`.
+#[derive(Debug, Serialize)]
+pub struct JoinedView<'a> {
+    /// Who.
+    pub user: UserView<'a>,
+    /// The list's revision with this change.
+    pub revision: i64,
+}
+
+/// `user_left`.
+#[derive(Debug, Serialize)]
+pub struct DepartureView<'a> {
+    id: i64,
+    pseudonym: &'a str,
+    session: Uuid,
+    reason: &'static str,
+    revision: i64,
+}
+
+impl<'a> From<&'a Departure> for DepartureView<'a> {
+    fn from(departure: &'a Departure) -> Self {
+        Self {
+            id: departure.user.0,
+            pseudonym: departure.pseudonym.as_str(),
+            session: departure.session.0,
+            reason: match departure.reason {
+                DepartureReason::Logout => "logout",
+            },
+            revision: departure.revision.0,
+        }
+    }
+}
+
+/// RFC 3339 in UTC, to the millisecond: `2026-11-23T04:31:00.000Z`.
+///
+/// # Panics
+/// For a moment before the year -9999 or after 9999, which no clock that works shows.
+#[must_use]
+pub fn rfc3339(timestamp: Timestamp) -> String {
+    const FORMAT: StaticFormatDescription =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    let nanos = i128::from(timestamp.as_millis()) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .and_then(|moment| moment.format(FORMAT).ok())
+        .expect("timestamps are read from the clock, which stays within the years that RFC 3339 has")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_rfc_3339_in_utc_with_milliseconds() {
+        assert_eq!(rfc3339(Timestamp::from_millis(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(Timestamp::from_millis(1_795_408_260_007)), "2026-11-23T02:31:00.007Z");
+        assert_eq!(rfc3339(Timestamp::from_millis(-1)), "1969-12-31T23:59:59.999Z");
+    }
+}

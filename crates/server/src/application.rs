@@ -1,0 +1,260 @@
+//! Wires the adapters, runs, and stops in order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_socketio::SocketIo;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, middleware, web};
+use lobby_domain::auth::AuthMode;
+use lobby_domain::ports::{Clock, MessageLog, Sessions, Tokens};
+use lobby_domain::pseudonym::NamePolicy;
+use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages};
+use lobby_infra::clock::{RandomSessionIds, SystemClock};
+use lobby_infra::http::origin::{self, OriginPolicy};
+use lobby_infra::http::{self, Accounts, Readiness};
+use lobby_infra::persistence::{Durability, Store, StoreSettings};
+use lobby_infra::realtime::gateway::Gateway;
+use lobby_infra::realtime::hub::Hub;
+use lobby_infra::realtime::plain::{self, PlainSettings};
+use lobby_infra::realtime::shard::Shard;
+use lobby_infra::realtime::socketio::LobbyHandler;
+use lobby_infra::token::SignedTokens;
+use lobby_infra::writer::{Changes, Writer};
+use lobby_websocket::{Heartbeat, Limits};
+use secrecy::SecretString;
+use tokio::task::JoinHandle;
+use tracing_actix_web::TracingLogger;
+
+use crate::settings::{self, Settings};
+
+/// A lobby that listens, and serves once it is run.
+pub struct Application {
+    address: SocketAddr,
+    server: Server,
+    store: Store,
+    hub: Arc<Hub>,
+    readiness: Readiness,
+    writer: JoinHandle<()>,
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+impl Application {
+    /// Opens the database, starts the writer and binds the address.
+    pub async fn build(settings: Settings, secret_key: &SecretString) -> Result<Self, Failure> {
+        let store = Store::open(&store_settings(&settings)).await?;
+        let hub = Arc::new(Hub::new(store.online().await?, store.head().await?));
+        let services = Services::new(&settings, &store, &hub, secret_key);
+        let (writer, writing) = Writer::spawn(services.changes(), settings.messages.queue);
+        let readiness = Readiness::new(store.clone());
+
+        let (host, port) = (settings.server.host.clone(), settings.server.port);
+        let listener = TcpListener::bind((host.as_str(), port)).map_err(|error| {
+            format!("server.host and server.port: cannot listen on {host}:{port}: {error}")
+        })?;
+        let address = listener.local_addr()?;
+        let server = serve(listener, &settings, Doors { services, writer, readiness: readiness.clone() })?;
+        Ok(Self { address, server, store, hub, readiness, writer: writing })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then says goodbye to everybody, commits what is queued, and closes the database.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let Self { server, store, hub, readiness, writer, address } = self;
+        tracing::info!(%address, "serving");
+        let handle = server.handle();
+        let mut serving = tokio::spawn(server);
+        tokio::select! {
+            () = stop => {
+                tracing::info!("stopping");
+                readiness.drain();
+                say_goodbye(&handle, &hub).await;
+                serving.await??;
+            }
+            ended = &mut serving => ended??,
+        }
+        // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
+        writer.await?;
+        store.close().await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Sockets first: actix waits for connections that have to end by themselves, and these do not.
+async fn say_goodbye(handle: &ServerHandle, hub: &Hub) {
+    handle.pause().await;
+    hub.close_all().await;
+    handle.stop(true).await;
+}
+
+/// Where the data is, by the settings.
+#[must_use]
+pub fn store_settings(settings: &Settings) -> StoreSettings {
+    let durability = match settings.database.durability {
+        settings::Durability::Full => Durability::Full,
+        settings::Durability::Normal => Durability::Normal,
+    };
+    StoreSettings { url: settings.database.url.clone(), durability }
+}
+
+/// The adapters, as the use cases want them.
+#[derive(Clone)]
+struct Services {
+    mode: AuthMode,
+    names: NamePolicy,
+    sessions: Arc<dyn Sessions>,
+    log: Arc<dyn MessageLog>,
+    tokens: Arc<dyn Tokens>,
+    clock: Arc<dyn Clock>,
+    hub: Arc<Hub>,
+}
+
+impl Services {
+    fn new(settings: &Settings, store: &Store, hub: &Arc<Hub>, secret_key: &SecretString) -> Self {
+        let names = &settings.names;
+        Self {
+            mode: match settings.auth.mode {
+                settings::AuthMode::Open => AuthMode::Open,
+                settings::AuthMode::Token => AuthMode::Token,
+            },
+            names: NamePolicy::new(names.min_length, names.max_length, &names.reserved),
+            sessions: Arc::new(store.clone()),
+            log: Arc::new(store.clone()),
+            tokens: Arc::new(SignedTokens::new(secret_key)),
+            clock: Arc::new(SystemClock),
+            hub: hub.clone(),
+        }
+    }
+
+    fn authenticate(&self) -> Authenticate {
+        Authenticate::new(self.sessions.clone(), self.tokens.clone())
+    }
+
+    fn changes(&self) -> Changes {
+        Changes {
+            log_in: LogIn {
+                names: self.names.clone(),
+                authenticate: self.authenticate(),
+                sessions: self.sessions.clone(),
+                tokens: self.tokens.clone(),
+                ids: Arc::new(RandomSessionIds),
+                clock: self.clock.clone(),
+                announcer: self.hub.clone(),
+            },
+            log_out: LogOut {
+                mode: self.mode,
+                sessions: self.sessions.clone(),
+                authenticate: self.authenticate(),
+                clock: self.clock.clone(),
+                announcer: self.hub.clone(),
+            },
+            post: PostMessages {
+                mode: self.mode,
+                sessions: self.sessions.clone(),
+                log: self.log.clone(),
+                clock: self.clock.clone(),
+                announcer: self.hub.clone(),
+            },
+        }
+    }
+}
+
+/// What the doors, REST and sockets, need of what is behind them.
+#[derive(Clone)]
+struct Doors {
+    services: Services,
+    writer: Writer,
+    readiness: Readiness,
+}
+
+impl Doors {
+    fn accounts(&self, secure_cookie: bool) -> Accounts {
+        Accounts {
+            mode: self.services.mode,
+            authenticate: self.services.authenticate(),
+            list: ListOnline::new(self.services.sessions.clone()),
+            writer: self.writer.clone(),
+            secure_cookie,
+        }
+    }
+
+    /// The gateway of the worker that calls this.
+    fn gateway(&self) -> Rc<Gateway> {
+        Rc::new(Gateway {
+            mode: self.services.mode,
+            authenticate: self.services.authenticate(),
+            writer: self.writer.clone(),
+            shard: Shard::attach(&self.services.hub),
+        })
+    }
+}
+
+fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::Result<Server> {
+    let origins = OriginPolicy::new(&settings.server.allowed_origins);
+    let socketio = SocketIo::new(socketio_config(settings, &origins));
+    let plain = plain_settings(settings);
+    let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie));
+    let write_timeout = settings.websocket.write_timeout;
+
+    let factory = move || {
+        let gateway = doors.gateway();
+        App::new()
+            .wrap(middleware::from_fn(origin::guard))
+            .wrap(TracingLogger::default())
+            .app_data(web::Data::new(origins.clone()))
+            .app_data(web::Data::new(doors.readiness.clone()))
+            .app_data(accounts.clone())
+            .service(plain::service(gateway.clone(), plain.clone()))
+            .service(socketio.service(LobbyHandler::new(gateway)))
+            .configure(http::configure)
+    };
+    let mut server = HttpServer::new(factory)
+        // Without it two-way traffic waits 40 ms at a time for the other side's delayed acknowledgement.
+        .tcp_nodelay(true)
+        .on_connect(move |stream, _| lobby_websocket::tune(stream, write_timeout))
+        // A client that has shut its side down is gone; otherwise its socket would stay in CLOSE_WAIT.
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(settings.server.shutdown_timeout.as_secs().max(1))
+        // The order of a shutdown is ours, see `run_until`.
+        .disable_signals();
+    if settings.server.workers > 0 {
+        server = server.workers(settings.server.workers);
+    }
+    Ok(server.listen(listener)?.run())
+}
+
+fn socketio_config(settings: &Settings, origins: &OriginPolicy) -> actix_socketio::Config {
+    let origins = origins.clone();
+    actix_socketio::Config {
+        ping_interval: settings.socketio.ping_interval,
+        ping_timeout: settings.socketio.ping_timeout,
+        connect_timeout: settings.socketio.connect_timeout,
+        max_payload: settings.socketio.max_payload,
+        outbox_bytes: settings.websocket.outbox,
+        // The lobby has one namespace; a client that asks for others gets its refusals, but not without end.
+        max_namespaces: 4,
+        allow_request: Some(Arc::new(move |head| origins.allows(head))),
+        ..actix_socketio::Config::default()
+    }
+}
+
+fn plain_settings(settings: &Settings) -> PlainSettings {
+    let websocket = &settings.websocket;
+    PlainSettings {
+        limits: Limits {
+            max_message: websocket.max_message,
+            outbox_bytes: websocket.outbox,
+            heartbeat: Some(Heartbeat { interval: websocket.ping_interval, timeout: websocket.ping_timeout }),
+            ..Limits::default()
+        },
+        connect_timeout: websocket.connect_timeout,
+    }
+}

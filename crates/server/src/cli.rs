@@ -1,0 +1,124 @@
+//! `lobby`, its flags and commands.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use lobby_infra::persistence::Store;
+
+use crate::application::{Application, store_settings};
+use crate::environment::Environment;
+use crate::settings::{DEFAULTS, Settings, Sources};
+use crate::{secret, telemetry, welcome};
+
+/// The lobby: log in with only a name, see who is online, talk in real time.
+#[derive(Parser)]
+#[command(name = "lobby", version, after_long_help = settings_help())]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A file with settings
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// A setting, as in --set server.port=5001; may be given many times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, global = true)]
+    set: Vec<(String, String)>,
+    /// The same as --set server.host=HOST
+    #[arg(long, global = true)]
+    host: Option<String>,
+    /// The same as --set server.port=PORT
+    #[arg(long, global = true)]
+    port: Option<String>,
+}
+
+#[derive(Subcommand, Clone, Copy)]
+enum Command {
+    /// Serve, which is also what `lobby` alone does
+    Serve,
+    /// Bring the database's schema up to date, take steps back, or say where it stands
+    #[command(subcommand)]
+    Migrate(lobby_migration::Command),
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the program; whatever keeps it from running is said in one sentence on standard error.
+#[must_use]
+#[expect(clippy::print_stderr, reason = "what keeps the program from starting comes before there is a log")]
+pub fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("lobby: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let environment = Environment::read(Path::new("."))?;
+    let command = arguments.command.unwrap_or(Command::Serve);
+    let settings = Settings::load(&arguments.into_sources(environment.clone()))?;
+    telemetry::init(&settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match command {
+        Command::Serve => runtime.block_on(serve(settings, &environment)),
+        Command::Migrate(command) => runtime.block_on(migrate(&settings, command)),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "says where to go next, to whoever started it by hand")]
+async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
+    let store = store_settings(&settings);
+    let secret_key = secret::secret_key(environment, &store.beside("-key"))?;
+    let application = Application::build(settings, &secret_key).await?;
+    println!("{}", welcome::text(application.address()));
+    application.run_until(stop_signal()).await
+}
+
+#[expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
+async fn migrate(settings: &Settings, command: lobby_migration::Command) -> Result<(), Failure> {
+    let database = Store::open_unmigrated(&store_settings(settings)).await?;
+    print!("{}", lobby_migration::run(command, &database).await?);
+    Ok(())
+}
+
+/// SIGTERM, which service managers send, or SIGINT, which Ctrl-C is.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).expect("a runtime takes signals");
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+}
+
+impl Arguments {
+    fn into_sources(self, environment: Environment) -> Sources {
+        let flags = [("server.host", self.host), ("server.port", self.port)];
+        let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        Sources { environment, file: self.config, overrides: self.set.into_iter().chain(flags).collect() }
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it has to look like server.port=5001")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn settings_help() -> String {
+    format!(
+        "Environment:\n  \
+         LOBBY_ENV        development (the default), production, or NAME for config/NAME.toml\n  \
+         SECRET_KEY       what tokens are signed with; owed in production, at least 32 bytes\n  \
+         SECRET_KEY_FILE  a file with it, instead\n  \
+         A file .env in the current folder is read too.\n\n\
+         Settings:\n\n{DEFAULTS}"
+    )
+}

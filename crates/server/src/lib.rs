@@ -1,0 +1,21 @@
+//! The lobby's server: settings, wiring, start and stop.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`settings`] | everything that can be set, typed and checked |
+//! | [`environment`] | environment variables and `.env` |
+//! | [`secret`] | `SECRET_KEY`, given or made |
+//! | [`application`] | wires the adapters, runs, and stops in order |
+//! | [`telemetry`] | logs |
+//! | [`cli`] | `lobby`, its flags and commands |
+//! | [`welcome`] | where to go next, printed at the start |
+//!
+//! Invariant: no rule of the lobby is decided in here.
+
+pub mod application;
+pub mod cli;
+pub mod environment;
+pub mod secret;
+pub mod settings;
+pub mod telemetry;
+pub mod welcome;

@@ -1,0 +1,160 @@
+//! `SECRET_KEY`: what all tokens are signed with.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use crate::environment::Environment;
+
+/// The fewest bytes of a key in production: 256 bits, as many as the signature has.
+const MIN_BYTES: usize = 32;
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretKeyError {
+    /// Production makes none of its own.
+    #[error(
+        "SECRET_KEY is owed in production: set it, or SECRET_KEY_FILE, to at least {MIN_BYTES} random bytes"
+    )]
+    Missing,
+    /// Easily guessed.
+    #[error(
+        "SECRET_KEY has {0} bytes; in production it needs at least {MIN_BYTES}, such as 'openssl rand -hex 32' makes"
+    )]
+    TooShort(usize),
+    /// No file, or no permission.
+    #[error("the secret key's file '{path}' cannot be used: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Finds the key: `SECRET_KEY`, else the file that `SECRET_KEY_FILE` names, else, in development, a random one kept
+/// in `beside`.
+pub fn secret_key(environment: &Environment, beside: &Path) -> Result<SecretString, SecretKeyError> {
+    let production = environment.get("LOBBY_ENV") == Some("production");
+    let given = match (environment.get("SECRET_KEY"), environment.get("SECRET_KEY_FILE")) {
+        (Some(key), _) => Some(key.to_owned()),
+        (None, Some(file)) => Some(read(Path::new(file))?),
+        (None, None) => None,
+    };
+    match given {
+        Some(key) if key.len() >= MIN_BYTES => Ok(key.into()),
+        Some(key) if production => Err(SecretKeyError::TooShort(key.len())),
+        Some(key) => {
+            tracing::warn!(bytes = key.len(), "SECRET_KEY is short: good enough for development only");
+            Ok(key.into())
+        }
+        None if production => Err(SecretKeyError::Missing),
+        None => keep_one(beside).map(Into::into),
+    }
+}
+
+/// The key that was made before, or a new one.
+fn keep_one(file: &Path) -> Result<String, SecretKeyError> {
+    let key = random_key();
+    match create(file, &key) {
+        Ok(()) => {
+            tracing::warn!(file = %file.display(), "no SECRET_KEY is set: made a random one, good enough for development only");
+            Ok(key)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(file),
+        Err(source) => Err(SecretKeyError::File { path: file.to_owned(), source }),
+    }
+}
+
+fn create(file: &Path, key: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(key.as_bytes())
+}
+
+fn read(file: &Path) -> Result<String, SecretKeyError> {
+    let key = fs::read_to_string(file).and_then(|key| match key.trim() {
+        "" => Err(std::io::Error::new(ErrorKind::InvalidData, "it is empty")),
+        key => Ok(key.to_owned()),
+    });
+    key.map_err(|source| SecretKeyError::File { path: file.to_owned(), source })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a key has to be random; this is the one place that makes one")]
+fn random_key() -> String {
+    let word = || getrandom::u64().expect("the operating system has randomness");
+    format!("{:016x}{:016x}{:016x}{:016x}", word(), word(), word(), word())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder")
+    }
+
+    fn key_of<const N: usize>(variables: [(&str, &str); N], beside: &Path) -> Result<String, String> {
+        let key = secret_key(&Environment::from(variables), beside);
+        key.map(|key| key.expose_secret().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_given_key_is_taken_as_it_is() {
+        let folder = folder();
+        let beside = folder.path().join("lobby.db-key");
+        assert_eq!(key_of([("SECRET_KEY", "the original's")], &beside), Ok("the original's".to_owned()));
+        let file = folder.path().join("key");
+        fs::write(&file, "from a file, with a newline\n").expect("it is written");
+        let file = file.to_str().expect("Unicode");
+        assert_eq!(
+            key_of([("SECRET_KEY_FILE", file)], &beside),
+            Ok("from a file, with a newline".to_owned())
+        );
+        assert!(!beside.exists());
+    }
+
+    #[test]
+    fn development_makes_one_and_keeps_it_to_itself() {
+        let folder = folder();
+        let beside = folder.path().join("lobby.db-key");
+        let first = key_of([], &beside).expect("a key");
+        assert_eq!(first.len(), 64);
+        assert_eq!(key_of([], &beside), Ok(first));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&beside).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn production_asks_for_a_long_one() {
+        let folder = folder();
+        let beside = folder.path().join("lobby.db-key");
+        let production = ("LOBBY_ENV", "production");
+        assert!(key_of([production], &beside).is_err_and(|error| error.contains("SECRET_KEY is owed")));
+        let short = [production, ("SECRET_KEY", "short")];
+        assert!(key_of(short, &beside).is_err_and(|error| error.contains("has 5 bytes")));
+        let long = "x".repeat(32);
+        assert_eq!(key_of([production, ("SECRET_KEY", &long)], &beside), Ok(long.clone()));
+        assert!(!beside.exists());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named() {
+        let folder = folder();
+        let missing = folder.path().join("missing");
+        let path = missing.to_str().expect("Unicode");
+        assert!(key_of([("SECRET_KEY_FILE", path)], &missing).is_err_and(|error| error.contains(path)));
+        let nowhere = folder.path().join("no/such/folder");
+        assert!(key_of([], &nowhere).is_err_and(|error| error.contains("no/such/folder")));
+    }
+}

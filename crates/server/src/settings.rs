@@ -1,0 +1,161 @@
+//! Everything that can be set. `config/default.toml`, which is inside the binary, says what each means.
+
+mod load;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use load::{DEFAULTS, SettingsError, Sources};
+use serde::{Deserialize, Deserializer, de};
+
+/// All settings, checked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where and how to serve.
+    pub server: Server,
+    /// Where the data is.
+    pub database: Database,
+    /// Who needs a token.
+    pub auth: Auth,
+    /// Which names are allowed.
+    pub names: Names,
+    /// The way of a message into the log.
+    pub messages: Messages,
+    /// Socket.IO's own settings.
+    pub socketio: SocketIo,
+    /// The plain WebSocket, and what all sockets share.
+    pub websocket: WebSocket,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// `server`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    pub workers: usize,
+    pub allowed_origins: Vec<String>,
+    #[serde(deserialize_with = "duration")]
+    pub shutdown_timeout: Duration,
+}
+
+/// `database`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Database {
+    pub url: String,
+    pub durability: Durability,
+}
+
+/// `database.durability`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub enum Durability {
+    Full,
+    Normal,
+}
+
+/// `auth`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Auth {
+    pub mode: AuthMode,
+    pub secure_cookie: bool,
+}
+
+/// `auth.mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub enum AuthMode {
+    Open,
+    Token,
+}
+
+/// `names`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Names {
+    pub min_length: usize,
+    pub max_length: usize,
+    pub reserved: Vec<String>,
+}
+
+/// `messages`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Messages {
+    pub queue: usize,
+}
+
+/// `socketio`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct SocketIo {
+    #[serde(deserialize_with = "duration")]
+    pub ping_interval: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub ping_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub connect_timeout: Duration,
+    pub max_payload: usize,
+}
+
+/// `websocket`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct WebSocket {
+    pub max_message: usize,
+    #[serde(deserialize_with = "duration")]
+    pub connect_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub ping_interval: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub ping_timeout: Duration,
+    pub outbox: usize,
+    #[serde(deserialize_with = "duration")]
+    pub write_timeout: Duration,
+}
+
+/// `log`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// `log.format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A duration such as `250ms`, `10s` or `5m`, longer than nothing.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = |why: &dyn std::fmt::Display| {
+        de::Error::custom(format!("'{text}' is no duration such as '250ms', '10s' or '5m': {why}"))
+    };
+    match humantime::parse_duration(&text) {
+        Ok(Duration::ZERO) => Err(wrong(&"it has to be longer than nothing")),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(wrong(&error)),
+    }
+}
