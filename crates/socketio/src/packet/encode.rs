@@ -1,0 +1,149 @@
+//! Writes the packets of the server, each once for all its receivers.
+
+use lobby_websocket::Frame;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{MAIN, is_reserved};
+use crate::ConnectError;
+use crate::engine::packet::MESSAGE;
+
+/// One encoded packet, shared by all its receivers: cloning it counts a reference, sending it copies nothing.
+///
+/// Source: Socket.IO protocol v5, "Packet encoding", inside an Engine.IO `message` packet.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    frame: Frame,
+}
+
+impl Packet {
+    /// An event for sockets of `namespace`: its name and its arguments, which are JSON already.
+    ///
+    /// `name` must not be one of the names that Socket.IO reserves (`connect`, `connect_error`, `disconnect`,
+    /// `disconnecting`, `newListener`, `removeListener`): clients close the connection on them.
+    #[must_use]
+    pub fn event(namespace: &str, name: &str, args: &[&RawValue]) -> Self {
+        let args: Vec<&str> = args.iter().map(|arg| arg.get()).collect();
+        event(namespace, None, name, &args)
+    }
+
+    /// An event with one argument, which is serialised once for all receivers.
+    ///
+    /// # Errors
+    ///
+    /// When `arg` has no form in JSON, such as a map whose keys are no strings.
+    pub fn event_with<T: Serialize + ?Sized>(
+        namespace: &str,
+        name: &str,
+        arg: &T,
+    ) -> Result<Self, serde_json::Error> {
+        Ok(event(namespace, None, name, &[&serde_json::to_string(arg)?]))
+    }
+
+    /// The packet as text, with the Engine.IO type in front.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it never panics: every packet is made of strings")]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.frame.payload()).expect("made of strings")
+    }
+
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+/// An event that asks for an acknowledgement if there is an `id`; `args` are JSON.
+pub(crate) fn event(namespace: &str, id: Option<u64>, name: &str, args: &[&str]) -> Packet {
+    debug_assert!(!is_reserved(name), "{name} is a reserved event name");
+    let name = json(name);
+    let list: Vec<&str> = std::iter::once(name.as_str()).chain(args.iter().copied()).collect();
+    packet('2', namespace, id, Some(&list))
+}
+
+/// The answer to the event that came with `id`; `args` are JSON.
+pub(crate) fn ack(namespace: &str, id: u64, args: &[&str]) -> Packet {
+    packet('3', namespace, Some(id), Some(args))
+}
+
+/// The answer to a CONNECT that was let in, with the socket's identifier.
+pub(crate) fn connect(namespace: &str, sid: &str) -> Packet {
+    let head = head('0', namespace, None);
+    Packet { frame: Frame::text_from(&[&head, r#"{"sid":"#, &json(sid), "}"]) }
+}
+
+/// The answer to a CONNECT that was refused.
+pub(crate) fn connect_error(namespace: &str, error: &ConnectError) -> Packet {
+    let head = head('4', namespace, None);
+    Packet { frame: Frame::text_from(&[&head, &json(error)]) }
+}
+
+/// Tells the client that its socket is no longer in the namespace.
+pub(crate) fn disconnect(namespace: &str) -> Packet {
+    packet('1', namespace, None, None)
+}
+
+fn packet(kind: char, namespace: &str, id: Option<u64>, list: Option<&[&str]>) -> Packet {
+    let head = head(kind, namespace, id);
+    let mut parts = vec![head.as_str()];
+    if let Some(list) = list {
+        parts.push("[");
+        for (index, item) in list.iter().enumerate() {
+            parts.extend((index > 0).then_some(","));
+            parts.push(item);
+        }
+        parts.push("]");
+    }
+    Packet { frame: Frame::text_from(&parts) }
+}
+
+fn head(kind: char, namespace: &str, id: Option<u64>) -> String {
+    let mut head = format!("{MESSAGE}{kind}");
+    if namespace != MAIN {
+        head.push_str(namespace);
+        head.push(',');
+    }
+    if let Some(id) = id {
+        head.push_str(&id.to_string());
+    }
+    head
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("strings, and JSON inside an object of strings, are always JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn packets_look_as_the_protocol_writes_them() {
+        let refused = ConnectError::new("Not authorized");
+        let detailed = ConnectError::new("no").with_data(&serde_json::json!({ "code": 7 })).unwrap();
+        let table = [
+            (Packet::event("/", "foo", &[]), r#"42["foo"]"#),
+            (
+                Packet::event("/admin", "bar", &[raw("1"), raw(r#"{"a":[]}"#)]),
+                r#"42/admin,["bar",1,{"a":[]}]"#,
+            ),
+            (Packet::event("/", "a\"é", &[]), r#"42["a\"é"]"#),
+            (Packet::event_with("/", "n", &["x"]).unwrap(), r#"42["n",["x"]]"#),
+            (event("/", Some(12), "foo", &["null"]), r#"4212["foo",null]"#),
+            (ack("/", 0, &[]), "430[]"),
+            (ack("/admin", 13, &["\"bar\"", "2"]), r#"43/admin,13["bar",2]"#),
+            (connect("/", "abc"), r#"40{"sid":"abc"}"#),
+            (connect("/admin", "abc"), r#"40/admin,{"sid":"abc"}"#),
+            (connect_error("/", &refused), r#"44{"message":"Not authorized"}"#),
+            (connect_error("/x", &detailed), r#"44/x,{"message":"no","data":{"code":7}}"#),
+            (disconnect("/"), "41"),
+            (disconnect("/admin"), "41/admin,"),
+        ];
+        for (packet, text) in table {
+            assert_eq!(packet.as_str(), text);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Socket.IO packets of protocol v5: [`decode`] what clients send, [`encode`] what the server sends.
+
+pub(crate) mod decode;
+pub(crate) mod encode;
+
+/// Names that mean something else on one of the two sides, so that nobody may emit them. Source: the list that the
+/// reference's parser refuses.
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// The namespace that goes without saying in a packet.
+const MAIN: &str = "/";
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}

@@ -1,0 +1,138 @@
+//! One client in one namespace, as the application holds it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::acks::PendingAcks;
+use crate::link::Link;
+use crate::packet::encode;
+use crate::{AckError, Args, DisconnectReason, Packet, sid};
+
+/// One client in one namespace. Clones are the same socket; it lives on one worker. None of its methods waits, except
+/// for [`Socket::emit_with_ack`].
+#[derive(Clone)]
+pub struct Socket {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    namespace: Rc<str>,
+    link: Rc<Link>,
+    joined: Cell<bool>,
+    acks: PendingAcks,
+}
+
+/// Why something was not sent.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// The socket or its connection has ended.
+    #[error("the socket has ended")]
+    Closed,
+    /// Too much waits for this client already: the connection is being cut.
+    #[error("the client does not keep up")]
+    Overflow,
+    /// The data has no form in JSON.
+    #[error("no JSON can be made of this")]
+    Encoding(#[from] serde_json::Error),
+}
+
+impl From<lobby_websocket::SendError> for SendError {
+    fn from(error: lobby_websocket::SendError) -> Self {
+        match error {
+            lobby_websocket::SendError::Closed => Self::Closed,
+            lobby_websocket::SendError::Overflow => Self::Overflow,
+        }
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(namespace: Rc<str>, link: Rc<Link>, max_pending_acks: usize) -> Self {
+        let acks = PendingAcks::new(max_pending_acks);
+        Self { inner: Rc::new(Inner { id: sid::fresh(), namespace, link, joined: Cell::new(true), acks }) }
+    }
+
+    /// The socket's identifier, which its client knows too. It is no secret: it is not the Engine.IO session's.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// The namespace, `/` being the main one.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
+    /// Whether the socket may still be sent to.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.inner.joined.get()
+    }
+
+    /// Queues a packet, which must be one of this socket's namespace.
+    pub fn send(&self, packet: &Packet) -> Result<(), SendError> {
+        if self.inner.joined.get() { self.inner.link.send(packet) } else { Err(SendError::Closed) }
+    }
+
+    /// Queues an event with one argument, whatever its type: a tuple or an array arrives as one array. For many
+    /// receivers make one [`Packet`] instead.
+    pub fn emit<T: Serialize + ?Sized>(&self, name: &str, arg: &T) -> Result<(), SendError> {
+        self.send(&Packet::event_with(self.namespace(), name, arg)?)
+    }
+
+    /// Queues an event with one argument and waits for the client's answer. Answers are not read while an event of the
+    /// client waits for its turn (see [`Handler::connected`](crate::Handler::connected) and
+    /// [`Handler::event`](crate::Handler::event)).
+    pub async fn emit_with_ack<T: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        arg: &T,
+        timeout: Duration,
+    ) -> Result<Args, AckError> {
+        let arg = serde_json::to_string(arg).map_err(SendError::from)?;
+        let mut pending = self.inner.acks.expect().ok_or(AckError::TooMany)?;
+        self.send(&encode::event(self.namespace(), Some(pending.id), name, &[&arg]))?;
+        tokio::time::timeout(timeout, pending.answer()).await.unwrap_or(Err(AckError::Timeout))
+    }
+
+    /// Sends the client out of the namespace, behind what is queued already. The connection is closed if it has no
+    /// other namespace left. Clients do not come back from this by themselves.
+    pub fn disconnect(&self) {
+        if self.inner.joined.get() {
+            // A link that takes nothing any more is about to end the socket anyway.
+            let _gone = self.send(&encode::disconnect(self.namespace()));
+            self.end();
+            self.inner.link.wake();
+        }
+    }
+
+    /// Closes the whole connection with all its namespaces, behind what is queued already. Clients reconnect.
+    pub fn close(&self) {
+        self.inner.link.end(DisconnectReason::ForcedClose);
+    }
+
+    /// From here on nothing is sent, and nobody waits for the client's answers.
+    pub(crate) fn end(&self) {
+        self.inner.joined.set(false);
+        self.inner.acks.abandon();
+    }
+
+    pub(crate) fn acks(&self) -> &PendingAcks {
+        &self.inner.acks
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.inner.id)
+            .field("namespace", &self.inner.namespace)
+            .finish()
+    }
+}

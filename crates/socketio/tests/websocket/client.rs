@@ -1,0 +1,88 @@
+//! A client that says exactly what it is told to.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::PATIENCE;
+use super::server::Server;
+
+pub(crate) struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The data of the `open` packet.
+    pub(crate) open: Value,
+}
+
+impl Client {
+    /// Opens an Engine.IO session.
+    pub(crate) async fn open(server: &Server) -> Self {
+        let url = format!("ws://127.0.0.1:{}/socket.io/?EIO=4&transport=websocket", server.port);
+        let (socket, _) = connect_async(url).await.unwrap();
+        let mut client = Self { socket, open: Value::Null };
+        let open = client.next().await;
+        client.open = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+        client
+    }
+
+    /// Joins the main namespace too.
+    pub(crate) async fn join(server: &Server) -> Self {
+        let mut client = Self::open(server).await;
+        client.send("40").await;
+        assert!(client.next().await.starts_with("40{\"sid\":"));
+        assert_eq!(client.next().await, r#"42["auth",null]"#);
+        assert_eq!(server.notes.next().await, "connected /");
+        client
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Sends all of it in one write.
+    pub(crate) async fn pipeline(&mut self, texts: impl IntoIterator<Item = String>) {
+        for text in texts {
+            self.socket.feed(Message::text(text)).await.unwrap();
+        }
+        self.socket.flush().await.unwrap();
+    }
+
+    pub(crate) async fn send_binary(&mut self, data: &'static [u8]) {
+        self.socket.send(Message::binary(data)).await.unwrap();
+    }
+
+    pub(crate) async fn next(&mut self) -> String {
+        match self.message().await {
+            Message::Text(text) => text.as_str().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next is the close frame, which is answered; gives back code and reason.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        match self.message().await {
+            Message::Close(Some(frame)) => {
+                // Reading the frame has queued its answer; once that is out, TCP may be gone at any moment.
+                let _gone = self.socket.flush().await;
+                (frame.code.into(), frame.reason.as_str().to_owned())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn close(mut self) {
+        self.socket.close(None).await.unwrap();
+        self.ended().await;
+    }
+
+    /// After the close frames, the server ends the stream.
+    pub(crate) async fn ended(&mut self) {
+        let end = async { while self.socket.next().await.is_some() {} };
+        tokio::time::timeout(PATIENCE, end).await.expect("the end in time");
+    }
+
+    async fn message(&mut self) -> Message {
+        tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a message in time").unwrap().unwrap()
+    }
+}

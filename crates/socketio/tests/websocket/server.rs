@@ -1,0 +1,183 @@
+//! A server on a port of its own, whose application does what the names of events ask for and notes what it is told.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_socketio::{
+    Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Packet, Socket, SocketIo,
+};
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, rt};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, Semaphore};
+
+/// What the application was told, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Notes {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    written: Arc<Notify>,
+}
+
+impl Notes {
+    fn write(&self, line: impl Into<String>) {
+        self.lines.lock().unwrap().push_back(line.into());
+        self.written.notify_one();
+    }
+
+    pub(crate) async fn next(&self) -> String {
+        let read = async {
+            loop {
+                if let Some(line) = self.lines.lock().unwrap().pop_front() {
+                    return line;
+                }
+                self.written.notified().await;
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, read).await.expect("a note in time")
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.lock().unwrap().is_empty()
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) notes: Notes,
+    /// What `slow` events and `held` connections wait for.
+    pub(crate) gate: Arc<Semaphore>,
+    handle: ServerHandle,
+}
+
+impl Server {
+    pub(crate) fn start(config: Config) -> Self {
+        let (notes, gate) = (Notes::default(), Arc::new(Semaphore::new(0)));
+        let io = SocketIo::new(config);
+        let probe = (notes.clone(), Arc::clone(&gate));
+        let app = move || {
+            let (notes, gate) = probe.clone();
+            App::new().service(io.service(Probe { notes, gate, all: RefCell::default() }))
+        };
+        let server = HttpServer::new(app).workers(1).disable_signals();
+        let server = server.h1_allow_half_closed(false).tcp_nodelay(true);
+        let server = server.bind(("127.0.0.1", 0)).unwrap();
+        let port = server.addrs()[0].port();
+        let server = server.run();
+        let handle = server.handle();
+        rt::spawn(server);
+        Self { port, notes, gate, handle }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}
+
+struct Probe {
+    notes: Notes,
+    gate: Arc<Semaphore>,
+    all: RefCell<Vec<Socket>>,
+}
+
+/// Notes when a future is dropped before it has finished.
+struct Dropped<'a>(&'a Notes, bool);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        if !self.1 {
+            self.0.write("dropped");
+        }
+    }
+}
+
+impl Probe {
+    async fn pass_the_gate(&self) {
+        let mut dropped = Dropped(&self.notes, false);
+        self.gate.acquire().await.unwrap().forget();
+        dropped.1 = true;
+    }
+
+    fn flood(socket: &Socket) -> String {
+        let sent = (0..).map(|_| socket.emit("drop", &"x".repeat(100))).find_map(Result::err);
+        format!("{}, {}", sent.unwrap(), socket.emit("more", &1).unwrap_err())
+    }
+}
+
+impl Handler for Probe {
+    type Session = Value;
+
+    async fn connect(&self, request: ConnectRequest<'_>) -> Result<Value, ConnectError> {
+        let auth: Value = request.auth.map_or(Value::Null, |auth| serde_json::from_str(auth.get()).unwrap());
+        match request.namespace {
+            "/" | "/custom" if auth["refuse"] == true => {
+                Err(ConnectError::new("no").with_data(&json!({ "code": "refused" })).unwrap())
+            }
+            "/" | "/custom" => Ok(auth),
+            "/never" => {
+                let _dropped = Dropped(&self.notes, false);
+                std::future::pending().await
+            }
+            _ => Err(ConnectError::invalid_namespace()),
+        }
+    }
+
+    async fn connected(&self, socket: &Socket, auth: &Rc<Value>) {
+        self.notes.write(format!("connected {}", socket.namespace()));
+        self.all.borrow_mut().push(socket.clone());
+        socket.emit("auth", &**auth).unwrap();
+        if auth["held"] == true {
+            self.pass_the_gate().await;
+            self.notes.write("opened");
+        }
+    }
+
+    async fn event(&self, socket: &Socket, _: &Rc<Value>, event: Event) {
+        let args = event.args.raw();
+        match event.name.as_str() {
+            "message" => socket.send(&Packet::event(socket.namespace(), "message-back", &args)).unwrap(),
+            "message-with-ack" => event.ack.unwrap().send_raw(&args).unwrap(),
+            "sum" => {
+                let sum = event.arg::<u32>(0).unwrap() + event.arg::<u32>(1).unwrap();
+                event.ack.unwrap().send(&sum).unwrap();
+            }
+            "slow" => {
+                self.notes.write(format!("slow {}", args[0]));
+                self.pass_the_gate().await;
+                self.notes.write("done");
+                event.ack.unwrap().send("done").unwrap();
+            }
+            "all" => {
+                let packet = Packet::event("/", "news", &args);
+                let sent = self.all.borrow().iter().filter(|socket| socket.send(&packet).is_ok()).count();
+                self.notes.write(format!("sent to {sent}"));
+            }
+            "ask" => {
+                let answer = socket.emit_with_ack("question", &1, Duration::from_secs(5)).await.unwrap();
+                socket.emit("answered", &answer.raw()).unwrap();
+            }
+            "ask in vain" => {
+                let error = socket.emit_with_ack("question", &1, Duration::from_millis(1)).await.unwrap_err();
+                socket.emit("unanswered", &error.to_string()).unwrap();
+            }
+            "kick" => {
+                socket.emit("last", "words").unwrap();
+                socket.disconnect();
+                socket.disconnect();
+                self.notes.write(socket.emit("too", "late").unwrap_err().to_string());
+            }
+            "close" => socket.close(),
+            "flood" => self.notes.write(Self::flood(socket)),
+            name => self.notes.write(format!("event {name}")),
+        }
+    }
+
+    fn disconnected(&self, socket: &Socket, _: &Rc<Value>, reason: DisconnectReason) {
+        self.all.borrow_mut().retain(|other| other.id() != socket.id());
+        assert!(!socket.is_connected());
+        self.notes.write(format!("disconnected {}: {reason}", socket.namespace()));
+    }
+}

@@ -1,0 +1,47 @@
+//! A guarded WebSocket connection (RFC 6455, server side) over actix-web, for any use.
+//!
+//! actix-ws does the handshake and decodes frames. This crate puts bounds around it: sizes are refused before
+//! anything is buffered, what waits for a peer is bounded in bytes, a message for many peers is framed once and
+//! shared, all that is pending leaves in one write, and closing, pings and timeouts are done as the RFC says.
+//!
+//! # Map
+//!
+//! - [`accept`] and [`Connection`]: the one owner of a socket, and what arrives on it ([`Incoming`], [`Closed`]).
+//! - [`Outbox`]: queues [`Frame`]s for the peer; cloned freely, never waits.
+//! - [`Frame`]: an already framed message; cloning counts a reference.
+//! - [`Limits`], [`Heartbeat`]: the bounds, with their reasons.
+//! - [`CloseCode`]: why a connection ended.
+//! - [`tune`]: the socket option that gets rid of a peer which neither reads nor dies.
+//! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `body` (the
+//!   response's body, which drains the outbox), `alarm` (one timer for a connection).
+//!
+//! Invariant: a frame that breaks a limit or the protocol is refused by its header; its payload is never buffered.
+//! Invariant: sending never blocks and never awaits; a peer that does not keep up is closed with 1013.
+//! Invariant: a frame is written whole or not at all, and none follows a close frame.
+//! Invariant: dropping the [`Connection`] ends the socket, however many [`Outbox`] clones there are.
+//! Invariant: nothing that came after the peer's close frame, or after our own, is delivered.
+
+mod alarm;
+mod body;
+mod close;
+mod connection;
+mod frame;
+mod guard;
+mod limits;
+mod outbox;
+mod reader;
+mod silence;
+#[cfg(test)]
+mod testing;
+mod tune;
+
+pub use close::{CloseCode, Closed, ClosedBy};
+pub use connection::{Connection, Incoming, accept};
+pub use frame::Frame;
+pub use limits::{Heartbeat, Limits};
+pub use outbox::{Outbox, SendError};
+pub use tune::tune;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

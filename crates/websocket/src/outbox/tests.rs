@@ -1,0 +1,223 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use std::task::Wake;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Bell {
+    fn rung(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn take(outbox: &Outbox) -> Taken {
+    outbox.queue().take(Waker::noop())
+}
+
+fn close_frame(code: CloseCode, reason: &str) -> Taken {
+    Taken::Chunk(Frame::close(Some(code), reason).bytes().clone())
+}
+
+/// All that is to be had, in one piece, and whether the body ended.
+fn drain(outbox: &Outbox) -> (Vec<u8>, bool) {
+    let mut all = Vec::new();
+    loop {
+        match take(outbox) {
+            Taken::Chunk(chunk) => all.extend_from_slice(&chunk),
+            Taken::Nothing => return (all, false),
+            Taken::End => return (all, true),
+        }
+    }
+}
+
+#[test]
+fn all_that_is_pending_leaves_in_one_chunk_after_one_wake_up() {
+    let (outbox, bell) = (Outbox::new(1 << 20), Arc::new(Bell::default()));
+    let frame = Frame::text("to everybody");
+    for round in 1..3 {
+        assert_eq!(outbox.queue().take(&Waker::from(Arc::clone(&bell))), Taken::Nothing);
+        for _ in 0..100 {
+            outbox.send(&frame).unwrap();
+        }
+        assert_eq!(outbox.pending_bytes(), 100 * frame.len());
+        assert_eq!(take(&outbox), Taken::Chunk(frame.bytes().repeat(100).into()));
+        assert_eq!(outbox.pending_bytes(), 0);
+        assert_eq!(bell.rung(), round);
+    }
+}
+
+#[test]
+fn a_single_frame_is_not_copied() {
+    let (outbox, frame) = (Outbox::new(1 << 20), Frame::text("alone"));
+    outbox.send(&frame).unwrap();
+    let Taken::Chunk(chunk) = take(&outbox) else { panic!("a frame is pending") };
+    assert_eq!(chunk.as_ptr(), frame.bytes().as_ptr());
+}
+
+#[test]
+fn a_chunk_is_bounded_and_a_larger_frame_goes_alone_and_uncopied() {
+    let (outbox, small, large) = (Outbox::new(1 << 20), Frame::text("x"), Frame::binary(&vec![0; 2 * CHUNK]));
+    for frame in [&small, &small, &large, &small] {
+        outbox.send(frame).unwrap();
+    }
+    assert_eq!(take(&outbox), Taken::Chunk(small.bytes().repeat(2).into()));
+    let Taken::Chunk(chunk) = take(&outbox) else { panic!("a frame is pending") };
+    assert_eq!(chunk.as_ptr(), large.bytes().as_ptr());
+    assert_eq!(take(&outbox), Taken::Chunk(small.bytes().clone()));
+}
+
+#[test]
+fn at_overflow_what_waits_gives_way_to_a_close_frame() {
+    let (outbox, frame) = (Outbox::new(4096), Frame::binary(&[7; 1000]));
+    for _ in 0..3 {
+        assert_eq!(outbox.send(&frame), Ok(()));
+    }
+    assert_eq!(outbox.send(&frame), Err(SendError::Overflow));
+    assert_eq!(outbox.send(&frame), Err(SendError::Closed));
+    assert_eq!(take(&outbox), close_frame(CloseCode::TRY_AGAIN, "too slow"));
+    assert_eq!(outbox.queue().ours().and_then(|closed| closed.code), Some(CloseCode::TRY_AGAIN));
+}
+
+#[test]
+fn empty_frames_overflow_too() {
+    let (outbox, frame) = (Outbox::new(4096), Frame::text(""));
+    let sent = (0..4096).take_while(|_| outbox.send(&frame).is_ok()).count();
+    assert_eq!(sent, 4096 / (FRAME_COST + frame.len()));
+}
+
+#[test]
+fn a_close_goes_behind_what_is_pending_and_counts_once() {
+    let (outbox, frame) = (Outbox::new(4096), Frame::text("last words"));
+    outbox.send(&frame).unwrap();
+    outbox.close(CloseCode::GOING_AWAY, "bye");
+    outbox.close(CloseCode::INTERNAL, "again");
+    assert_eq!(outbox.send(&frame), Err(SendError::Closed));
+    let close = Frame::close(Some(CloseCode::GOING_AWAY), "bye");
+    assert_eq!(drain(&outbox), ([&frame.bytes()[..], &close.bytes()[..]].concat(), false));
+    assert_eq!(outbox.queue().ours().map(|closed| closed.reason.as_str()), Some("bye"));
+}
+
+#[test]
+fn closing_wakes_the_connection_and_sending_does_not() {
+    let (outbox, bell) = (Outbox::new(4096), Arc::new(Bell::default()));
+    outbox.queue().park_connection(&Waker::from(Arc::clone(&bell)));
+    outbox.send(&Frame::text("x")).unwrap();
+    assert_eq!(bell.rung(), 0);
+    outbox.close(CloseCode::NORMAL, "");
+    assert_eq!(bell.rung(), 1);
+}
+
+#[test]
+fn the_end_comes_behind_what_is_pending() {
+    let (outbox, frame) = (Outbox::new(4096), Frame::text("x"));
+    outbox.send(&frame).unwrap();
+    outbox.queue().end();
+    assert_eq!(outbox.send(&frame), Err(SendError::Closed));
+    assert_eq!(drain(&outbox), (frame.bytes().to_vec(), true));
+}
+
+#[test]
+fn the_end_wakes_a_body_that_waits() {
+    let (outbox, bell) = (Outbox::new(4096), Arc::new(Bell::default()));
+    assert_eq!(outbox.queue().take(&Waker::from(Arc::clone(&bell))), Taken::Nothing);
+    outbox.queue().end();
+    assert_eq!((bell.rung(), take(&outbox)), (1, Taken::End));
+}
+
+#[test]
+fn an_abort_drops_what_is_pending() {
+    let outbox = Outbox::new(4096);
+    outbox.send(&Frame::text("x")).unwrap();
+    outbox.queue().abort();
+    assert_eq!(drain(&outbox), (vec![], true));
+    assert_eq!(outbox.pending_bytes(), 0);
+}
+
+#[test]
+fn nothing_is_kept_for_a_socket_that_is_gone() {
+    let (outbox, bell, task) = (Outbox::new(4096), Arc::new(Bell::default()), Arc::new(Bell::default()));
+    assert_eq!(outbox.queue().take(&Waker::from(Arc::clone(&task))), Taken::Nothing);
+    outbox.queue().park_connection(&Waker::from(Arc::clone(&bell)));
+    outbox.send(&Frame::text("x")).unwrap();
+    outbox.queue().gone();
+    assert_eq!(bell.rung(), 1);
+    assert_eq!(outbox.pending_bytes(), 0);
+    assert_eq!(outbox.send(&Frame::text("y")), Err(SendError::Closed));
+    assert_eq!(Arc::strong_count(&task), 1, "the handle keeps no task");
+}
+
+#[test]
+fn a_burst_leaves_no_memory_behind() {
+    let outbox = Outbox::new(1 << 20);
+    for _ in 0..10_000 {
+        outbox.send(&Frame::text("x")).unwrap();
+    }
+    drain(&outbox);
+    assert!(outbox.queue().frames.capacity() <= 2 * KEPT_PLACES);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(usize),
+    Take,
+    Close,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![20 => (0..5000_usize).prop_map(Step::Send), 4 => Just(Step::Take), 1 => Just(Step::Close)]
+}
+
+proptest! {
+    /// Whatever happens, the wire carries the accepted frames in order up to an overflow, then one close frame.
+    #[test]
+    fn the_wire_carries_whole_frames_in_order(steps in prop::collection::vec(step(), 0..80)) {
+        let outbox = Outbox::new(20_000);
+        let (mut waiting, mut closed) = (Vec::new(), false);
+        for step in steps {
+            match step {
+                Step::Send(length) => {
+                    let frame = Frame::binary(&vec![1; length]);
+                    match outbox.send(&frame) {
+                        Ok(()) => waiting.extend_from_slice(frame.bytes()),
+                        Err(SendError::Closed) => prop_assert!(closed),
+                        Err(SendError::Overflow) => {
+                            prop_assert!(!closed);
+                            waiting = Frame::close(Some(CloseCode::TRY_AGAIN), "too slow").bytes().to_vec();
+                            closed = true;
+                        }
+                    }
+                }
+                Step::Take => {
+                    if let Taken::Chunk(chunk) = take(&outbox) {
+                        prop_assert_eq!(&waiting[..chunk.len()], &chunk[..]);
+                        waiting.drain(..chunk.len());
+                    }
+                }
+                Step::Close => {
+                    if !closed {
+                        waiting.extend_from_slice(Frame::close(Some(CloseCode::NORMAL), "").bytes());
+                    }
+                    outbox.close(CloseCode::NORMAL, "");
+                    closed = true;
+                }
+            }
+            prop_assert_eq!(outbox.pending_bytes(), waiting.len());
+            prop_assert!(waiting.len() <= 20_000 + 127);
+        }
+        prop_assert_eq!(drain(&outbox).0, waiting);
+    }
+}
