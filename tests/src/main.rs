@@ -1,1 +1,25 @@
-//! tests
+//! The lobby through its public doors: REST, `/ws` and Socket.IO, by hand-made clients and by real ones.
+//!
+//! | module | what it tests |
+//! | --- | --- |
+//! | `rest` | log in, list, log out, every refusal |
+//! | `realtime` | both socket protocols, the same rules over each |
+//! | `plain`, `socketio` | what only one of them has |
+//! | `abuse` | what an attacker sends |
+//! | `trust` | who may act in whose name, over every door |
+//! | `restart` | what is still there afterwards |
+//! | `clients` | unmodified socket.io-client and python-socketio programs |
+//! | `docs` | that the documentation says what is so |
+//! | `harness` | the lobby under test, and clients for it |
+
+mod abuse;
+mod clients;
+mod docs;
+#[expect(unreachable_pub, reason = "a harness is a library within the tests")]
+mod harness;
+mod plain;
+mod realtime;
+mod rest;
+mod restart;
+mod socketio;
+mod trust;

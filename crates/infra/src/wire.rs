@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn timestamps_are_rfc_3339_in_utc_with_milliseconds() {
         assert_eq!(rfc3339(Timestamp::from_millis(0)), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(Timestamp::from_millis(1_795_408_260_007)), "2026-11-23T02:31:00.007Z");
+        assert_eq!(rfc3339(Timestamp::from_millis(1_795_408_260_007)), "2026-11-23T04:31:00.007Z");
         assert_eq!(rfc3339(Timestamp::from_millis(-1)), "1969-12-31T23:59:59.999Z");
     }
 }

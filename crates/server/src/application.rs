@@ -14,7 +14,7 @@ use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessa
 use lobby_infra::clock::{RandomSessionIds, SystemClock};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Readiness};
-use lobby_infra::persistence::{Durability, Store, StoreSettings};
+use lobby_infra::persistence::{Durability, OpenStoreError, Store, StoreSettings};
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
 use lobby_infra::realtime::plain::{self, PlainSettings};
@@ -42,9 +42,8 @@ pub struct Application {
 type Failure = Box<dyn std::error::Error>;
 
 impl Application {
-    /// Opens the database, starts the writer and binds the address.
-    pub async fn build(settings: Settings, secret_key: &SecretString) -> Result<Self, Failure> {
-        let store = Store::open(&store_settings(&settings)).await?;
+    /// Starts the writer and binds the address.
+    pub async fn build(settings: Settings, store: Store, secret_key: &SecretString) -> Result<Self, Failure> {
         let hub = Arc::new(Hub::new(store.online().await?, store.head().await?));
         let services = Services::new(&settings, &store, &hub, secret_key);
         let (writer, writing) = Writer::spawn(services.changes(), settings.messages.queue);
@@ -96,13 +95,12 @@ async fn say_goodbye(handle: &ServerHandle, hub: &Hub) {
 }
 
 /// Where the data is, by the settings.
-#[must_use]
-pub fn store_settings(settings: &Settings) -> StoreSettings {
+pub fn store_settings(settings: &Settings) -> Result<StoreSettings, OpenStoreError> {
     let durability = match settings.database.durability {
         settings::Durability::Full => Durability::Full,
         settings::Durability::Normal => Durability::Normal,
     };
-    StoreSettings { url: settings.database.url.clone(), durability }
+    StoreSettings::new(&settings.database.url, durability)
 }
 
 /// The adapters, as the use cases want them.

@@ -1,5 +1,6 @@
 //! `lobby`, its flags and commands.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -67,18 +68,21 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "says where to go next, to whoever started it by hand")]
 async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
-    let store = store_settings(&settings);
-    let secret_key = secret::secret_key(environment, &store.beside("-key"))?;
-    let application = Application::build(settings, &secret_key).await?;
-    println!("{}", welcome::text(application.address()));
+    let database = store_settings(&settings)?;
+    let store = Store::open(&database).await?;
+    let secret_key = secret::secret_key(environment, &database.beside("-key"))?;
+    let application = Application::build(settings, store, &secret_key).await?;
+    // Nobody has to be there to read it.
+    if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
+        tracing::debug!(%error, "standard output takes no welcome");
+    }
     application.run_until(stop_signal()).await
 }
 
 #[expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
 async fn migrate(settings: &Settings, command: lobby_migration::Command) -> Result<(), Failure> {
-    let database = Store::open_unmigrated(&store_settings(settings)).await?;
+    let database = Store::open_unmigrated(&store_settings(settings)?).await?;
     print!("{}", lobby_migration::run(command, &database).await?);
     Ok(())
 }

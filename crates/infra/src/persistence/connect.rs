@@ -19,19 +19,24 @@ const READERS: u32 = 4;
 /// Where the data is, and how safe.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// `sqlite://PATH`, with `?mode=rwc` to make the file where there is none.
-    pub url: String,
-    /// What a commit survives.
-    pub durability: Durability,
+    url: String,
+    durability: Durability,
 }
 
 impl StoreSettings {
+    /// `url` is `sqlite://PATH`, with `?mode=rwc` behind it to make the file where there is none.
+    pub fn new(url: &str, durability: Durability) -> Result<Self, OpenStoreError> {
+        match url.split_once("://") {
+            Some(("sqlite", _)) => Ok(Self { url: url.to_owned(), durability }),
+            Some((kind, _)) => Err(OpenStoreError::UnknownKind(kind.to_owned())),
+            None => Err(OpenStoreError::UnknownKind(url.to_owned())),
+        }
+    }
+
     /// A file beside the database's, whose name has `suffix` behind it.
     #[must_use]
     pub fn beside(&self, suffix: &str) -> PathBuf {
-        let path = self.url.split('?').next().unwrap_or_default();
-        let path = path.strip_prefix("sqlite:").unwrap_or(path);
-        let path = path.strip_prefix("//").unwrap_or(path);
+        let path = self.url.trim_start_matches("sqlite://").split('?').next().unwrap_or_default();
         PathBuf::from(format!("{path}{suffix}"))
     }
 }
@@ -87,10 +92,6 @@ impl Store {
 }
 
 async fn connect(settings: &StoreSettings, connections: u32) -> Result<DatabaseConnection, OpenStoreError> {
-    if !settings.url.starts_with("sqlite:") {
-        let kind = settings.url.split(':').next().unwrap_or_default();
-        return Err(OpenStoreError::UnknownKind(kind.to_owned()));
-    }
     let mut options = ConnectOptions::new(&settings.url);
     let synchronous = match settings.durability {
         Durability::Full => "FULL",

@@ -13,7 +13,7 @@ use crate::clock::random_log_id;
 
 fn settings(folder: &TempDir, durability: Durability) -> StoreSettings {
     let file = folder.path().join("lobby.db");
-    StoreSettings { url: format!("sqlite://{}?mode=rwc", file.display()), durability }
+    StoreSettings::new(&format!("sqlite://{}?mode=rwc", file.display()), durability).expect("a good URL")
 }
 
 async fn sqlite() -> (Store, TempDir) {
@@ -95,13 +95,14 @@ async fn a_refused_change_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_opened_is_refused_with_its_name() {
-    for (url, expected) in [
-        ("sqlite:///no/such/folder/lobby.db", "/no/such/folder/lobby.db"),
-        ("postgres://localhost/lobby", "begins with 'postgres'"),
-        ("lobby.db", "begins with 'lobby.db'"),
-    ] {
-        let settings = StoreSettings { url: url.to_owned(), durability: Durability::Full };
-        let error = Store::open(&settings).await.err().expect("it is refused");
+    let nowhere =
+        StoreSettings::new("sqlite:///no/such/folder/lobby.db", Durability::Full).expect("a good URL");
+    let error = Store::open(&nowhere).await.err().expect("it is refused");
+    assert!(error.to_string().contains("/no/such/folder/lobby.db"), "{error}");
+    for (url, expected) in
+        [("postgres://localhost/lobby", "'postgres'"), ("lobby.db", "'lobby.db'"), ("", "''")]
+    {
+        let error = StoreSettings::new(url, Durability::Full).expect_err("it is refused");
         assert!(error.to_string().contains(expected), "{error}");
     }
 }

@@ -1,0 +1,224 @@
+//! The binary: flags, settings, signals.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// Waits for what has to come, far longer than it takes.
+async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let outcome = tokio::time::timeout(Duration::from_secs(20), future).await;
+    outcome.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+fn lobby(folder: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lobby"));
+    command.args(arguments).current_dir(folder.path()).env_clear().kill_on_drop(true);
+    command
+}
+
+async fn run(folder: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let output = lobby(folder, arguments).envs(variables.iter().copied()).output();
+    in_time("the program to end", output).await.expect("it runs")
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A lobby that serves in `folder`, and where.
+async fn serving(folder: &TempDir, arguments: &[&str]) -> (Child, String) {
+    let mut child = lobby(folder, arguments)
+        .args(["--port", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    loop {
+        let line =
+            in_time("the address", lines.next_line()).await.expect("it is read").expect("it says where");
+        if let Some(url) = line.strip_prefix("The lobby is open at ") {
+            return (child, url.to_owned());
+        }
+    }
+}
+
+async fn signal(child: &Child, name: &str) {
+    let pid = child.id().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-s", name, &pid]).status().await.expect("kill runs");
+    assert!(sent.success());
+}
+
+#[tokio::test]
+async fn it_runs_alone_in_an_empty_folder_and_stops_in_order() {
+    for (arguments, name) in [(&[][..], "TERM"), (&["serve"][..], "INT")] {
+        let folder = folder();
+        let (mut child, url) = serving(&folder, arguments).await;
+        let client = reqwest::Client::new();
+        let login = client.post(format!("{url}/login")).json(&json!({"pseudonym": "JohnDoe"})).send().await;
+        assert_eq!(login.expect("an answer").status(), 200);
+        signal(&child, name).await;
+        let status = in_time("the program to end", child.wait()).await.expect("it ends");
+        assert!(status.success(), "{name}: {status}");
+        assert!(folder.path().join("lobby.db").exists());
+        assert!(folder.path().join("lobby.db-key").exists());
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_never_logged() {
+    let folder = folder();
+    let (mut child, url) = serving(&folder, &["--set", "log.level=trace"]).await;
+    let client = reqwest::Client::new();
+    let login = client.post(format!("{url}/login")).json(&json!({"pseudonym": "JohnDoe"})).send().await;
+    let login: serde_json::Value = login.expect("an answer").json().await.expect("JSON");
+    let token = login["token"].as_str().expect("a text");
+    for (name, value) in
+        [("authorization", format!("Bearer {token}")), ("cookie", format!("lobby_session={token}"))]
+    {
+        let answer =
+            client.get(format!("{url}/session")).header(name, value).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+    signal(&child, "TERM").await;
+    let mut log = String::new();
+    child.stderr.take().expect("it is piped").read_to_string(&mut log).await.expect("it is read");
+    assert!(log.contains("stopped"), "{log}");
+    assert!(!log.contains(&token[..40]), "a token is in the log");
+}
+
+#[tokio::test]
+async fn a_key_in_a_file_called_env_works_as_in_the_original() {
+    let folder = folder();
+    std::fs::write(folder.path().join(".env"), "SECRET_KEY=from-the-file\n").expect("it is written");
+    let (child, _) = serving(&folder, &[]).await;
+    assert!(!folder.path().join("lobby.db-key").exists(), "it made a key of its own");
+    drop(child);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
+    let folder = folder();
+    std::fs::write(folder.path().join("bad.toml"), "[server]\nprot = 1\n").expect("it is written");
+    for (arguments, variables, expected) in [
+        (&["--set", "server.prot=1"][..], &[][..], "server.prot"),
+        (&[], &[("LOBBY_SERVER__PROT", "1")], "server.prot"),
+        (&[], &[("LOBBY_SERVR__PORT", "1")], "servr"),
+        (&[], &[("LOBBY_SERVER_PORT", "1")], "server_port"),
+        (&["--config", "bad.toml"], &[], "server.prot"),
+        (&["--config", "missing.toml"], &[], "missing.toml"),
+        (&["--port", "70000"], &[], "server.port"),
+        (&["--set", "server.port=many"], &[], "server.port"),
+        (&["--set", "auth.mode=closed"], &[], "auth.mode"),
+        (&["--set", "socketio.ping_interval=25"], &[], "socketio.ping_interval"),
+        (&["--set", "socketio.ping_interval=0s"], &[], "socketio.ping_interval"),
+        (&["--set", "names.min_length=40"], &[], "names.min_length"),
+        (&["--set", "messages.queue=0"], &[], "messages.queue"),
+        (&["--set", "log.level=info,=nonsense"], &[], "log.level"),
+        (&["--set", "database.url=postgres://localhost/lobby"], &[], "database.url"),
+        (&["--set", "database.url=sqlite:///no/such/folder/lobby.db"], &[], "/no/such/folder"),
+        (&["--set", "server.host=256.0.0.1"], &[], "server.host"),
+        (&["--set", "port"], &[], "server.port=5001"),
+        (&[], &[("LOBBY_ENV", "staging")], "staging"),
+        (&[], &[("LOBBY_ENV", "production")], "SECRET_KEY"),
+        (&[], &[("LOBBY_ENV", "production"), ("SECRET_KEY", "short")], "SECRET_KEY"),
+    ] {
+        let output = run(&folder, arguments, variables).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?} {variables:?} was taken");
+        assert!(said.contains(expected), "{arguments:?} {variables:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn later_sources_win() {
+    let folder = folder();
+    std::fs::write(folder.path().join("own.toml"), "[names]\nmin_length = 5\nmax_length = 6\n")
+        .expect("written");
+    let arguments = ["--config", "own.toml", "--set", "names.max_length=7"];
+    let mut command = lobby(&folder, &arguments);
+    command.env("LOBBY_NAMES__MIN_LENGTH", "4").env("LOBBY_NAMES__RESERVED", "alice,bobby");
+    let mut child = command.args(["--port", "0"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let url = loop {
+        let line =
+            in_time("the address", lines.next_line()).await.expect("it is read").expect("it says where");
+        if let Some(url) = line.strip_prefix("The lobby is open at ") {
+            break url.to_owned();
+        }
+    };
+    for (name, status) in
+        [("abc", 400), ("abcd", 200), ("abcdefg", 200), ("abcdefgh", 400), ("bobby", 400), ("admin", 200)]
+    {
+        let login = reqwest::Client::new().post(format!("{url}/login")).json(&json!({"pseudonym": name}));
+        assert_eq!(login.send().await.expect("an answer").status(), status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_migrated_by_hand_too() {
+    let folder = folder();
+    let migrate = async |arguments: &[&str]| {
+        let output = run(&folder, &[&["migrate"], arguments].concat(), &[]).await;
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    assert_eq!(migrate(&["status"]).await, "Pending  m20261123_000001_create_lobby\n");
+    assert_eq!(migrate(&["up"]).await, "Applied  m20261123_000001_create_lobby\n");
+    assert_eq!(migrate(&["up"]).await, "Applied  m20261123_000001_create_lobby\n");
+    assert_eq!(migrate(&["down"]).await, "Pending  m20261123_000001_create_lobby\n");
+    let (child, _) = serving(&folder, &[]).await;
+    drop(child);
+    assert_eq!(migrate(&["status"]).await, "Applied  m20261123_000001_create_lobby\n");
+}
+
+#[tokio::test]
+async fn help_lists_every_setting() {
+    let folder = folder();
+    let help = run(&folder, &["--help"], &[]).await;
+    let help = String::from_utf8(help.stdout).expect("UTF-8");
+    for key in ["[server]", "port = 5000", "durability", "ping_interval", "SECRET_KEY", "--config", "migrate"]
+    {
+        assert!(help.contains(key), "{key} is missing");
+    }
+}
+
+/// Word for word what the program tells people to paste.
+#[tokio::test]
+async fn what_it_says_at_the_start_works_as_pasted() {
+    let folder = folder();
+    let mut child = lobby(&folder, &["--port", "0"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut said = Vec::new();
+    while said.last().is_none_or(|line: &String| line.trim() != "'") {
+        said.push(in_time("what it says", lines.next_line()).await.expect("it is read").expect("a line"));
+    }
+    let curl = said.iter().find(|line| line.contains("curl")).expect("a log-in");
+    let output = Command::new("sh").args(["-c", curl]).output().await.expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"pseudonym\":\"JohnDoe\""), "{output:?}");
+
+    let node = said.iter().position(|line| line.contains("node --input-type")).expect("a conversation");
+    let paste = said[node..].join("\n");
+    let (install, talk) = paste.split_once("&& ").expect("install, then talk");
+    assert_eq!(install.trim(), "npm install --no-save socket.io-client");
+    // The clients are installed already; the snippet goes on listening, so it is ended when it has heard itself.
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/clients/node");
+    let mut talk = Command::new("sh")
+        .args(["-c", &format!("exec {talk}")])
+        .current_dir(clients)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(talk.stdout.take().expect("it is piped")).lines();
+    let mut heard = String::new();
+    while !(heard.contains("JohnDoe: Hello!") && heard.contains("id: 1")) {
+        heard += &in_time("what is said", lines.next_line()).await.expect("it is read").expect("a line");
+    }
+}

@@ -1,0 +1,202 @@
+//! The documentation says what is so: paths are there, all settings are listed, names have the verdicts that are told.
+
+use std::path::Path;
+use std::{env, fs};
+
+use lobby_domain::pseudonym::{InvalidPseudonym, NamePolicy, PseudonymKey};
+use lobby_server::settings::{DEFAULTS, Settings, Sources};
+use lobby_server::welcome;
+
+/// What a path begins with.
+const FOLDERS: [&str; 8] = [".ci", ".config", ".github", "config", "crates", "docs", "migration", "tests"];
+/// What a file at the top is known by.
+const TOP_LEVEL: [&str; 5] = [".md", ".toml", ".lock", "Makefile", "LICENSE"];
+
+const TABLE_BEGINS: &str = "<!-- settings -->\n";
+const TABLE_ENDS: &str = "<!-- end of settings -->\n";
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
+}
+
+fn page(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).expect("the page is there")
+}
+
+/// Words in backticks, but for those in fenced blocks.
+fn backticked(page: &str) -> Vec<&str> {
+    let unfenced = page.split("```").step_by(2);
+    unfenced.flat_map(str::lines).flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+}
+
+fn is_path(word: &str) -> bool {
+    match word.split_once('/') {
+        Some((folder, _)) => FOLDERS.contains(&folder),
+        None => !word.starts_with('.') && TOP_LEVEL.iter().any(|known| word.contains(known)),
+    }
+}
+
+fn missing_paths(page: &str) -> Vec<&str> {
+    let mut paths = backticked(page);
+    paths.retain(|word| is_path(word) && !repository().join(word).exists());
+    paths
+}
+
+#[test]
+fn every_path_that_the_architecture_names_exists() {
+    assert_eq!(missing_paths(&page("docs/architecture.md")), [""; 0]);
+}
+
+#[test]
+fn every_path_that_the_first_page_names_exists() {
+    assert_eq!(missing_paths(&page("README.md")), [""; 0]);
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_reported() {
+    let page = "`crates/domain` `crates/nowhere/src/lib.rs` `Cargo.toml`, `Nowhere.toml`\n```\n`docs/fenced`\n```\n`docs/adr/` `docs/none/` `/users` `a/b` `LICENSE-MIT` `LICENSE-NONE`";
+    assert_eq!(
+        missing_paths(page),
+        ["crates/nowhere/src/lib.rs", "Nowhere.toml", "docs/none/", "LICENSE-NONE"]
+    );
+}
+
+#[test]
+fn the_architecture_names_every_crate() {
+    let manifest = page("Cargo.toml");
+    let (_, members) = manifest.split_once("members = [").expect("a workspace has members");
+    let (members, _) = members.split_once(']').expect("the list ends");
+    let architecture = page("docs/architecture.md");
+    let named = |member: &str| backticked(&architecture).iter().any(|word| word.starts_with(member));
+    let members: Vec<_> = members.split('"').skip(1).step_by(2).collect();
+    assert!(!members.is_empty());
+    assert_eq!(members.iter().filter(|member| !named(member)).collect::<Vec<_>>(), [&""; 0]);
+}
+
+#[test]
+fn the_first_page_has_the_snippets_that_the_lobby_prints() {
+    let printed = welcome::text("127.0.0.1:5000".parse().expect("an address"));
+    let readme = page("README.md");
+    let snippets = printed.split("\n\n").filter(|paragraph| paragraph.starts_with("  "));
+    let snippets: Vec<_> = snippets.map(|snippet| snippet.trim_end().replace("\n  ", "\n")).collect();
+    assert_eq!(snippets.len(), 2);
+    for snippet in snippets {
+        assert!(readme.contains(&format!("```sh\n{}\n```", snippet.trim())), "{snippet}");
+    }
+}
+
+/// The table of all settings: every comment of the file is the explanation of the key below it.
+fn settings_table(toml: &str) -> String {
+    let mut table = "| setting | default | explanation |\n| --- | --- | --- |\n".to_owned();
+    let (mut section, mut comment) = ("", Vec::new());
+    for line in toml.lines() {
+        if let Some(text) = line.strip_prefix('#') {
+            comment.push(text.trim());
+        } else if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if let Some((key, default)) = line.split_once(" = ") {
+            let explanation = comment.join(" ").replace('|', "\\|");
+            table += &format!("| `{section}.{key}` | `{default}` | {explanation} |\n");
+            comment.clear();
+        } else {
+            assert!(line.is_empty(), "'{line}' has no place in the table");
+            comment.clear();
+        }
+    }
+    table
+}
+
+fn with_table(page: &str, table: &str) -> String {
+    let (before, rest) = page.split_once(TABLE_BEGINS).expect("the page says where the table begins");
+    let (_, after) = rest.split_once(TABLE_ENDS).expect("the page says where the table ends");
+    [before, TABLE_BEGINS, "\n", table, "\n", TABLE_ENDS, after].concat()
+}
+
+#[test]
+fn the_table_of_settings_is_that_of_the_defaults() {
+    let path = "docs/configuration.md";
+    let written = page(path);
+    let made = with_table(&written, &settings_table(DEFAULTS));
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(repository().join(path), made).expect("the page can be written");
+    } else {
+        assert_eq!(written, made, "UPDATE_DOCS=1 makes the table anew");
+    }
+}
+
+#[test]
+fn the_table_of_settings_has_every_key_and_a_reason_for_it() {
+    let table = settings_table(DEFAULTS);
+    let keys = DEFAULTS.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    let missing: Vec<_> =
+        keys.clone().filter(|(key, _)| !table.contains(&format!(".{}`", key.trim()))).collect();
+    assert_eq!(missing, []);
+    assert_eq!(table.lines().count(), keys.count() + 2);
+    assert!(!table.contains("|  |"), "a setting has no explanation");
+}
+
+#[test]
+fn a_setting_becomes_a_row() {
+    let table = settings_table("# Preface.\n\n[a]\n# Why,\n# and more.\nb = \"x\"\n# This | that.\nc = 1\n");
+    let rows: Vec<_> = table.lines().skip(2).collect();
+    assert_eq!(rows, ["| `a.b` | `\"x\"` | Why, and more. |", "| `a.c` | `1` | This \\| that. |"]);
+    let page = format!("before\n{TABLE_BEGINS}old\n{TABLE_ENDS}after\n");
+    let made = with_table(&page, "new\n");
+    assert_eq!(made, format!("before\n{TABLE_BEGINS}\nnew\n\n{TABLE_ENDS}after\n"));
+}
+
+fn default_names() -> NamePolicy {
+    let names = Settings::load(&Sources::default()).expect("the defaults are good").names;
+    NamePolicy::new(names.min_length, names.max_length, &names.reserved)
+}
+
+/// The rows of the tables that have a name in the first of their `columns`.
+fn rows(page: &str, columns: usize) -> Vec<Vec<&str>> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix('|'));
+    rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())
+        .filter(|row| row.len() == columns)
+        .collect()
+}
+
+/// A name as it is meant: `[U+200B]` is a character, `[33 × x]` a text as often as that.
+fn spelled_out(cell: &str) -> String {
+    let mut name = String::new();
+    for (index, part) in cell.trim_matches('`').split(['[', ']']).enumerate() {
+        match part.strip_prefix("U+").or(part.split_once(" × ").map(|(times, _)| times)) {
+            _ if index % 2 == 0 => name += part,
+            Some(number) if part.starts_with("U+") => name.push(character(number)),
+            Some(times) => name += &part[times.len() + " × ".len()..].repeat(number(times)),
+            None => panic!("[{part}] is no notation for a name"),
+        }
+    }
+    name
+}
+
+fn character(hexadecimal: &str) -> char {
+    let number = u32::from_str_radix(hexadecimal, 16).expect("hexadecimal digits");
+    char::from_u32(number).expect("the number of a character")
+}
+
+fn number(text: &str) -> usize {
+    text.parse().expect("a number")
+}
+
+fn verdict(policy: &NamePolicy, name: &str) -> String {
+    match policy.parse(name) {
+        Ok(_) => "allowed".to_owned(),
+        Err(InvalidPseudonym::Length { .. }) => "refused: length".to_owned(),
+        Err(InvalidPseudonym::Character(c)) => format!("refused: character U+{:04X}", u32::from(c)),
+        Err(InvalidPseudonym::Edge) => "refused: edge".to_owned(),
+        Err(InvalidPseudonym::Reserved) => "refused: reserved".to_owned(),
+    }
+}
+
+fn sameness(one: &str, other: &str) -> &'static str {
+    let (one, other) = (PseudonymKey::of(one), PseudonymKey::of(other));
+    match (one.folded() == other.folded(), one.lookalike() == other.lookalike()) {
+        (true, true) => "the same: both",
+        (true, false) => "the same: folded",
+        (false, true) => "the same: lookalike",
+        (false, false) => "different",
+    }
+}

@@ -1,0 +1,22 @@
+//! The lobby under test, and clients for it.
+
+mod app;
+mod connection;
+mod participant;
+mod raw;
+
+use std::time::Duration;
+
+pub use app::{App, LoggedIn};
+pub use connection::{Auth, Connection, Protocol, Received};
+pub use participant::{Kind, Participant};
+pub use raw::RawSocket;
+
+/// How long a test waits for what has to come. Far above what anything takes, so that only what never comes fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for what has to come.
+pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let outcome = tokio::time::timeout(PATIENCE, future).await;
+    outcome.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
+}

@@ -1,0 +1,258 @@
+use std::collections::VecDeque;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::{App, LoggedIn, in_time};
+
+/// How a client talks to the lobby.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Plain,
+    SocketIo,
+}
+
+/// What a client shows of itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Auth<'a> {
+    Nothing,
+    /// In the CONNECT auth or the connect frame.
+    Token(&'a LoggedIn),
+    /// In an `Authorization` header.
+    Header(&'a LoggedIn),
+    Cookie(&'a LoggedIn),
+    /// A token that nobody was given.
+    Forged(&'a str),
+}
+
+/// A hand-made client: it sends what it is told and hides nothing.
+pub struct Connection {
+    protocol: Protocol,
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    next_ack: u64,
+    /// Came in while something else was waited for.
+    waiting: VecDeque<Received>,
+}
+
+/// What came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    Event(String, Value),
+    Ack(u64, Value),
+    /// Socket.IO's `CONNECT_ERROR`.
+    ConnectError(Value),
+    /// Socket.IO's DISCONNECT.
+    Disconnect,
+    /// The socket was closed, with this code and reason.
+    Closed(u16, String),
+}
+
+impl Connection {
+    /// Opens the socket and no more.
+    pub async fn open(app: &App, protocol: Protocol, headers: &[(&str, &str)]) -> Result<Self, Error> {
+        let path = match protocol {
+            Protocol::Plain => "/ws",
+            Protocol::SocketIo => "/socket.io/?EIO=4&transport=websocket",
+        };
+        let mut request = format!("ws://{}{path}", app.address()).into_client_request()?;
+        for (name, value) in headers {
+            let name = tokio_tungstenite::tungstenite::http::HeaderName::from_bytes(name.as_bytes())
+                .expect("a header's name");
+            request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header's value"));
+        }
+        let (stream, _) = in_time("a handshake", connect_async(request)).await?;
+        let mut connection = Self { protocol, stream, next_ack: 0, waiting: VecDeque::new() };
+        if protocol == Protocol::SocketIo {
+            let opened = connection.next_text().await.expect("Engine.IO's open packet");
+            assert!(opened.starts_with("0{"), "{opened}");
+        }
+        Ok(connection)
+    }
+
+    /// Opens the socket and says who it is; what comes of it is still to be received.
+    pub async fn connecting(app: &App, protocol: Protocol, auth: Auth<'_>) -> Self {
+        let header = match auth {
+            Auth::Header(user) => vec![("authorization", user.bearer())],
+            Auth::Cookie(user) => vec![("cookie", user.cookie())],
+            Auth::Nothing | Auth::Token(_) | Auth::Forged(_) => vec![],
+        };
+        let header: Vec<_> = header.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut connection = Self::open(app, protocol, &header).await.expect("a handshake");
+        let data = match auth {
+            Auth::Token(user) => json!({"token": user.token}),
+            Auth::Forged(token) => json!({"token": token}),
+            Auth::Nothing | Auth::Header(_) | Auth::Cookie(_) => json!({}),
+        };
+        let connect = match protocol {
+            Protocol::Plain => json!({"event": "connect", "data": data}).to_string(),
+            Protocol::SocketIo => format!("40{data}"),
+        };
+        connection.send_text(&connect).await;
+        connection
+    }
+
+    /// Opens the socket, says who it is and is let in; answers with the `session` event too.
+    pub async fn enter(app: &App, protocol: Protocol, auth: Auth<'_>) -> (Self, Value) {
+        let mut connection = Self::connecting(app, protocol, auth).await;
+        match connection.receive().await {
+            Received::Event(name, session) if name == "session" => (connection, session),
+            other => panic!("first of all comes the session, not {other:?}"),
+        }
+    }
+
+    pub async fn send_text(&mut self, text: &str) {
+        self.stream.send(Message::text(text)).await.expect("the socket takes it");
+    }
+
+    pub async fn send(&mut self, message: Message) {
+        self.stream.send(message).await.expect("the socket takes it");
+    }
+
+    /// Sends an event without asking for an answer.
+    pub async fn emit(&mut self, name: &str, data: &Value) {
+        let text = match self.protocol {
+            Protocol::Plain => json!({"event": name, "data": data}).to_string(),
+            Protocol::SocketIo => format!("42{}", json!([name, data])),
+        };
+        self.send_text(&text).await;
+    }
+
+    /// Sends an event that asks for an answer, and answers with the ack's id.
+    pub async fn emit_with_ack(&mut self, name: &str, data: &Value) -> u64 {
+        let ack = self.next_ack;
+        self.next_ack += 1;
+        let text = match self.protocol {
+            Protocol::Plain => json!({"event": name, "data": data, "ack": ack}).to_string(),
+            Protocol::SocketIo => format!("42{ack}{}", json!([name, data])),
+        };
+        self.send_text(&text).await;
+        ack
+    }
+
+    /// Sends an event and waits for its answer; what comes in between is kept.
+    pub async fn ask(&mut self, name: &str, data: &Value) -> Value {
+        let ack = self.emit_with_ack(name, data).await;
+        let is_answer = |received: &Received| matches!(received, Received::Ack(id, _) if *id == ack);
+        match self.receive_the(is_answer).await {
+            Received::Ack(_, answer) => answer,
+            other => unreachable!("{other:?} is no ack"),
+        }
+    }
+
+    /// The data of the next event of this name; what comes in between is kept.
+    pub async fn event(&mut self, name: &str) -> Value {
+        let is_meant = |received: &Received| matches!(received, Received::Event(is, _) if is == name);
+        match self.receive_the(is_meant).await {
+            Received::Event(_, data) => data,
+            other => unreachable!("{other:?} is no event"),
+        }
+    }
+
+    /// The contents of the next `count` messages.
+    pub async fn messages(&mut self, count: usize) -> Vec<(i64, String)> {
+        let mut messages = Vec::with_capacity(count);
+        for _ in 0..count {
+            let message = self.event("new_message").await;
+            let content = message["content"].as_str().expect("a text").to_owned();
+            messages.push((message["id"].as_i64().expect("a number"), content));
+        }
+        messages
+    }
+
+    /// How the connection ended; what came before is passed over.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            if let Received::Closed(code, reason) = self.receive().await {
+                return (code, reason);
+            }
+        }
+    }
+
+    /// Whatever comes next.
+    pub async fn receive(&mut self) -> Received {
+        match self.waiting.pop_front() {
+            Some(received) => received,
+            None => self.receive_new().await,
+        }
+    }
+
+    async fn receive_the(&mut self, is_meant: impl Fn(&Received) -> bool) -> Received {
+        if let Some(at) = self.waiting.iter().position(&is_meant) {
+            return self.waiting.remove(at).expect("it was just found");
+        }
+        loop {
+            let received = self.receive_new().await;
+            if is_meant(&received) {
+                return received;
+            }
+            assert!(!matches!(received, Received::Closed(..)), "{received:?}");
+            self.waiting.push_back(received);
+        }
+    }
+
+    async fn receive_new(&mut self) -> Received {
+        loop {
+            let text = match self.next_text().await {
+                Ok(text) => text,
+                Err(closed) => return closed,
+            };
+            match self.protocol {
+                Protocol::Plain => return parse_plain(&text),
+                // Engine.IO's ping.
+                Protocol::SocketIo if text == "2" => self.send_text("3").await,
+                Protocol::SocketIo => {
+                    if let Some(received) = parse_socketio(&text) {
+                        return received;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next_text(&mut self) -> Result<String, Received> {
+        loop {
+            match in_time("a frame", self.stream.next()).await {
+                Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
+                Some(Ok(Message::Close(Some(close)))) => {
+                    return Err(Received::Closed(close.code.into(), close.reason.to_string()));
+                }
+                Some(Ok(Message::Close(None))) => return Err(Received::Closed(1005, String::new())),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(other)) => panic!("the lobby sends text, not {other:?}"),
+                Some(Err(_)) | None => return Err(Received::Closed(1006, String::new())),
+            }
+        }
+    }
+}
+
+fn parse_plain(text: &str) -> Received {
+    let frame: Value = serde_json::from_str(text).expect("JSON");
+    match (frame["event"].as_str(), frame["ack"].as_u64()) {
+        (Some(event), None) => Received::Event(event.to_owned(), frame["data"].clone()),
+        (None, Some(ack)) => Received::Ack(ack, frame["data"].clone()),
+        _ => panic!("neither an event nor an answer: {text}"),
+    }
+}
+
+/// `None` for the answer to CONNECT, which says no more than what follows it.
+fn parse_socketio(text: &str) -> Option<Received> {
+    let json_at = text.find(['[', '{']).unwrap_or(text.len());
+    let (header, data) = text.split_at(json_at);
+    let data = || serde_json::from_str::<Value>(data).expect("JSON");
+    match (header.get(..2), header.get(2..)) {
+        (Some("40"), _) => None,
+        (Some("41"), _) => Some(Received::Disconnect),
+        (Some("42"), Some("")) => {
+            let data = data();
+            Some(Received::Event(data[0].as_str().expect("a name").to_owned(), data[1].clone()))
+        }
+        (Some("43"), Some(ack)) => Some(Received::Ack(ack.parse().expect("an ack id"), data()[0].clone())),
+        (Some("44"), _) => Some(Received::ConnectError(data())),
+        _ => panic!("what packet is this: {text}"),
+    }
+}

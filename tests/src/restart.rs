@@ -1,0 +1,29 @@
+//! What is still there afterwards.
+
+use serde_json::json;
+
+use crate::harness::{App, Auth, Connection, Protocol};
+
+#[tokio::test]
+async fn users_messages_ids_and_tokens_go_on_after_a_restart() {
+    let app = App::spawn().await;
+    let john = app.log_in("JohnDoe").await;
+    app.log_in("gone").await;
+    app.log_out("gone", &[]).await;
+    let (mut connection, before) = Connection::enter(&app, Protocol::Plain, Auth::Token(&john)).await;
+    for n in 1..=3 {
+        let said = connection.ask("send_message", &json!({"content": "before"})).await;
+        assert_eq!(said["id"], n);
+    }
+    drop(connection);
+
+    let app = app.restart().await;
+    assert_eq!(app.online().await, ["JohnDoe"]);
+    let (mut connection, session) = Connection::enter(&app, Protocol::SocketIo, Auth::Token(&john)).await;
+    assert_eq!((&session["log"], &session["users"]), (&before["log"], &before["users"]));
+    assert_eq!((&session["last_id"], &session["revision"]), (&json!(3), &json!(3)));
+    assert_eq!(connection.ask("send_message", &json!({"content": "after"})).await["id"], 4);
+    let again = app.log_in("gone").await;
+    let users = app.get("/users?sort_by=connected_at").await.body;
+    assert_eq!((&users[1]["session"], &users[1]["id"]), (&json!(again.session), &json!(2)));
+}
