@@ -87,23 +87,24 @@ fn the_first_page_has_the_snippets_that_the_lobby_prints() {
 
 /// The table of all settings: every comment of the file is the explanation of the key below it.
 fn settings_table(toml: &str) -> String {
-    let mut table = "| setting | default | explanation |\n| --- | --- | --- |\n".to_owned();
+    let mut table = vec!["| setting | default | explanation |\n| --- | --- | --- |\n".to_owned()];
     let (mut section, mut comment) = ("", Vec::new());
     for line in toml.lines() {
         if let Some(text) = line.strip_prefix('#') {
             comment.push(text.trim());
-        } else if let Some(name) = line.strip_prefix('[') {
+            continue;
+        }
+        let explanation = comment.join(" ").replace('|', "\\|");
+        comment.clear();
+        if let Some(name) = line.strip_prefix('[') {
             section = name.trim_end_matches(']');
         } else if let Some((key, default)) = line.split_once(" = ") {
-            let explanation = comment.join(" ").replace('|', "\\|");
-            table += &format!("| `{section}.{key}` | `{default}` | {explanation} |\n");
-            comment.clear();
+            table.push(format!("| `{section}.{key}` | `{default}` | {explanation} |\n"));
         } else {
             assert!(line.is_empty(), "'{line}' has no place in the table");
-            comment.clear();
         }
     }
-    table
+    table.concat()
 }
 
 fn with_table(page: &str, table: &str) -> String {
@@ -150,7 +151,7 @@ fn default_names() -> NamePolicy {
     NamePolicy::new(names.min_length, names.max_length, &names.reserved)
 }
 
-/// The rows of the tables that have a name in the first of their `columns`.
+/// The rows that begin with a name, of the tables that have so many columns.
 fn rows(page: &str, columns: usize) -> Vec<Vec<&str>> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix('|'));
     rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())
@@ -158,27 +159,19 @@ fn rows(page: &str, columns: usize) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// A name as it is meant: `[U+200B]` is a character, `[33 × x]` a text as often as that.
+/// The name that a cell means: `[U+200B]` is a character, `[33 × x]` a text as often as that.
 fn spelled_out(cell: &str) -> String {
-    let mut name = String::new();
-    for (index, part) in cell.trim_matches('`').split(['[', ']']).enumerate() {
-        match part.strip_prefix("U+").or(part.split_once(" × ").map(|(times, _)| times)) {
-            _ if index % 2 == 0 => name += part,
-            Some(number) if part.starts_with("U+") => name.push(character(number)),
-            Some(times) => name += &part[times.len() + " × ".len()..].repeat(number(times)),
-            None => panic!("[{part}] is no notation for a name"),
-        }
+    let parts = cell.trim_matches('`').split(['[', ']']).enumerate();
+    parts.map(|(index, part)| if index % 2 == 0 { part.to_owned() } else { symbol(part) }).collect()
+}
+
+fn symbol(notation: &str) -> String {
+    if let Some(digits) = notation.strip_prefix("U+") {
+        let number = u32::from_str_radix(digits, 16).expect("hexadecimal digits");
+        return char::from_u32(number).expect("the number of a character").to_string();
     }
-    name
-}
-
-fn character(hexadecimal: &str) -> char {
-    let number = u32::from_str_radix(hexadecimal, 16).expect("hexadecimal digits");
-    char::from_u32(number).expect("the number of a character")
-}
-
-fn number(text: &str) -> usize {
-    text.parse().expect("a number")
+    let (times, text) = notation.split_once(" × ").expect("a number, a sign and a text");
+    text.repeat(times.parse().expect("a number"))
 }
 
 fn verdict(policy: &NamePolicy, name: &str) -> String {
@@ -198,5 +191,49 @@ fn sameness(one: &str, other: &str) -> &'static str {
         (true, false) => "the same: folded",
         (false, true) => "the same: lookalike",
         (false, false) => "different",
+    }
+}
+
+/// What the page tells wrongly, with what is so.
+fn wrong_verdicts(page: &str, policy: &NamePolicy) -> Vec<String> {
+    let alone = rows(page, 3).into_iter().map(|row| {
+        let is = verdict(policy, &spelled_out(row[0]));
+        (row[0].to_owned(), row[1], is)
+    });
+    let pairs = rows(page, 4).into_iter().map(|row| {
+        let is = sameness(&spelled_out(row[0]), &spelled_out(row[1]));
+        (format!("{} {}", row[0], row[1]), row[2], is.to_owned())
+    });
+    let wrong = alone.chain(pairs).filter(|(_, told, is)| told != is);
+    wrong.map(|(name, told, is)| format!("`{name}: {told}, but it is {is}")).collect()
+}
+
+#[test]
+fn every_name_has_the_verdict_that_is_told() {
+    let page = page("docs/names.md");
+    assert!(rows(&page, 3).len() > 30 && rows(&page, 4).len() > 15, "the tables are not found");
+    assert_eq!(wrong_verdicts(&page, &default_names()), [""; 0]);
+}
+
+#[test]
+fn a_wrong_verdict_is_reported() {
+    let page = "| name | verdict | |\n| --- | --- | --- |\n| `admin` | allowed | |\n| `Zoë` | allowed | |\n| `ian` | `lan` | the same: folded | |\n";
+    let wrong = [
+        "`admin`: allowed, but it is refused: reserved",
+        "`ian` `lan`: the same: folded, but it is different",
+    ];
+    assert_eq!(wrong_verdicts(page, &default_names()), wrong);
+}
+
+#[test]
+fn names_are_read_as_they_are_meant() {
+    for (cell, name) in [
+        ("`Zoë`", "Zoë"),
+        ("Jo[U+200B]hn`", "Jo\u{200b}hn"),
+        ("[U+0408][U+043E]`", "Јо"),
+        ("[3 × x]`", "xxx"),
+        ("[0 × x]`", ""),
+    ] {
+        assert_eq!(spelled_out(cell), name);
     }
 }

@@ -151,6 +151,7 @@ async fn a_message_that_breaks_a_rule_is_refused_and_the_connection_lives_on(
 #[case::no_content("send_message", json!({"sender": "JohnDoe"}), "invalid_payload")]
 #[case::wrong_type("send_message", json!({"sender": "JohnDoe", "content": 7}), "invalid_payload")]
 #[case::no_object("send_message", json!("hello"), "invalid_payload")]
+#[case::array("send_message", json!(["x", "JohnDoe", null, null]), "invalid_payload")]
 #[case::nothing("send_message", Value::Null, "invalid_payload")]
 #[case::private("send_message", json!({"sender": "JohnDoe", "content": "x", "to": "Zoë"}), "not_supported")]
 #[case::unknown("sing", json!({}), "unknown_event")]
@@ -183,7 +184,7 @@ async fn logging_out_closes_the_sessions_connections_and_no_others(#[case] proto
     let (mut by_token, _) = Connection::enter(&app, protocol, Auth::Token(&john)).await;
     let (mut by_header, _) = Connection::enter(&app, protocol, Auth::Header(&john)).await;
     let (mut nobodys, _) = Connection::enter(&app, protocol, Auth::Nothing).await;
-    let (mut anothers, _) = Connection::enter(&app, protocol, Auth::Token(&zoe)).await;
+    let (mut other, _) = Connection::enter(&app, protocol, Auth::Token(&zoe)).await;
 
     app.log_out("JohnDoe", &[("authorization", &john.bearer())]).await;
     for connection in [&mut by_token, &mut by_header] {
@@ -196,7 +197,7 @@ async fn logging_out_closes_the_sessions_connections_and_no_others(#[case] proto
             }
         }
     }
-    for connection in [&mut nobodys, &mut anothers] {
+    for connection in [&mut nobodys, &mut other] {
         assert_eq!(connection.event("user_left").await["session"], json!(john.session));
         let said = connection.ask("send_message", &json!({"content": "still here", "sender": "Zoë"})).await;
         let allowed = said.get("id").is_some() || said["code"] == "token_required";

@@ -166,6 +166,8 @@ async fn health_is_told() {
     for (path, status) in [("/health/live", "live"), ("/health/ready", "ready")] {
         let answer = app.get(path).await;
         assert_eq!((answer.status, &answer.body["status"]), (StatusCode::OK, &json!(status)));
+        let head = app.request(Method::HEAD, path).await;
+        assert_eq!((head.status, head.body), (StatusCode::OK, json!("")));
     }
 }
 
@@ -175,7 +177,8 @@ async fn health_is_told() {
 #[case::wrong_type(r#"{"pseudonym": 1}"#, 400, "invalid_body", "expected a string")]
 #[case::wrong_flag(r#"{"pseudonym": "JohnDoe", "claim": "yes"}"#, 400, "invalid_body", "expected a boolean")]
 #[case::missing(r"{}", 400, "invalid_body", "pseudonym")]
-#[case::no_object("null", 400, "invalid_body", "")]
+#[case::null("null", 400, "invalid_body", "expected an object")]
+#[case::array(r#"["JohnDoe"]"#, 400, "invalid_body", "expected an object")]
 #[case::too_large(&format!(r#"{{"pseudonym": "{}"}}"#, "x".repeat(20_000)), 413, "body_too_large", "")]
 #[tokio::test]
 async fn a_body_that_is_no_log_in_is_refused_with_the_reason(
@@ -214,11 +217,11 @@ async fn a_path_or_a_method_that_is_not_there_is_refused() {
     app.get("/login/").await.assert_problem(404, "not_found");
     for (method, path, allowed) in [
         (Method::GET, "/login", "POST"),
-        (Method::DELETE, "/users", "GET"),
+        (Method::DELETE, "/users", "GET, HEAD"),
         (Method::PUT, "/logout", "POST"),
-        (Method::POST, "/session", "GET"),
-        (Method::POST, "/health/ready", "GET"),
-        (Method::POST, "/ws", "GET"),
+        (Method::POST, "/session", "GET, HEAD"),
+        (Method::POST, "/health/ready", "GET, HEAD"),
+        (Method::POST, "/ws", "GET, HEAD"),
     ] {
         let answer = app.request(method, path).await;
         answer.assert_problem(405, "method_not_allowed");
@@ -244,6 +247,22 @@ async fn a_page_of_another_origin_changes_nothing() {
             app.log_out("JohnDoe", &[("origin", origin)]).await;
         } else {
             answer.assert_problem(403, "origin_not_allowed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_and_no_others_are_told_that_they_may() {
+    let app = App::spawn_with(&[("server.allowed_origins", "https://chat.example")]).await;
+    for (origin, told) in [("https://chat.example", "https://chat.example"), ("https://evil.example", "")] {
+        let preflight = app.client().request(Method::OPTIONS, app.url("/login"));
+        let preflight = preflight
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type");
+        let answers = [app.send(preflight).await, app.get_as("/users", &[("origin", origin)]).await];
+        for answer in answers {
+            assert_eq!(answer.header("access-control-allow-origin"), told, "{answer:?}");
         }
     }
 }

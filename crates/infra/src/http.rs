@@ -17,8 +17,12 @@ pub mod origin;
 pub mod problem;
 
 pub use accounts::Accounts;
-use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, web};
+use std::future::ready;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
+};
 pub use health::Readiness;
 
 use crate::refusal::Refusal;
@@ -32,31 +36,47 @@ pub fn configure(app: &mut web::ServiceConfig) {
         web::JsonConfig::default().limit(MAX_BODY).error_handler(|error, _| problem::invalid_json(&error)),
     )
     .app_data(web::QueryConfig::default().error_handler(|error, _| problem::invalid_query(&error)))
-    .service(resource("/login", Method::POST, web::post().to(accounts::log_in)))
-    .service(resource("/users", Method::GET, web::get().to(accounts::list_users)))
-    .service(resource("/logout", Method::POST, web::post().to(accounts::log_out)))
-    .service(resource("/session", Method::GET, web::get().to(accounts::session)))
-    .service(resource("/health/live", Method::GET, web::get().to(health::live)))
-    .service(resource("/health/ready", Method::GET, web::get().to(health::ready)))
+    .service(act("/login", accounts::log_in))
+    .service(read("/users", accounts::list_users))
+    .service(act("/logout", accounts::log_out))
+    .service(read("/session", accounts::session))
+    .service(read("/health/live", health::live))
+    .service(read("/health/ready", health::ready))
     .default_service(web::to(not_found));
 }
 
-/// A path with one method: any other gets a 405 that names it.
-#[must_use]
-pub fn resource(path: &str, method: Method, route: Route) -> actix_web::Resource {
-    let refuse = move |request: HttpRequest| {
-        let problem = method_not_allowed(&request, &method);
-        async move { problem }
-    };
+/// What can be read at a path; HEAD gets the same without the body (RFC 9110 §9.3.2).
+pub fn read<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let route = web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler);
+    resource(path, "GET, HEAD", route)
+}
+
+/// What can be done at a path.
+fn act<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource(path, "POST", web::post().to(handler))
+}
+
+/// Any other method gets a 405 that names those that are taken.
+fn resource(path: &str, allowed: &'static str, route: Route) -> Resource {
+    let refuse = move |request: HttpRequest| ready(method_not_allowed(&request, allowed));
     web::resource(path).route(route).default_service(web::to(refuse))
 }
 
-fn method_not_allowed(request: &HttpRequest, allowed: &Method) -> HttpResponse {
+fn method_not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
     let detail = format!("{} takes {allowed}, not {}", request.path(), request.method());
     let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
     let mut response = refusal.error_response();
-    let allowed = header::HeaderValue::from_str(allowed.as_str()).expect("a method is a token");
-    response.headers_mut().insert(header::ALLOW, allowed);
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
     response
 }
 

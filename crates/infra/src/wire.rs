@@ -1,15 +1,42 @@
 //! What things look like in JSON, over REST and over sockets alike.
 
-use lobby_domain::event::Departure;
-use lobby_domain::event::DepartureReason;
+use std::fmt;
+use std::marker::PhantomData;
+
+use lobby_domain::event::{Departure, DepartureReason};
 use lobby_domain::message::Message;
 use lobby_domain::session::Session;
 use lobby_domain::timestamp::Timestamp;
-use serde::Serialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 use uuid::Uuid;
+
+/// A JSON object with the members of `T`. By itself serde takes an array of their values too.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
 
 /// Somebody who is online.
 #[derive(Debug, Clone, Serialize)]
@@ -129,6 +156,22 @@ pub fn rfc3339(timestamp: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_is_an_object() {
+        #[derive(Deserialize)]
+        struct Name<'a> {
+            name: &'a str,
+        }
+
+        let parsed: Object<Name<'_>> =
+            serde_json::from_str(r#"{"name": "x", "more": 1}"#).expect("an object");
+        assert_eq!(parsed.0.name, "x");
+        for other in [r#"["x"]"#, r#""x""#, "7", "null"] {
+            let refused = serde_json::from_str::<Object<Name<'_>>>(other).err().expect(other);
+            assert!(refused.to_string().contains("expected an object"), "{refused}");
+        }
+    }
 
     #[test]
     fn timestamps_are_rfc_3339_in_utc_with_milliseconds() {

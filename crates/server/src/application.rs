@@ -206,6 +206,7 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
         let gateway = doors.gateway();
         App::new()
             .wrap(middleware::from_fn(origin::guard))
+            .wrap(origin::cors(&origins))
             .wrap(TracingLogger::default())
             .app_data(web::Data::new(origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))

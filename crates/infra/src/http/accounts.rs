@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::credentials;
 use crate::refusal::Refusal;
-use crate::wire::UserView;
+use crate::wire::{Object, UserView};
 use crate::writer::Writer;
 
 /// As of which change of who is online a list is.
-const REVISION: HeaderName = HeaderName::from_static("lobby-roster-revision");
+pub(super) const REVISION: HeaderName = HeaderName::from_static("lobby-roster-revision");
 
 /// What these requests need.
 pub struct Accounts {
@@ -78,9 +78,9 @@ struct LoggedOutView {
 pub(super) async fn log_in(
     accounts: web::Data<Accounts>,
     request: HttpRequest,
-    body: web::Json<LogInBody>,
+    body: web::Json<Object<LogInBody>>,
 ) -> Result<HttpResponse, Refusal> {
-    let LogInBody { pseudonym, claim } = body.into_inner();
+    let Object(LogInBody { pseudonym, claim }) = body.into_inner();
     let credentials = credentials::of(request.headers());
     let logged_in = accounts.writer.log_in(LogInRequest { pseudonym, claim, credentials }).await?;
     let view = LoggedInView { user: (&logged_in.session).into(), token: logged_in.token.expose() };
@@ -105,9 +105,9 @@ pub(super) async fn list_users(
 pub(super) async fn log_out(
     accounts: web::Data<Accounts>,
     request: HttpRequest,
-    body: web::Json<LogOutBody>,
+    body: web::Json<Object<LogOutBody>>,
 ) -> Result<HttpResponse, Refusal> {
-    let LogOutBody { pseudonym } = body.into_inner();
+    let Object(LogOutBody { pseudonym }) = body.into_inner();
     let credentials = credentials::of(request.headers());
     let ended = accounts.writer.log_out(LogOutRequest { pseudonym, credentials }).await?;
     let message = format!("'{}' is logged out", ended.pseudonym);

@@ -5,13 +5,18 @@
 
 use std::sync::Arc;
 
+use actix_cors::Cors;
 use actix_web::body::MessageBody;
 use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
+use super::accounts::REVISION;
 use crate::refusal::Refusal;
+
+/// How long a browser may remember what it may send: an hour. Origins change with a restart only.
+const PREFLIGHT_SECONDS: usize = 3_600;
 
 /// Which origins are let in besides the server's own.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +66,20 @@ pub async fn guard(
         return Err(forbidden().into());
     }
     next.call(request).await
+}
+
+/// Lets pages of the allowed origins read the answers, and send what is not a plain form (CORS, Fetch standard §3.2).
+pub fn cors(policy: &OriginPolicy) -> Cors {
+    let policy = policy.clone();
+    Cors::default()
+        .allowed_origin_fn(move |_, head| policy.allows(head))
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([REVISION])
+        .supports_credentials()
+        // What is refused is refused by `guard`, in the shape of every refusal.
+        .block_on_origin_mismatch(false)
+        .max_age(PREFLIGHT_SECONDS)
 }
 
 /// The refusal of a page that may not act.

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::shard::{Bond, Membership, Shard, Sink};
+use super::hub::Identity;
+use super::shard::{Membership, Shard, Sink};
 use crate::refusal::Refusal;
-use crate::wire::PostedView;
+use crate::wire::{Object, PostedView};
 use crate::writer::Writer;
 
 /// What the connections of one worker share.
@@ -46,19 +47,18 @@ impl Gateway {
 
     /// Lets a connection in.
     pub(super) async fn enter(&self, sink: Sink, caller: &Caller) -> Membership {
-        let proved = caller.session().map(|session| session.id);
-        self.shard.enter(sink, proved, self.bond_of(caller)).await
+        self.shard.enter(sink, self.identity_of(caller)).await
     }
 
     /// A connection ends with the session whose token it showed. One that only a cookie came along with goes on as one of
     /// nobody's where nobody may listen: a cookie takes no rights away, and the page may log in anew.
-    fn bond_of(&self, caller: &Caller) -> Bond {
-        match (caller, self.mode) {
-            (Caller::Token(session), _) | (Caller::Cookie(session), AuthMode::Token) => {
-                Bond { session: Some(session.id) }
-            }
-            (Caller::Cookie(_), AuthMode::Open) | (Caller::Nobody, _) => Bond::default(),
-        }
+    fn identity_of(&self, caller: &Caller) -> Identity {
+        let proved = caller.session().map(|session| session.id);
+        let ends_with = match (caller, self.mode) {
+            (Caller::Token(_), _) | (_, AuthMode::Token) => proved,
+            (Caller::Cookie(_) | Caller::Nobody, AuthMode::Open) => None,
+        };
+        Identity { proved, ends_with }
     }
 
     /// Does what a client asks for, and answers what an ack carries. Its place in the order of what is said is taken when
@@ -80,7 +80,7 @@ impl Gateway {
 
     async fn send_message(&self, caller: &Caller, data: Option<&RawValue>) -> Result<PostedView, Refusal> {
         let data = data.map_or("null", RawValue::get);
-        let message: SendMessage = serde_json::from_str(data).map_err(|error| {
+        let Object(message): Object<SendMessage> = serde_json::from_str(data).map_err(|error| {
             let detail = format!("send_message needs an object with a text 'content': {error}");
             Refusal::bad_request("invalid_payload", detail)
         })?;

@@ -51,6 +51,15 @@ pub(super) struct Ticket {
     pub(super) serial: u64,
 }
 
+/// Whose a connection is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Identity {
+    /// The session that was proved.
+    pub(super) proved: Option<SessionId>,
+    /// The session whose end is the connection's end.
+    pub(super) ends_with: Option<SessionId>,
+}
+
 /// How a connection is received.
 pub(super) enum Welcome {
     /// With its `session` event.
@@ -94,16 +103,11 @@ impl Hub {
     }
 
     /// Has a connection let in at its place in its shard's feed.
-    pub(super) async fn admit(
-        &self,
-        feed: &mpsc::Sender<ToShard>,
-        ticket: Ticket,
-        session: Option<SessionId>,
-    ) {
+    pub(super) async fn admit(&self, feed: &mpsc::Sender<ToShard>, ticket: Ticket, identity: Identity) {
         // A feed that is closed is that of a worker which has gone, and the connection with it.
         let Ok(room) = feed.reserve().await else { return };
         let mut core = self.core();
-        room.send(ToShard::Admit(ticket, core.welcome(session)));
+        room.send(ToShard::Admit(ticket, core.welcome(identity)));
     }
 
     /// Room for one entry in the feed of each shard. The feeds of workers that have gone are forgotten.
@@ -150,14 +154,15 @@ impl Core {
         }
     }
 
-    fn welcome(&mut self, session: Option<SessionId>) -> Welcome {
-        let users = self.users.get_or_insert_with(|| users_of(&self.roster)).clone();
-        let user = session.map(|id| self.roster.get(id));
-        if let Some(None) = user {
+    /// The session may have ended since it was proved.
+    fn welcome(&mut self, identity: Identity) -> Welcome {
+        let living = |id| self.roster.get(id);
+        if identity.ends_with.is_some_and(|id| living(id).is_none()) {
             return Welcome::SessionOver;
         }
+        let users = self.users.get_or_insert_with(|| users_of(&self.roster)).clone();
         let view = SessionView {
-            user: user.flatten().map(UserView::from),
+            user: identity.proved.and_then(living).map(UserView::from),
             users: &users,
             revision: self.roster.revision().0,
             log: self.head.log.0,

@@ -6,7 +6,7 @@ use std::future::ready;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -20,8 +20,9 @@ use super::encode::{ErrorView, json, plain_event};
 use super::gateway::Gateway;
 use super::shard::{Sink, UNAUTHENTICATED};
 use crate::http::origin::{self, OriginPolicy};
-use crate::http::{credentials, resource};
+use crate::http::{credentials, read};
 use crate::refusal::Refusal;
+use crate::wire::Object;
 
 /// Closes a connection whose first frame is no `connect`.
 const CONNECT_FIRST: CloseCode = CloseCode::private(4400);
@@ -46,7 +47,7 @@ pub fn service(gateway: Rc<Gateway>, settings: PlainSettings) -> actix_web::Reso
     let upgrade = move |request: HttpRequest, body: web::Payload, origins: web::Data<OriginPolicy>| {
         ready(upgrade(&request, body, &origins, gateway.clone(), &settings))
     };
-    resource("/ws", Method::GET, web::get().to(upgrade))
+    read("/ws", upgrade)
 }
 
 fn upgrade(
@@ -120,13 +121,13 @@ async fn first_frame(
         Incoming::Closed(_) => return Ok(None),
     };
     let not_connect = (CONNECT_FIRST, "connect_first");
-    let frame: ClientFrame<'_> = serde_json::from_str(&text).map_err(|_| not_connect)?;
+    let Object(frame): Object<ClientFrame<'_>> = serde_json::from_str(&text).map_err(|_| not_connect)?;
     if frame.event != "connect" {
         return Err(not_connect);
     }
     let data = frame.data.map_or("null", RawValue::get);
-    let connect: Option<ConnectData> = serde_json::from_str(data).map_err(|_| not_connect)?;
-    Ok(Some(connect.unwrap_or_default()))
+    let connect: Option<Object<ConnectData>> = serde_json::from_str(data).map_err(|_| not_connect)?;
+    Ok(Some(connect.map_or_else(ConnectData::default, |Object(connect)| connect)))
 }
 
 /// A token in the frame was shown on purpose, more so than one in a header.
@@ -165,7 +166,7 @@ async fn converse(connection: &mut Connection, gateway: &Gateway, caller: &Calle
 
 async fn handle(gateway: &Gateway, caller: &Caller, outbox: &Outbox, text: Bytes) {
     let frame: ClientFrame<'_> = match serde_json::from_slice(&text) {
-        Ok(frame) => frame,
+        Ok(Object(frame)) => frame,
         Err(error) => {
             let detail = format!("a frame is a JSON object with 'event', 'data' and perhaps 'ack': {error}");
             return answer_error(outbox, None, &Refusal::bad_request("invalid_frame", detail));

@@ -11,7 +11,7 @@ use slab::Slab;
 use tokio::sync::mpsc;
 
 use super::encode::Encoded;
-use super::hub::{Hub, Ticket, ToShard, Welcome};
+use super::hub::{Hub, Identity, Ticket, ToShard, Welcome};
 
 /// Closes a plain connection whose session is over, or that could not say who it is.
 pub(super) const UNAUTHENTICATED: CloseCode = CloseCode::private(4401);
@@ -31,16 +31,10 @@ pub(super) enum Sink {
     SocketIo(Socket),
 }
 
-/// The session that a connection belongs to, and ends with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Bond {
-    pub(super) session: Option<SessionId>,
-}
-
 struct Member {
     serial: u64,
     sink: Sink,
-    bond: Bond,
+    ends_with: Option<SessionId>,
     /// Whether it has had its `session` event. Before that it is told nothing.
     admitted: bool,
 }
@@ -70,16 +64,16 @@ impl Shard {
     }
 
     /// Asks for a connection to be let in. Its `session` event is the first it is told.
-    pub(super) async fn enter(
-        self: &Rc<Self>,
-        sink: Sink,
-        proved: Option<SessionId>,
-        bond: Bond,
-    ) -> Membership {
+    pub(super) async fn enter(self: &Rc<Self>, sink: Sink, identity: Identity) -> Membership {
         let serial = self.next_serial.replace(self.next_serial.get() + 1);
-        let key = self.members.borrow_mut().insert(Member { serial, sink, bond, admitted: false });
+        let key = self.members.borrow_mut().insert(Member {
+            serial,
+            sink,
+            ends_with: identity.ends_with,
+            admitted: false,
+        });
         let membership = Membership { shard: self.clone(), ticket: Ticket { key, serial } };
-        self.hub.admit(&self.feed, membership.ticket, proved).await;
+        self.hub.admit(&self.feed, membership.ticket, identity).await;
         membership
     }
 
@@ -97,7 +91,7 @@ impl Shard {
         for (_, member) in self.members.borrow().iter().filter(|(_, member)| member.admitted) {
             for event in events {
                 member.sink.send(event);
-                if event.ends.is_some() && event.ends == member.bond.session {
+                if event.ends.is_some() && event.ends == member.ends_with {
                     member.sink.end_session();
                 }
             }

@@ -13,6 +13,7 @@ use super::gateway::Gateway;
 use super::shard::{Membership, Sink};
 use crate::http::credentials;
 use crate::refusal::Refusal;
+use crate::wire::Object;
 
 /// The lobby as a Socket.IO application.
 pub struct LobbyHandler {
@@ -77,10 +78,11 @@ impl Handler for LobbyHandler {
 }
 
 fn parse_auth(auth: Option<&RawValue>) -> Result<Auth, Refusal> {
-    let auth: Option<Auth> = serde_json::from_str(auth.map_or("null", RawValue::get)).map_err(|error| {
-        Refusal::bad_request("invalid_auth", format!("auth is an object with a text 'token': {error}"))
-    })?;
-    Ok(auth.unwrap_or_default())
+    let auth: Option<Object<Auth>> =
+        serde_json::from_str(auth.map_or("null", RawValue::get)).map_err(|error| {
+            Refusal::bad_request("invalid_auth", format!("auth is an object with a text 'token': {error}"))
+        })?;
+    Ok(auth.map_or_else(Auth::default, |Object(auth)| auth))
 }
 
 /// What `connect_error` tells: the sentence as its message, the code in its data.
