@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | [`m20261123_000001_create_lobby`] | users, sessions, messages and the heads of log and roster |
 //!
-//! To add a step: a module named after the day, a line in [`Migrator::migrations`] and in the table above. A step that has
-//! landed is never changed. Expand first, contract a release later: two neighbouring releases run on one schema.
+//! To add a step: a module named after the day, a line in [`Migrator::migrations`] and in the table above. A
+//! step that has landed is never changed. Expand first, contract a release later: two neighbouring releases
+//! run on one schema.
 //!
 //! Invariant: no step reads a clock or randomness, and none knows the application's types.
 

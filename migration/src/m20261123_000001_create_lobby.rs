@@ -95,7 +95,8 @@ fn messages(backend: DbBackend) -> TableCreateStatement {
     table
 }
 
-/// One row: its lock is what gives message ids their order. The application puts it in, with the log's random id.
+/// One row: its lock is what gives message ids their order. The application puts it in, with the log's random
+/// id.
 fn log_head() -> TableCreateStatement {
     Table::create()
         .table(LogHead::Table)
@@ -129,7 +130,8 @@ fn only_row(column: impl IntoIden + Copy + 'static) -> ColumnDef {
     id
 }
 
-/// 64 bits on every database. On SQLite only a column called `integer` is the row's own id, and needs no index.
+/// 64 bits on every database. On SQLite only a column called `integer` is the row's own id, and needs no
+/// index.
 fn big_key(column: impl IntoIden, backend: DbBackend) -> ColumnDef {
     let mut key = ColumnDef::new(column);
     if backend == DbBackend::Sqlite {

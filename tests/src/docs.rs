@@ -1,4 +1,5 @@
-//! The documentation says what is so: paths are there, all settings are listed, names have the verdicts that are told.
+//! The documentation says what is so: paths are there, all settings are listed, names have the verdicts that
+//! are told.
 
 use std::path::Path;
 use std::{env, fs};

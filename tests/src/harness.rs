@@ -12,7 +12,8 @@ pub use connection::{Auth, Connection, Protocol, Received};
 pub use participant::{Kind, Participant};
 pub use raw::RawSocket;
 
-/// How long a test waits for what has to come. Far above what anything takes, so that only what never comes fails.
+/// How long a test waits for what has to come. Far above what anything takes, so that only what never comes
+/// fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for what has to come.

@@ -60,7 +60,8 @@ async fn an_ack_comes_back_as_it_was_sent() {
     let app = App::spawn().await;
     app.log_in("JohnDoe").await;
     let (mut connection, _) = Connection::enter(&app, Protocol::Plain, Auth::Nothing).await;
-    let message = json!({"event": "send_message", "data": {"content": "x", "sender": "JohnDoe"}, "ack": 18_446_744_073_709_551_615_u64});
+    let data = json!({"content": "x", "sender": "JohnDoe"});
+    let message = json!({"event": "send_message", "data": data, "ack": u64::MAX});
     connection.send_text(&message.to_string()).await;
     assert!(matches!(connection.receive().await, Received::Event(..)));
     assert!(matches!(connection.receive().await, Received::Ack(u64::MAX, _)));

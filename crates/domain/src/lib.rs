@@ -13,7 +13,8 @@
 //! | [`use_cases`] | what people do: log in, log out, see who is online, post |
 //! | `testing` | mocks, fakes and the contract suites (feature `testing`) |
 //!
-//! Invariant: no I/O, clock, randomness, web, ORM or serialisation in here; all of that comes through [`ports`].
+//! Invariant: no I/O, clock, randomness, web, ORM or serialisation in here; all of that comes through
+//! [`ports`].
 //! Invariant: a value of a type such as [`pseudonym::Pseudonym`] or [`message::Content`] is proof that its
 //! rule holds.
 //! Invariant: a use case announces only what has been committed.

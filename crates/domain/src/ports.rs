@@ -1,8 +1,8 @@
 //! What the rules need from outside: one port for each kind of I/O, time or randomness.
 //!
 //! A port's documentation says what an implementation MUST do. `testing` has a fake for each, and contract
-//! suites that fakes and real adapters both pass. To add a port: a file here, a fake and, where it has rules of
-//! its own, a contract suite in `testing`.
+//! suites that fakes and real adapters both pass. To add a port: a file here, a fake and, where it has rules
+//! of its own, a contract suite in `testing`.
 
 mod announcer;
 mod clock;

@@ -32,8 +32,8 @@ pub struct Session {
     pub claimed: bool,
 }
 
-/// The one of `sessions` that `key` means: of equal folded key first, since a name in other case is nearer than
-/// one that only looks alike.
+/// The one of `sessions` that `key` means: of equal folded key first, since a name in other case is nearer
+/// than one that only looks alike.
 #[must_use]
 pub fn best_match<'a>(sessions: &'a [Session], key: &PseudonymKey) -> Option<&'a Session> {
     let folded = sessions.iter().find(|session| session.pseudonym.key().folded() == key.folded());

@@ -1,8 +1,8 @@
 //! What people do, each in a file of its own.
 //!
-//! Everything that changes who is online or what was said ([`LogIn`], [`LogOut`], [`PostMessages`]) commits and
-//! then announces. Whoever runs these MUST run them one after the other, and each to its end also when nobody
-//! waits for the answer any more: that is what makes the announcements follow the commits.
+//! Everything that changes who is online or what was said ([`LogIn`], [`LogOut`], [`PostMessages`]) commits
+//! and then announces. Whoever runs these MUST run them one after the other, and each to its end also when
+//! nobody waits for the answer any more: that is what makes the announcements follow the commits.
 
 mod authenticate;
 mod list_online;

@@ -8,7 +8,8 @@
 //! | `accounts` | `POST /login`, `GET /users`, `POST /logout`, `GET /session` |
 //! | `health` | `GET /health/live`, `GET /health/ready` |
 //!
-//! Invariant: whatever comes in, the answer has a body that says what was wrong; never a 500 for what a client did.
+//! Invariant: whatever comes in, the answer has a body that says what was wrong; never a 500 for what a
+//! client did.
 
 mod accounts;
 pub mod credentials;
@@ -30,7 +31,8 @@ use crate::refusal::Refusal;
 /// Bytes of a request's body: a log-in is a name and a flag.
 const MAX_BODY: usize = 16 * 1024;
 
-/// Adds every REST route, and answers for all that is no route. [`Accounts`] and [`Readiness`] have to be in the app's data.
+/// Adds every REST route, and answers for all that is no route. [`Accounts`] and [`Readiness`] have to be in
+/// the app's data.
 pub fn configure(app: &mut web::ServiceConfig) {
     app.app_data(
         web::JsonConfig::default().limit(MAX_BODY).error_handler(|error, _| problem::invalid_json(&error)),

@@ -9,7 +9,8 @@
 //! | [`wire`], [`refusal`] | JSON shapes and refusals, the same over REST and sockets |
 //! | [`token`], [`clock`] | signed tokens; time and random ids |
 //!
-//! Invariant: the domain knows nothing of this crate, and nothing in here decides what a rule of the domain decides.
+//! Invariant: the domain knows nothing of this crate, and nothing in here decides what a rule of the domain
+//! decides.
 
 pub mod clock;
 pub mod http;

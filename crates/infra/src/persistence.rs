@@ -6,11 +6,12 @@
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
 //! | `sessions`, `message_log` | the ports, one file each |
 //!
-//! To add a repository: a port with its contract suite in the domain, a migration, an entity, a file here, a line in
-//! `tests`.
+//! To add a repository: a port with its contract suite in the domain, a migration, an entity, a file here, a
+//! line in `tests`.
 //!
-//! Invariant: what changes something goes through [`Store`]'s writing connection, in one transaction whose first statement
-//! locks a head row: on SQLite that takes the write lock before anything was read, elsewhere it gives the order.
+//! Invariant: what changes something goes through [`Store`]'s writing connection, in one transaction whose
+//! first statement locks a head row: on SQLite that takes the write lock before anything was read, elsewhere
+//! it gives the order.
 
 mod connect;
 mod entities;
@@ -28,7 +29,8 @@ use sea_orm::{DatabaseConnection, DbErr};
 pub struct Store {
     /// Many at a time.
     read: DatabaseConnection,
-    /// One at a time: SQLite has one writer, and waiting for it in our queue is fairer than in SQLite's busy loop.
+    /// One at a time: SQLite has one writer, and waiting for it in our queue is fairer than in SQLite's busy
+    /// loop.
     write: DatabaseConnection,
 }
 

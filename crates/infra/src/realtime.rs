@@ -8,8 +8,8 @@
 //! | [`gateway`] | what a connection may do, whatever its wire format |
 //! | [`plain`], [`socketio`] | the wire formats: JSON text frames at `/ws`, Socket.IO at `/socket.io/` |
 //!
-//! Invariant: the feed of a shard is one sequence of deliveries and entries. A connection is let in at its place in that
-//! sequence, so what its `session` event says and what follows fit without a gap or a double.
+//! Invariant: the feed of a shard is one sequence of deliveries and entries. A connection is let in at its
+//! place in that sequence, so what its `session` event says and what follows fit without a gap or a double.
 //! Invariant: delivering never waits for a receiver, takes no lock and encodes nothing.
 
 mod encode;

@@ -1,4 +1,5 @@
-//! Every way the lobby says no, mapped to the wire once: problem details over REST, `error` events and acks over sockets.
+//! Every way the lobby says no, mapped to the wire once: problem details over REST, `error` events and acks
+//! over sockets.
 
 use actix_web::http::StatusCode;
 use lobby_domain::auth::{Forbidden, TokenRequired};
@@ -8,8 +9,8 @@ use lobby_domain::use_cases::{AuthenticateError, LogInError, LogOutError, PostEr
 
 use crate::writer::WriteError;
 
-/// Seconds after which whoever was refused for a passing reason may try again. A commit takes milliseconds, so a second is
-/// long; and it spreads those who come back.
+/// Seconds after which whoever was refused for a passing reason may try again. A commit takes milliseconds,
+/// so a second is long; and it spreads those who come back.
 const RETRY_AFTER: u32 = 1;
 
 /// A refusal, as its receiver sees it.

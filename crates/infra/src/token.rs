@@ -1,5 +1,5 @@
-//! Tokens: the session's id and a signature of it, so that a forged one is refused without a look into the database, and
-//! nothing secret has to be stored. Revoking is the session's row's job.
+//! Tokens: the session's id and a signature of it, so that a forged one is refused without a look into the
+//! database, and nothing secret has to be stored. Revoking is the session's row's job.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,8 +13,8 @@ use uuid::Uuid;
 const ID_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 32;
 
-/// Tokens signed with a key derived from `SECRET_KEY`: base64url of the session's id (16 bytes) and its HMAC-SHA-256
-/// (32 bytes), 64 characters in all.
+/// Tokens signed with a key derived from `SECRET_KEY`: base64url of the session's id (16 bytes) and its
+/// HMAC-SHA-256 (32 bytes), 64 characters in all.
 #[derive(Clone)]
 pub struct SignedTokens {
     keyed: Hmac<Sha256>,

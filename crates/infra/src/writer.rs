@@ -1,8 +1,9 @@
 //! The one task through which everything goes that changes who is online or what was said.
 //!
-//! It takes commands from a bounded queue, one after the other: so announcements follow commits, and a command that
-//! was taken is carried to its end also when the client that sent it has gone. Messages that have queued up while the last
-//! commit ran go into the next one together (group commit): under load latency buys throughput, idle nothing waits.
+//! It takes commands from a bounded queue, one after the other: so announcements follow commits, and a
+//! command that was taken is carried to its end also when the client that sent it has gone. Messages that
+//! have queued up while the last commit ran go into the next one together (group commit): under load latency
+//! buys throughput, idle nothing waits.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use lobby_domain::use_cases::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// The most messages in one transaction. Past this the cost of a commit is already shared by so many that more gain nothing,
-/// while all of them wait for the last.
+/// The most messages in one transaction. Past this the cost of a commit is already shared by so many that
+/// more gain nothing, while all of them wait for the last.
 const MAX_BATCH: usize = 256;
 
 /// What the writer does.
@@ -31,7 +32,8 @@ pub struct Changes {
     pub post: PostMessages,
 }
 
-/// Where commands are handed in. The writer ends when the last one is dropped, after it has done what was queued.
+/// Where commands are handed in. The writer ends when the last one is dropped, after it has done what was
+/// queued.
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Command>,

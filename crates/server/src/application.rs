@@ -79,7 +79,8 @@ impl Application {
             }
             ended = &mut serving => ended??,
         }
-        // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
+        // The workers are gone, and with them the last handles of the writer: it does what is queued, and
+        // ends.
         writer.await?;
         store.close().await?;
         tracing::info!("stopped");

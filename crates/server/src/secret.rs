@@ -34,8 +34,8 @@ pub enum SecretKeyError {
     },
 }
 
-/// Finds the key: `SECRET_KEY`, else the file that `SECRET_KEY_FILE` names, else, in development, a random one kept
-/// in `beside`.
+/// Finds the key: `SECRET_KEY`, else the file that `SECRET_KEY_FILE` names, else, in development, a random
+/// one kept in `beside`.
 pub fn secret_key(environment: &Environment, beside: &Path) -> Result<SecretString, SecretKeyError> {
     let production = environment.get("LOBBY_ENV") == Some("production");
     let given = match (environment.get("SECRET_KEY"), environment.get("SECRET_KEY_FILE")) {

@@ -207,7 +207,8 @@ async fn what_it_says_at_the_start_works_as_pasted() {
     let paste = said[node..].join("\n");
     let (install, talk) = paste.split_once("&& ").expect("install, then talk");
     assert_eq!(install.trim(), "npm install --no-save socket.io-client");
-    // The clients are installed already; the snippet goes on listening, so it is ended when it has heard itself.
+    // The clients are installed already; the snippet goes on listening, so it is ended when it has heard
+    // itself.
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/clients/node");
     let mut talk = Command::new("sh")
         .args(["-c", &format!("exec {talk}")])

@@ -29,10 +29,10 @@ pub struct LogHead {
 pub trait MessageLog: Send + Sync {
     /// Appends `drafts` in their order, in one transaction that is durable when this returns: all or nothing.
     ///
-    /// Answers in the same order; `None` for a draft whose session is over, which gets no id. Whether a session
-    /// is alive MUST be seen under the lock that gives out ids: once a session has ended, none of its drafts
-    /// gets one. Ids MUST be gapless from 1 in commit order, whatever failed before. A message's timestamp is
-    /// `now`, or the previous message's if that is later.
+    /// Answers in the same order; `None` for a draft whose session is over, which gets no id. Whether a
+    /// session is alive MUST be seen under the lock that gives out ids: once a session has ended, none of its
+    /// drafts gets one. Ids MUST be gapless from 1 in commit order, whatever failed before. A message's
+    /// timestamp is `now`, or the previous message's if that is later.
     async fn append(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Vec<Option<Message>>, Unavailable>;
 
     /// Where the log stands. The log's id MUST stay the same for as long as its messages do.

@@ -56,8 +56,8 @@ pub trait Sessions: Send + Sync {
     /// Claims a session for good. `false` if it is over.
     async fn claim(&self, id: SessionId) -> Result<bool, Unavailable>;
 
-    /// Ends a session; its name is free at once. With [`Authority::Name`] only while it is unclaimed, seen in the
-    /// same transaction. `None` if nothing was ended.
+    /// Ends a session; its name is free at once. With [`Authority::Name`] only while it is unclaimed, seen in
+    /// the same transaction. `None` if nothing was ended.
     async fn end(
         &self,
         id: SessionId,

@@ -30,7 +30,7 @@ pub trait Tokens: Send + Sync {
     /// The token of a session: the same one each time, until the secret behind it changes.
     fn issue(&self, session: SessionId) -> Token;
 
-    /// The session that a token names, or `None` for anything [`Self::issue`] did not make. MUST take the same
-    /// time wherever a forgery differs. Whether the session is still alive is not known here.
+    /// The session that a token names, or `None` for anything [`Self::issue`] did not make. MUST take the
+    /// same time wherever a forgery differs. Whether the session is still alive is not known here.
     fn verify(&self, token: &str) -> Option<SessionId>;
 }

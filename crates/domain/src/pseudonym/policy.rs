@@ -6,8 +6,8 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use super::{Pseudonym, PseudonymKey};
 
-/// The most bytes of a name that is looked at; a longer one is refused before it costs anything. Far above what
-/// any setting of the length allows, since a character has at most four bytes.
+/// The most bytes of a name that is looked at; a longer one is refused before it costs anything. Far above
+/// what any setting of the length allows, since a character has at most four bytes.
 const MAX_RAW_BYTES: usize = 4_096;
 
 /// Which names this lobby allows.

@@ -40,8 +40,8 @@ async fn open(store: &impl Store, number: u128, pseudonym: &str) -> Session {
     opened.expect("the name is free").0
 }
 
-/// Makes a test of each rule of [`crate::ports::Sessions`] for the stores that `$fixture` makes: an async function
-/// that answers with a store and something that is kept until the test is over.
+/// Makes a test of each rule of [`crate::ports::Sessions`] for the stores that `$fixture` makes: an async
+/// function that answers with a store and something that is kept until the test is over.
 #[macro_export]
 macro_rules! sessions_contract {
     ($fixture:path) => {
@@ -62,7 +62,8 @@ macro_rules! sessions_contract {
     };
 }
 
-/// Makes a test of each rule of [`crate::ports::MessageLog`], as [`sessions_contract!`](crate::sessions_contract) does.
+/// Makes a test of each rule of [`crate::ports::MessageLog`], as
+/// [`sessions_contract!`](crate::sessions_contract) does.
 #[macro_export]
 macro_rules! message_log_contract {
     ($fixture:path) => {

@@ -27,8 +27,8 @@ impl Authenticate {
         Self { sessions, tokens }
     }
 
-    /// An explicit token has to be good, and claims its session. A cookie that proves nothing counts as absent:
-    /// it comes along by itself, and the original's clients would not know what to do about it.
+    /// An explicit token has to be good, and claims its session. A cookie that proves nothing counts as
+    /// absent: it comes along by itself, and the original's clients would not know what to do about it.
     pub async fn execute(&self, credentials: &Credentials) -> Result<Caller, AuthenticateError> {
         if let Some(token) = &credentials.token {
             let session = self.prove(token).await?.ok_or(AuthenticateError::InvalidToken)?;

@@ -77,8 +77,8 @@ impl LogIn {
         Ok(LoggedIn { session, token })
     }
 
-    /// The caller's session, if it is the name's. With another name's credentials a new session is opened, and
-    /// the old one goes on.
+    /// The caller's session, if it is the name's. With another name's credentials a new session is opened,
+    /// and the old one goes on.
     async fn own_session(
         &self,
         credentials: &Credentials,

@@ -48,8 +48,8 @@ pub enum LogOutError {
 }
 
 impl LogOut {
-    /// Ends the session that has this name, if the caller may, and announces it. Answers with the session that
-    /// ended.
+    /// Ends the session that has this name, if the caller may, and announces it. Answers with the session
+    /// that ended.
     pub async fn execute(&self, request: LogOutRequest) -> Result<Session, LogOutError> {
         let caller = self.authenticate.execute(&request.credentials).await?;
         let not_connected = || LogOutError::NotConnected(request.pseudonym.clone());

@@ -50,7 +50,8 @@ pub enum PostError {
 }
 
 impl PostMessages {
-    /// Appends what may be said to the log and announces it, all in the order of `posts`; answers in that order.
+    /// Appends what may be said to the log and announces it, all in the order of `posts`; answers in that
+    /// order.
     pub async fn execute(&self, posts: Vec<Post>) -> Vec<Result<Message, PostError>> {
         let count = posts.len();
         match self.try_execute(posts).await {
@@ -120,8 +121,8 @@ impl PostMessages {
 
 /// The caller's own session, where no look-up is needed to know that it is meant.
 ///
-/// A name said next to a cookie is looked up all the same: the cookie's session may be over by now and the name be
-/// held anew, by the same page.
+/// A name said next to a cookie is looked up all the same: the cookie's session may be over by now and the
+/// name be held anew, by the same page.
 fn proved_sender(post: &Post) -> Option<&Session> {
     match (&post.caller, &post.sender) {
         (Caller::Token(own) | Caller::Cookie(own), None) => Some(own),

@@ -1,7 +1,7 @@
 //! Which pages may act in their visitors' names.
 //!
-//! Browsers say in `Origin` which page a request comes from. Requests without one come from programs, which have no
-//! visitors' cookies to abuse.
+//! Browsers say in `Origin` which page a request comes from. Requests without one come from programs, which
+//! have no visitors' cookies to abuse.
 
 use std::sync::Arc;
 
@@ -56,7 +56,8 @@ fn is_same(origin: &str, host: &str) -> bool {
     without_default(authority) == without_default(host)
 }
 
-/// Refuses what would change something for a page that may not act. Sockets ask [`OriginPolicy::allows`] themselves.
+/// Refuses what would change something for a page that may not act. Sockets ask [`OriginPolicy::allows`]
+/// themselves.
 pub async fn guard(
     policy: web::Data<OriginPolicy>,
     request: ServiceRequest,
@@ -68,7 +69,8 @@ pub async fn guard(
     next.call(request).await
 }
 
-/// Lets pages of the allowed origins read the answers, and send what is not a plain form (CORS, Fetch standard §3.2).
+/// Lets pages of the allowed origins read the answers, and send what is not a plain form (CORS, Fetch
+/// standard §3.2).
 pub fn cors(policy: &OriginPolicy) -> Cors {
     let policy = policy.clone();
     Cors::default()

@@ -9,11 +9,12 @@ use super::Store;
 use super::entities::log_head;
 use crate::clock::random_log_id;
 
-/// How long a statement waits for a free connection or for another process' lock before it counts as failed: far above what
-/// a commit takes, well below what a client waits for an answer.
+/// How long a statement waits for a free connection or for another process' lock before it counts as failed:
+/// far above what a commit takes, well below what a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each other.
+/// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each
+/// other.
 const READERS: u32 = 4;
 
 /// Where the data is, and how safe.

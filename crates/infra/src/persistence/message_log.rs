@@ -55,7 +55,8 @@ impl Store {
     }
 }
 
-/// An update that changes nothing but takes the row's lock, which no other transaction has until this one ends.
+/// An update that changes nothing but takes the row's lock, which no other transaction has until this one
+/// ends.
 async fn lock_head(transaction: &DatabaseTransaction) -> Result<log_head::Model, DbErr> {
     let heads = log_head::Entity::update_many()
         .col_expr(log_head::Column::LastId, Expr::col(log_head::Column::LastId))

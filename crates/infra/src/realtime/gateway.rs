@@ -28,7 +28,8 @@ pub struct Gateway {
     pub shard: Rc<Shard>,
 }
 
-/// What a client sends to say something. `timestamp`, which the original's clients send along, is the server's to set.
+/// What a client sends to say something. `timestamp`, which the original's clients send along, is the
+/// server's to set.
 #[derive(Deserialize)]
 struct SendMessage {
     content: String,
@@ -50,8 +51,9 @@ impl Gateway {
         self.shard.enter(sink, self.identity_of(caller)).await
     }
 
-    /// A connection ends with the session whose token it showed. One that only a cookie came along with goes on as one of
-    /// nobody's where nobody may listen: a cookie takes no rights away, and the page may log in anew.
+    /// A connection ends with the session whose token it showed. One that only a cookie came along with goes
+    /// on as one of nobody's where nobody may listen: a cookie takes no rights away, and the page may log in
+    /// anew.
     fn identity_of(&self, caller: &Caller) -> Identity {
         let proved = caller.session().map(|session| session.id);
         let ends_with = match (caller, self.mode) {
@@ -61,8 +63,8 @@ impl Gateway {
         Identity { proved, ends_with }
     }
 
-    /// Does what a client asks for, and answers what an ack carries. Its place in the order of what is said is taken when
-    /// this is first polled.
+    /// Does what a client asks for, and answers what an ack carries. Its place in the order of what is said
+    /// is taken when this is first polled.
     pub(super) async fn handle(
         &self,
         caller: &Caller,

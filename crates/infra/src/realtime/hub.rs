@@ -16,13 +16,14 @@ use uuid::Uuid;
 use super::encode::{Encoded, json};
 use crate::wire::UserView;
 
-/// Entries of a shard's feed that may wait. A shard that has this much to do stalls the writer, whose own queue then fills up
-/// and says `busy`: that is where too much load is refused.
+/// Entries of a shard's feed that may wait. A shard that has this much to do stalls the writer, whose own
+/// queue then fills up and says `busy`: that is where too much load is refused.
 const FEED_CAPACITY: usize = 256;
 
 /// Keeps who is online as of the last announcement, and feeds every shard the same sequence of events.
 pub struct Hub {
-    /// A std mutex: it is held for short, synchronous sections only, room in the feeds having been reserved before.
+    /// A std mutex: it is held for short, synchronous sections only, room in the feeds having been reserved
+    /// before.
     core: Mutex<Core>,
 }
 
