@@ -130,7 +130,7 @@ impl std::error::Error for ConnectError {}
 pub struct Event {
     /// Its name, never one of the reserved ones. A client's `emit(7)` is named `7`.
     pub name: String,
-    /// Its arguments.
+    /// Its arguments, with the binary data among them.
     pub args: Args,
     /// How to answer, if the client asked for an answer.
     pub ack: Option<Ack>,

@@ -1,0 +1,18 @@
+//! The transports from outside: a real server, and clients that speak raw packets.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+mod binary;
+mod bounds;
+mod client;
+mod fire;
+mod http;
+mod polling;
+mod server;
+mod upgrade;
+mod websocket;
+
+use std::time::Duration;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(10);
