@@ -205,10 +205,13 @@ async fn logging_out_closes_the_sessions_connections_and_no_others(#[case] proto
     }
 }
 
+#[rstest]
+#[case(Protocol::Plain)]
+#[case(Protocol::SocketIo)]
 #[tokio::test]
-async fn a_shutdown_tells_those_who_have_not_said_who_they_are_too() {
+async fn a_shutdown_tells_those_who_have_not_said_who_they_are_too(#[case] protocol: Protocol) {
     let app = App::spawn().await;
-    let mut connection = Connection::open(&app, Protocol::Plain, &[]).await.expect("a handshake");
+    let mut connection = Connection::open(&app, protocol, &[]).await.expect("a handshake");
     let stopping = tokio::spawn(app.stop());
     assert_eq!(connection.closed().await.0, 1001);
     drop(connection);

@@ -37,6 +37,7 @@ pub struct Application {
     server: Server,
     store: Store,
     hub: Arc<Hub>,
+    socketio: SocketIo,
     readiness: Readiness,
     writer: JoinHandle<()>,
     shutdown_timeout: Duration,
@@ -58,8 +59,12 @@ impl Application {
             format!("server.host and server.port: cannot listen on {host}:{port}: {error}")
         })?;
         let address = listener.local_addr()?;
-        let server = serve(listener, &settings, Doors { services, writer, readiness: readiness.clone() })?;
-        Ok(Self { address, server, store, hub, readiness, writer: writing, shutdown_timeout })
+        let origins = OriginPolicy::new(&settings.server.allowed_origins);
+        let socketio = SocketIo::new(socketio_config(&settings, &origins));
+        let doors =
+            Doors { services, writer, readiness: readiness.clone(), origins, socketio: socketio.clone() };
+        let server = serve(listener, &settings, doors)?;
+        Ok(Self { address, server, store, hub, socketio, readiness, writer: writing, shutdown_timeout })
     }
 
     /// Where it listens.
@@ -81,7 +86,7 @@ impl Application {
         tracing::info!("stopping");
         self.readiness.drain();
         let stopping = async {
-            say_goodbye(&handle, &self.hub).await;
+            say_goodbye(&handle, &self.hub, &self.socketio).await;
             serving.await??;
             // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
             self.writer.await?;
@@ -96,9 +101,11 @@ impl Application {
 }
 
 /// Sockets first: actix waits for connections that have to end by themselves, and these do not.
-async fn say_goodbye(handle: &ServerHandle, hub: &Hub) {
+async fn say_goodbye(handle: &ServerHandle, hub: &Hub, socketio: &SocketIo) {
     handle.pause().await;
     hub.close_all().await;
+    // Those that are no members of the hub yet.
+    socketio.shut_down();
     handle.stop(true).await;
 }
 
@@ -180,6 +187,8 @@ struct Doors {
     services: Services,
     writer: Writer,
     readiness: Readiness,
+    origins: OriginPolicy,
+    socketio: SocketIo,
 }
 
 impl Doors {
@@ -208,8 +217,6 @@ impl Doors {
 }
 
 fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::Result<Server> {
-    let origins = OriginPolicy::new(&settings.server.allowed_origins);
-    let socketio = SocketIo::new(socketio_config(settings, &origins));
     let plain = plain_settings(settings);
     let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie));
     let write_timeout = settings.websocket.write_timeout;
@@ -217,14 +224,14 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
     let factory = move || {
         let gateway = doors.gateway();
         App::new()
-            .wrap(origin::cors(&origins))
+            .wrap(origin::cors(&doors.origins))
             .wrap(middleware::from_fn(origin::guard))
             .wrap(TracingLogger::default())
-            .app_data(web::Data::new(origins.clone()))
+            .app_data(web::Data::new(doors.origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))
             .app_data(accounts.clone())
             .service(plain::service(gateway.clone(), plain.clone()))
-            .service(socketio.service(LobbyHandler::new(gateway)))
+            .service(doors.socketio.service(LobbyHandler::new(gateway)))
             .configure(http::configure)
     };
     let mut server = HttpServer::new(factory)
@@ -249,6 +256,8 @@ fn socketio_config(settings: &Settings, origins: &OriginPolicy) -> actix_socketi
         ping_interval: settings.socketio.ping_interval,
         ping_timeout: settings.socketio.ping_timeout,
         connect_timeout: settings.socketio.connect_timeout,
+        upgrade_timeout: settings.socketio.upgrade_timeout,
+        transports: settings.socketio.transports.iter().copied().map(transport).collect(),
         max_payload: settings.socketio.max_payload,
         outbox_bytes: settings.websocket.outbox,
         // The lobby has one namespace; a client that asks for others gets its refusals, but not without end.
@@ -268,5 +277,12 @@ fn plain_settings(settings: &Settings) -> PlainSettings {
             ..Limits::default()
         },
         connect_timeout: websocket.connect_timeout,
+    }
+}
+
+fn transport(setting: settings::Transport) -> actix_socketio::Transport {
+    match setting {
+        settings::Transport::Polling => actix_socketio::Transport::Polling,
+        settings::Transport::WebSocket => actix_socketio::Transport::WebSocket,
     }
 }

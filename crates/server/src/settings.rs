@@ -115,13 +115,25 @@ pub struct Presence {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "config/default.toml says what each means")]
 pub struct SocketIo {
+    pub transports: Vec<Transport>,
     #[serde(deserialize_with = "duration")]
     pub ping_interval: Duration,
     #[serde(deserialize_with = "duration")]
     pub ping_timeout: Duration,
     #[serde(deserialize_with = "duration")]
     pub connect_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub upgrade_timeout: Duration,
     pub max_payload: usize,
+}
+
+/// `socketio.transports`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub enum Transport {
+    Polling,
+    WebSocket,
 }
 
 /// `websocket`

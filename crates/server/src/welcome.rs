@@ -18,7 +18,7 @@ Listen and talk:
 
   npm install --no-save socket.io-client && node --input-type=module -e '
   import {{ io }} from "socket.io-client";
-  const socket = io("{url}", {{ transports: ["websocket"] }});
+  const socket = io("{url}");
   socket.on("new_message", ({{ sender, content }}) => console.log(sender + ": " + content));
   socket.emit("send_message", {{ sender: "JohnDoe", content: "Hello!" }}, console.log);
   '

@@ -57,10 +57,19 @@ enum Wake<H: Handler> {
     Incoming(Option<Received>),
 }
 
-/// Serves one connection to its end.
-pub(crate) async fn run<H: Handler>(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, wire: Wire) {
+/// Serves one connection to its end, or until the server shuts down.
+pub(crate) async fn run<H: Handler>(
+    handler: Rc<H>,
+    config: Arc<Config>,
+    handshake: Handshake,
+    wire: Wire,
+    shut_down: impl Future<Output = ()>,
+) {
     let mut connection = Connection::open(handler, config, handshake, wire);
-    let reason = connection.drive().await;
+    let reason = tokio::select! {
+        reason = connection.drive() => reason,
+        () = shut_down => DisconnectReason::ServerShuttingDown,
+    };
     tracing::debug!(%reason, "connection ends");
     connection.end(reason).finish(reason).await;
 }

@@ -1,5 +1,6 @@
 //! The door: checks a request, opens a session and starts its task, or passes the request on to its session.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use futures_util::StreamExt as _;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::engine::handshake::{self, Continue, Refusal, Request, Wanted, check};
@@ -25,16 +26,33 @@ use crate::{Config, DisconnectReason, Handshake, Transport, sid};
 pub(crate) struct Door {
     pub(crate) config: Arc<Config>,
     registry: Arc<Registry>,
+    closing: watch::Sender<bool>,
 }
 
 impl Door {
     pub(crate) fn new(config: Config) -> Self {
-        Self { config: Arc::new(config), registry: Arc::default() }
+        Self { config: Arc::new(config), registry: Arc::default(), closing: watch::Sender::new(false) }
     }
 
     /// Sessions that live, on all workers.
     pub(crate) fn sessions(&self) -> usize {
         self.registry.living()
+    }
+
+    /// Ends every session, on all workers, those too that are opened from now on.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until [`Door::close`] is called.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let mut closing = self.closing.subscribe();
+        async move {
+            // A door that is dropped was not closed.
+            if closing.wait_for(|closing| *closing).await.is_err() {
+                pending::<()>().await;
+            }
+        }
     }
 
     /// The service of one worker; `serve` spawns the task of a new session.

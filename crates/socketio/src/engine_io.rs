@@ -79,10 +79,15 @@ impl EngineIo {
 
     /// The service of one worker; see [`SocketIo::service`](crate::SocketIo::service).
     pub fn service<H: EngineHandler>(&self, handler: H) -> impl HttpServiceFactory + use<H> {
-        let handler = Rc::new(handler);
+        let (door, handler) = (self.door.clone(), Rc::new(handler));
         self.door.service(move |handshake, wire| {
-            actix_rt::spawn(run(Rc::clone(&handler), handshake, wire));
+            actix_rt::spawn(run(Rc::clone(&handler), handshake, wire, door.closed()));
         })
+    }
+
+    /// Ends every session; see [`SocketIo::shut_down`](crate::SocketIo::shut_down).
+    pub fn shut_down(&self) {
+        self.door.close();
     }
 
     /// Sessions that live, on all workers.
@@ -113,10 +118,18 @@ impl fmt::Debug for EngineSocket {
     }
 }
 
-async fn run<H: EngineHandler>(handler: Rc<H>, handshake: Handshake, mut wire: Wire) {
+async fn run<H: EngineHandler>(
+    handler: Rc<H>,
+    handshake: Handshake,
+    mut wire: Wire,
+    shut_down: impl Future<Output = ()>,
+) {
     let socket = EngineSocket { link: Rc::clone(wire.link()) };
     handler.opened(&socket, &handshake);
-    let reason = drive(&*handler, &socket, &mut wire).await;
+    let reason = tokio::select! {
+        reason = drive(&*handler, &socket, &mut wire) => reason,
+        () = shut_down => DisconnectReason::ServerShuttingDown,
+    };
     handler.closed(&socket, reason);
     wire.finish(reason).await;
 }

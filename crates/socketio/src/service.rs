@@ -26,10 +26,17 @@ impl SocketIo {
     /// [`ServiceConfig::service`](actix_web::web::ServiceConfig::service). It answers at [`Config::path`], relative to the
     /// scope it is put into.
     pub fn service<H: Handler>(&self, handler: H) -> impl HttpServiceFactory + use<H> {
-        let (config, handler) = (Arc::clone(&self.door.config), Rc::new(handler));
+        let (door, handler) = (self.door.clone(), Rc::new(handler));
         self.door.service(move |handshake, wire| {
-            actix_rt::spawn(connection::run(Rc::clone(&handler), Arc::clone(&config), handshake, wire));
+            let (handler, config) = (Rc::clone(&handler), Arc::clone(&door.config));
+            actix_rt::spawn(connection::run(handler, config, handshake, wire, door.closed()));
         })
+    }
+
+    /// Ends every session on all workers, for clients to reconnect elsewhere: before the HTTP server is stopped, which
+    /// would otherwise wait for them. Sessions that are opened afterwards end at once.
+    pub fn shut_down(&self) {
+        self.door.close();
     }
 
     /// Engine.IO sessions that live, on all workers: connected, connecting or about to be closed.

@@ -17,7 +17,7 @@ const PRODUCTION: &str = include_str!("../../../../config/production.toml");
 const NOT_SETTINGS: [&str; 1] = ["LOBBY_ENV"];
 
 /// Settings that are lists; a variable has their items separated by commas.
-const LISTS: [&str; 2] = ["server.allowed_origins", "names.reserved"];
+const LISTS: [&str; 3] = ["server.allowed_origins", "names.reserved", "socketio.transports"];
 
 /// Where settings come from.
 #[derive(Debug, Clone, Default)]
