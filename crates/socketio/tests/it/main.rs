@@ -9,6 +9,7 @@ mod fire;
 mod http;
 mod polling;
 mod server;
+mod shutdown;
 mod upgrade;
 mod websocket;
 
