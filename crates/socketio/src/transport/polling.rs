@@ -21,6 +21,10 @@ use crate::link::{Link, Way};
 use crate::registry::{Claim, Post, Registration, Request};
 use crate::{Config, DisconnectReason, SendError};
 
+/// How long a poll during an upgrade waits for the WebSocket, which may have been first: they are two connections, perhaps
+/// at two workers. The reference looks every 100 ms whether a poll is to be ended.
+const UPGRADE_MAY_BE_HERE: Duration = Duration::from_millis(100);
+
 /// How long the last words of a session wait for a poll: as long as a WebSocket waits for the peer's close frame.
 const LAST_POLL: Duration = Duration::from_secs(5);
 
@@ -57,6 +61,8 @@ pub(crate) struct Polling {
     /// A WebSocket that would take over.
     candidate: Option<Pipe>,
     /// The WebSocket that has taken over.
+    /// A poll that came during an upgrade, and until when it waits for packets of the WebSocket that it may have overtaken.
+    parked: Option<(Answer, Instant)>,
     socket: Option<Receiver<Incoming>>,
 }
 
@@ -71,6 +77,8 @@ struct Reading {
 enum Wake {
     Request(Request),
     Filled,
+    /// No packet of the WebSocket has overtaken the poll.
+    Unpark,
     /// Whoever polled is gone. Its client has given the session up, as all clients do when a poll fails.
     Abandoned,
     Candidate(Incoming),
@@ -83,7 +91,16 @@ impl Polling {
         let buffer = Rc::new(Buffer::new(config));
         let link = Rc::new(Link::new(Way::Polling(Rc::clone(&buffer))));
         let max_packets = config.max_packets_per_payload;
-        Self { registration, buffer, link, max_packets, post: None, candidate: None, socket: None }
+        Self {
+            registration,
+            buffer,
+            link,
+            max_packets,
+            post: None,
+            candidate: None,
+            parked: None,
+            socket: None,
+        }
     }
 
     pub(crate) fn link(&self) -> &Rc<Link> {
@@ -115,6 +132,7 @@ impl Polling {
             biased;
             Some(request) = self.registration.mailbox.recv() => Wake::Request(request),
             () = self.buffer.filled.notified() => Wake::Filled,
+            () = until(self.parked.as_ref().map(|(_, until)| *until)) => Wake::Unpark,
             () = abandoned(&self.buffer) => Wake::Abandoned,
             incoming = next_of(self.candidate.as_mut().map(|pipe| &mut pipe.from_socket)) => Wake::Candidate(incoming),
             () = until(deadline) => Wake::CandidateLate,
@@ -128,6 +146,10 @@ impl Polling {
             Wake::Request(Request::Poll(_) | Request::Post(_) | Request::End(_)) if self.socket.is_some() => {
                 None
             }
+            Wake::Request(Request::Poll(answer)) if self.may_wait_for_upgrade() => {
+                self.parked = Some((answer, Instant::now() + UPGRADE_MAY_BE_HERE));
+                None
+            }
             Wake::Request(Request::Poll(answer)) => Some(self.poll(answer)),
             Wake::Request(Request::Post(post)) => self.begin(post),
             Wake::Request(Request::End(reason)) => Some(Incoming::Closed(reason)),
@@ -136,7 +158,7 @@ impl Polling {
                 self.candidate = if welcome { Some(pipe) } else { self.candidate.take() };
                 None
             }
-            Wake::Filled => None,
+            Wake::Filled | Wake::Unpark => self.unpark(),
             Wake::Abandoned => Some(Incoming::Closed(DisconnectReason::TransportError)),
             Wake::Candidate(Incoming::Text(text)) => {
                 self.step(&text);
@@ -149,6 +171,17 @@ impl Polling {
             }
             Wake::Socket(incoming) => Some(incoming),
         }
+    }
+
+    /// Whether a poll may have overtaken what its client sent over the WebSocket before, and nothing calls for an answer
+    /// yet.
+    fn may_wait_for_upgrade(&self) -> bool {
+        self.candidate.is_some() && self.parked.is_none() && self.buffer.machine.borrow().is_drained()
+    }
+
+    fn unpark(&mut self) -> Option<Incoming> {
+        let (answer, _) = self.parked.take()?;
+        Some(self.poll(answer))
     }
 
     fn poll(&mut self, answer: Answer) -> Incoming {
@@ -200,6 +233,8 @@ impl Polling {
 
     /// What was queued goes first; from here on the sockets send to the WebSocket themselves.
     fn switch(&mut self, pipe: Pipe) {
+        // It came after the client had stopped polling: refused.
+        self.parked = None;
         let (queue, poll) = self.buffer.machine.borrow_mut().hand_over();
         answer(poll);
         for frame in queue {
@@ -221,6 +256,7 @@ impl Polling {
     /// As [`Carrier::finish`](super::Carrier::finish).
     pub(crate) async fn finish(&mut self, reason: DisconnectReason) {
         self.give_up();
+        let _overlap = self.unpark();
         let ending = ending(reason);
         if ending == Ending::Abrupt {
             self.post = None;
