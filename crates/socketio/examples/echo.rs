@@ -1,5 +1,5 @@
 //! The server that the official protocol test suites talk to: it sends back what it gets, under `/socket.io/` as
-//! Socket.IO (namespaces `/` and `/custom`) and at `/echo` as a bare WebSocket.
+//! Socket.IO (namespaces `/` and `/custom`), under `/engine.io/` as Engine.IO and at `/echo` as a bare WebSocket.
 //!
 //! The port is the first argument, 3000 by default.
 
@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_socketio::{
-    Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Packet, Socket, SocketIo,
+    Config, ConnectError, ConnectRequest, DisconnectReason, EngineHandler, EngineIo, EngineSocket, Event, Handler,
+    Message, Socket, SocketIo,
 };
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, web};
 use lobby_websocket::{Frame, Incoming, Limits};
@@ -37,13 +38,19 @@ impl Handler for Echo {
         let args = event.args.raw();
         // A send fails only because the client has gone; then nobody misses the echo.
         let _gone = match (event.name.as_str(), event.ack) {
-            ("message", _) => socket.send(&Packet::event(socket.namespace(), "message-back", &args)),
-            ("message-with-ack", Some(ack)) => ack.send_raw(&args),
+            ("message", _) => socket.emit_binary("message-back", &args, event.args.attachments()),
+            ("message-with-ack", Some(ack)) => ack.send_binary(&args, event.args.attachments()),
             _ => Ok(()),
         };
     }
 
     fn disconnected(&self, _: &Socket, _: &Rc<Box<RawValue>>, _: DisconnectReason) {}
+}
+
+impl EngineHandler for Echo {
+    fn message(&self, socket: &EngineSocket, message: Message) {
+        let _gone = socket.send(&message);
+    }
 }
 
 fn nothing() -> Box<RawValue> {
@@ -82,8 +89,12 @@ async fn main() -> std::io::Result<()> {
         connect_timeout: Duration::from_secs(1),
         ..Config::default()
     };
+    let engine = EngineIo::new(Config { path: "/engine.io/".to_owned(), ..config.clone() });
     let io = SocketIo::new(config);
-    let app = move || App::new().service(io.service(Echo)).route("/echo", web::get().to(bare_echo));
+    let app = move || {
+        let app = App::new().service(io.service(Echo)).service(engine.service(Echo));
+        app.route("/echo", web::get().to(bare_echo))
+    };
     let server = HttpServer::new(app).workers(2).h1_allow_half_closed(false).tcp_nodelay(true);
     server.bind(("127.0.0.1", port))?.run().await
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -26,17 +27,22 @@ impl Ack {
     /// Answers with one argument, whatever its type: a tuple or an array arrives as one array.
     pub fn send<T: Serialize + ?Sized>(self, arg: &T) -> Result<(), SendError> {
         let arg = serde_json::to_string(arg)?;
-        self.answer(&[&arg])
+        self.answer(&[&arg], &[])
     }
 
     /// Answers with any number of arguments, which are JSON already.
     pub fn send_raw(self, args: &[&RawValue]) -> Result<(), SendError> {
-        let args: Vec<&str> = args.iter().map(|arg| arg.get()).collect();
-        self.answer(&args)
+        self.send_binary(args, &[])
     }
 
-    fn answer(self, args: &[&str]) -> Result<(), SendError> {
-        self.socket.send(&encode::ack(self.socket.namespace(), self.id, args))
+    /// As [`Ack::send_raw`], with binary data: a [`Placeholder`](crate::Placeholder) stands in `args` for each of the
+    /// `attachments`.
+    pub fn send_binary(self, args: &[&RawValue], attachments: &[Bytes]) -> Result<(), SendError> {
+        self.answer(&encode::texts(args), attachments)
+    }
+
+    fn answer(self, args: &[&str], attachments: &[Bytes]) -> Result<(), SendError> {
+        self.socket.send(&encode::ack(self.socket.namespace(), self.id, args, attachments))
     }
 }
 

@@ -7,21 +7,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use lobby_websocket::Frame;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::engine::packet::PING;
-use crate::engine::session::{Due, Received, Session, open_packet};
-use crate::link::Link;
 use crate::member::Member;
 use crate::namespaces::{Namespaces, Refused, Route};
+use crate::packet::assemble::{self, Assembly};
 use crate::packet::decode::{Body, Packet};
 use crate::packet::encode;
-use crate::transport::{Incoming, WebSocket};
+use crate::wire::{Received, Wire};
 use crate::{
     Ack, Args, Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Handshake, Socket,
 };
@@ -36,12 +34,18 @@ pub(crate) struct Connection<H: Handler> {
     handler: Rc<H>,
     config: Arc<Config>,
     handshake: Rc<Handshake>,
-    link: Rc<Link>,
-    session: Session,
+    wire: Wire,
     namespaces: Namespaces<Member<H>>,
     joining: FuturesUnordered<LocalBoxFuture<'static, Verdict<H>>>,
     /// An event that must wait for others to finish. While there is one, nothing is read: there is never a second.
     held: Option<(Socket, Event)>,
+    assembly: Assembly<(String, Delivery)>,
+}
+
+/// What a socket gets from its client, once it is whole.
+enum Delivery {
+    Event { id: Option<u64>, name: String, args: Args },
+    Ack { id: u64, args: Args },
 }
 
 /// What the task was waiting for.
@@ -50,45 +54,40 @@ enum Wake<H: Handler> {
     Decided(Verdict<H>),
     Progress,
     Due,
-    Incoming(Incoming),
+    Incoming(Option<Received>),
 }
 
-/// Serves one connection from its `open` packet to its end.
+/// Serves one connection to its end.
 pub(crate) async fn run<H: Handler>(
     handler: Rc<H>,
     config: Arc<Config>,
     handshake: Handshake,
-    mut transport: WebSocket,
+    wire: Wire,
 ) {
-    let link = Rc::new(Link::new(transport.outbox()));
-    let mut connection = Connection::open(handler, config, handshake, link);
-    let reason = connection.drive(&mut transport).await;
+    let mut connection = Connection::open(handler, config, handshake, wire);
+    let reason = connection.drive().await;
     tracing::debug!(%reason, "connection ends");
-    connection.end(reason);
-    transport.finish(reason).await;
+    connection.end(reason).finish(reason).await;
 }
 
 impl<H: Handler> Connection<H> {
-    fn open(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, link: Rc<Link>) -> Self {
-        let now = Instant::now();
-        // If the link takes nothing any more, the transport says why at its first word.
-        let _gone = link.send_frame(&Frame::text(&open_packet(&handshake.sid, &config)));
+    fn open(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, wire: Wire) -> Self {
         Self {
-            session: Session::open(&config, now),
-            namespaces: Namespaces::new(config.max_namespaces, config.connect_timeout, now),
+            namespaces: Namespaces::new(config.max_namespaces, config.connect_timeout, Instant::now()),
             joining: FuturesUnordered::new(),
             held: None,
+            assembly: Assembly::new(&config),
             handshake: Rc::new(handshake),
             handler,
             config,
-            link,
+            wire,
         }
     }
 
-    async fn drive(&mut self, transport: &mut WebSocket) -> DisconnectReason {
+    async fn drive(&mut self) -> DisconnectReason {
         let mut sleep = pin!(sleep_until(self.deadline()));
         loop {
-            let wake = self.wait(transport, sleep.as_mut()).await;
+            let wake = self.wait(sleep.as_mut()).await;
             if let ControlFlow::Break(reason) = self.handle(wake).await {
                 return reason;
             }
@@ -104,15 +103,15 @@ impl<H: Handler> Connection<H> {
 
     /// What the sockets want comes first, so that nothing is read for one that was sent out; what comes from the client
     /// last, so that a flood of it puts off no ping.
-    async fn wait(&mut self, transport: &mut WebSocket, sleep: Pin<&mut Sleep>) -> Wake<H> {
-        let listening = self.is_listening();
+    async fn wait(&mut self, sleep: Pin<&mut Sleep>) -> Wake<H> {
+        let (listening, link) = (self.is_listening(), Rc::clone(self.wire.link()));
         tokio::select! {
             biased;
-            () = self.link.woken() => Wake::Wanted,
+            () = link.woken() => Wake::Wanted,
             Some(verdict) = self.joining.next() => Wake::Decided(verdict),
             () = poll_fn(|cx| poll_members(&mut self.namespaces, cx)) => Wake::Progress,
             () = sleep => Wake::Due,
-            incoming = transport.next(), if listening => Wake::Incoming(incoming),
+            incoming = self.wire.next(listening) => Wake::Incoming(incoming),
         }
     }
 
@@ -127,17 +126,17 @@ impl<H: Handler> Connection<H> {
                 self.turn_away(&namespace, &error);
                 Flow::Continue(())
             }
-            Wake::Progress => Flow::Continue(()),
+            Wake::Progress | Wake::Incoming(None) => Flow::Continue(()),
             Wake::Due => self.advance(),
-            Wake::Incoming(Incoming::Text(text)) => self.receive(&text).await,
-            Wake::Incoming(Incoming::Binary) => Flow::Break(DisconnectReason::ParseError),
-            Wake::Incoming(Incoming::Closed(reason)) => Flow::Break(reason),
+            Wake::Incoming(Some(Received::Text(text))) => self.receive(&text).await,
+            Wake::Incoming(Some(Received::Binary(data))) => self.complete(data).await,
+            Wake::Incoming(Some(Received::Closed(reason))) => Flow::Break(reason),
         }
     }
 
     /// Does what sockets have asked for by [`Socket::close`] and [`Socket::disconnect`], or by sending too much.
     fn obey(&mut self) -> Flow {
-        if let Some(reason) = self.link.ending() {
+        if let Some(reason) = self.wire.link().ending() {
             return Flow::Break(reason);
         }
         let out = self.namespaces.dismiss(Instant::now(), |member| !member.socket().is_connected());
@@ -153,56 +152,82 @@ impl<H: Handler> Connection<H> {
 
     fn advance(&mut self) -> Flow {
         let now = Instant::now();
-        match self.session.advance(now, self.is_listening()) {
-            Due::Nothing => {}
-            Due::Ping => {
-                let sent = self.link.send_frame(&Frame::text(PING));
-                // Whoever reads learns of the end, and why, from the transport.
-                if sent.is_err() && !self.is_listening() {
-                    return Flow::Break(DisconnectReason::TransportClose);
-                }
-            }
-            Due::Dead => return Flow::Break(DisconnectReason::PingTimeout),
+        let listening = self.is_listening();
+        if let Some(reason) = self.wire.advance(now, listening) {
+            return Flow::Break(reason);
         }
-        if self.namespaces.deadline().is_some_and(|deadline| deadline <= now) {
+        let passed = |deadline: Instant| deadline <= now;
+        if self.namespaces.deadline().is_some_and(passed) {
             return Flow::Break(DisconnectReason::ForcedServerClose);
+        }
+        if listening && self.assembly.deadline().is_some_and(passed) {
+            tracing::debug!("attachments are missing");
+            return Flow::Break(DisconnectReason::ParseError);
         }
         Flow::Continue(())
     }
 
-    async fn receive(&mut self, text: &ByteString) -> Flow {
-        match self.session.receive(text, Instant::now()) {
-            Received::Nothing => Flow::Continue(()),
-            Received::Closed(reason) => Flow::Break(reason),
-            Received::Message(message) => match Packet::decode(message, self.config.max_attachments) {
-                Ok(packet) => self.route(text, packet).await,
-                Err(error) => {
-                    tracing::debug!(%error, "not a packet");
-                    Flow::Break(DisconnectReason::ParseError)
-                }
-            },
+    async fn receive(&mut self, message: &ByteString) -> Flow {
+        if self.assembly.is_waiting() {
+            tracing::debug!("not an attachment");
+            return Flow::Break(DisconnectReason::ParseError);
+        }
+        match Packet::decode(message, self.config.max_attachments) {
+            Ok(packet) => self.route(message, packet).await,
+            Err(error) => {
+                tracing::debug!(%error, "not a packet");
+                Flow::Break(DisconnectReason::ParseError)
+            }
         }
     }
 
-    async fn route(&mut self, text: &ByteString, packet: Packet<'_>) -> Flow {
-        if let Body::Connect { auth } = packet.body {
-            return self.ask(packet.namespace, auth);
-        }
-        match (self.namespaces.route(packet.namespace), packet.body) {
-            (Route::Refused, _) => return Flow::Break(DisconnectReason::ForcedServerClose),
-            (Route::Member(_) | Route::Stale, Body::Disconnect) => self.leave(packet.namespace),
-            (Route::Member(_), Body::Event { attachments: 1.., .. } | Body::Ack { attachments: 1.., .. }) => {
-                return Flow::Break(DisconnectReason::ParseError);
+    async fn route(&mut self, message: &ByteString, packet: Packet<'_>) -> Flow {
+        let namespace = packet.namespace;
+        let (delivery, attachments) = match packet.body {
+            Body::Connect { auth } => return self.ask(namespace, auth),
+            Body::Disconnect => return self.leave(namespace),
+            Body::Event { id, name, payload, attachments } => {
+                (Delivery::Event { id, name, args: Args::of_event(message, payload) }, attachments)
             }
-            (Route::Member(member), Body::Event { id, name, payload, attachments: 0 }) => {
+            Body::Ack { id, payload, attachments } => {
+                (Delivery::Ack { id, args: Args::of_ack(message, payload) }, attachments)
+            }
+        };
+        if attachments == 0 {
+            return self.deliver(namespace, delivery).await;
+        }
+        if matches!(self.namespaces.route(namespace), Route::Refused) {
+            return Flow::Break(DisconnectReason::ForcedServerClose);
+        }
+        self.assembly.begin((namespace.to_owned(), delivery), attachments, Instant::now());
+        Flow::Continue(())
+    }
+
+    async fn complete(&mut self, data: Bytes) -> Flow {
+        match self.assembly.add(data) {
+            Ok(None) => Flow::Continue(()),
+            Ok(Some(((namespace, mut delivery), attachments))) => {
+                let (Delivery::Event { args, .. } | Delivery::Ack { args, .. }) = &mut delivery;
+                args.attach(attachments);
+                self.deliver(&namespace, delivery).await
+            }
+            Err(assemble::Refused) => {
+                tracing::debug!("an attachment that was not announced, or too large");
+                Flow::Break(DisconnectReason::ParseError)
+            }
+        }
+    }
+
+    async fn deliver(&mut self, namespace: &str, delivery: Delivery) -> Flow {
+        match (self.namespaces.route(namespace), delivery) {
+            (Route::Refused, _) => return Flow::Break(DisconnectReason::ForcedServerClose),
+            (Route::Stale, _) => {}
+            (Route::Member(member), Delivery::Event { id, name, args }) => {
                 let socket = member.socket().clone();
                 let ack = id.map(|id| Ack::new(socket.clone(), id));
-                self.start(socket, Event { name, args: Args::of_event(text, payload), ack }).await;
+                self.start(socket, Event { name, args, ack }).await;
             }
-            (Route::Member(member), Body::Ack { id, payload, attachments: 0 }) => {
-                member.socket().acks().resolve(id, Args::of_ack(text, payload));
-            }
-            (Route::Stale, _) | (_, Body::Connect { .. }) => {}
+            (Route::Member(member), Delivery::Ack { id, args }) => member.socket().acks().resolve(id, args),
         }
         Flow::Continue(())
     }
@@ -238,7 +263,7 @@ impl<H: Handler> Connection<H> {
 
     /// What cannot be sent to a link that is gone needs no other notice: the transport ends the connection next.
     async fn admit(&mut self, namespace: &Rc<str>, session: H::Session) {
-        let socket = Socket::new(Rc::clone(namespace), Rc::clone(&self.link), self.config.max_pending_acks);
+        let socket = Socket::new(Rc::clone(namespace), Rc::clone(self.wire.link()), self.config.max_pending_acks);
         let _gone = socket.send(&encode::connect(namespace, socket.id()));
         let member = Member::open(&self.handler, socket, session).await;
         self.namespaces.admit(namespace, member);
@@ -246,20 +271,26 @@ impl<H: Handler> Connection<H> {
 
     fn turn_away(&mut self, namespace: &str, error: &ConnectError) {
         self.namespaces.turn_away(namespace);
-        let _gone = self.link.send(&encode::connect_error(namespace, error));
+        let _gone = self.wire.link().send(&encode::connect_error(namespace, error));
     }
 
-    fn leave(&mut self, namespace: &str) {
+    fn leave(&mut self, namespace: &str) -> Flow {
+        if matches!(self.namespaces.route(namespace), Route::Refused) {
+            return Flow::Break(DisconnectReason::ForcedServerClose);
+        }
         if let Some(member) = self.namespaces.leave(namespace, Instant::now()) {
             member.end(DisconnectReason::ClientNamespaceDisconnect);
         }
+        Flow::Continue(())
     }
 
-    fn end(&mut self, reason: DisconnectReason) {
+    /// Ends all sockets; what is left is to be finished.
+    fn end(mut self, reason: DisconnectReason) -> Wire {
         self.joining.clear();
         for member in self.namespaces.clear() {
             member.end(reason);
         }
+        self.wire
     }
 
     fn is_listening(&self) -> bool {
@@ -267,8 +298,10 @@ impl<H: Handler> Connection<H> {
     }
 
     fn deadline(&self) -> Instant {
-        let heartbeat = self.session.deadline();
-        self.namespaces.deadline().map_or(heartbeat, |connect| connect.min(heartbeat))
+        // While nothing is read, attachments are not late.
+        let attachments = self.assembly.deadline().filter(|_| self.is_listening());
+        let others = self.namespaces.deadline().into_iter().chain(attachments);
+        others.fold(self.wire.deadline(), Instant::min)
     }
 }
 

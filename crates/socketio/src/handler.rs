@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use actix_web::http::header::HeaderMap;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -144,6 +145,12 @@ impl Event {
     /// When there is no such argument, or it is no `T`.
     pub fn arg<'a, T: Deserialize<'a>>(&'a self, index: usize) -> Result<T, serde_json::Error> {
         self.args.get(index)
+    }
+
+    /// The binary data that came with the event; see [`Args::attachments`].
+    #[must_use]
+    pub fn attachments(&self) -> &[Bytes] {
+        self.args.attachments()
     }
 }
 

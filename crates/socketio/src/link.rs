@@ -1,38 +1,71 @@
-//! The server's end of one Engine.IO connection, as its sockets share it: what they send, and what they ask of the
-//! connection's task.
+//! The server's end of one Engine.IO session, as its sockets share it: what they send, and what they ask of the session's
+//! task.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
-use lobby_websocket::{Frame, Outbox};
+use lobby_websocket::{CloseCode, Frame, Outbox};
 use tokio::sync::Notify;
 
+use crate::channel::{PushError, Sender};
+use crate::transport::{Buffer, Outgoing};
 use crate::{DisconnectReason, Packet, SendError};
 
 pub(crate) struct Link {
-    outbox: Outbox,
-    /// Why the connection is to end, once it is.
+    /// Never borrowed across a call that could come back here.
+    way: RefCell<Way>,
+    /// Why the session is to end, once it is.
     ending: Cell<Option<DisconnectReason>>,
     wanted: Notify,
 }
 
+/// Where packets go.
+pub(crate) enum Way {
+    /// Into the WebSocket of this worker.
+    WebSocket(Outbox),
+    /// Into the buffer that polls empty.
+    Polling(Rc<Buffer>),
+    /// To the WebSocket that has taken over, on whichever worker it is.
+    Upgraded(Sender<Outgoing>),
+}
+
 impl Link {
-    pub(crate) fn new(outbox: Outbox) -> Self {
-        Self { outbox, ending: Cell::new(None), wanted: Notify::new() }
+    pub(crate) fn new(way: Way) -> Self {
+        Self { way: RefCell::new(way), ending: Cell::new(None), wanted: Notify::new() }
     }
 
     pub(crate) fn send(&self, packet: &Packet) -> Result<(), SendError> {
-        self.send_frame(packet.frame())
+        self.send_frame(packet.frame())?;
+        packet.attachments().iter().try_for_each(|frame| self.send_frame(frame))
     }
 
     pub(crate) fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
-        let sent = self.outbox.send(frame).map_err(SendError::from);
+        let sent = match &*self.way.borrow() {
+            Way::WebSocket(outbox) => outbox.send(frame).map_err(SendError::from),
+            Way::Polling(buffer) => buffer.send(frame),
+            Way::Upgraded(sender) => sender.push(Outgoing::Frame(frame.clone())).map_err(SendError::from),
+        };
         if matches!(sent, Err(SendError::Overflow)) {
             self.end(DisconnectReason::TransportError);
         }
         sent
     }
 
-    /// Asks the connection's task to end the connection; the first reason counts.
+    /// The session moves on: from here on packets go another way.
+    pub(crate) fn redirect(&self, way: Way) {
+        self.way.replace(way);
+    }
+
+    /// Closes a WebSocket behind what is queued; polling has an end of its own.
+    pub(crate) fn close(&self, code: CloseCode, reason: &'static str) {
+        match &*self.way.borrow() {
+            Way::WebSocket(outbox) => outbox.close(code, reason),
+            Way::Upgraded(sender) => sender.force(Outgoing::Close(code, reason)),
+            Way::Polling(_) => {}
+        }
+    }
+
+    /// Asks the session's task to end the session; the first reason counts.
     pub(crate) fn end(&self, reason: DisconnectReason) {
         self.ending.set(self.ending.get().or(Some(reason)));
         self.wake();
@@ -42,12 +75,21 @@ impl Link {
         self.ending.get()
     }
 
-    /// Has the connection's task look at what its sockets want.
+    /// Has the session's task look at what its sockets want.
     pub(crate) fn wake(&self) {
         self.wanted.notify_one();
     }
 
     pub(crate) async fn woken(&self) {
         self.wanted.notified().await;
+    }
+}
+
+impl From<PushError> for SendError {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Full => Self::Overflow,
+            PushError::Closed => Self::Closed,
+        }
     }
 }

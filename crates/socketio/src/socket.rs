@@ -5,7 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::acks::PendingAcks;
@@ -14,7 +16,7 @@ use crate::packet::encode;
 use crate::{AckError, Args, DisconnectReason, Packet, sid};
 
 /// One client in one namespace. Clones are the same socket; it lives on one worker. None of its methods waits, except
-/// for [`Socket::emit_with_ack`].
+/// for [`Socket::emit_with_ack`] and [`Socket::emit_binary_with_ack`].
 #[derive(Clone)]
 pub struct Socket {
     inner: Rc<Inner>,
@@ -86,6 +88,17 @@ impl Socket {
         self.send(&Packet::event_with(self.namespace(), name, arg)?)
     }
 
+    /// Queues an event with any number of arguments, which are JSON already, and binary data: a
+    /// [`Placeholder`](crate::Placeholder) stands in `args` for each of the `attachments`.
+    pub fn emit_binary(
+        &self,
+        name: &str,
+        args: &[&RawValue],
+        attachments: &[Bytes],
+    ) -> Result<(), SendError> {
+        self.send(&Packet::binary_event(self.namespace(), name, args, attachments))
+    }
+
     /// Queues an event with one argument and waits for the client's answer. Answers are not read while an event of the
     /// client waits for its turn (see [`Handler::connected`](crate::Handler::connected) and
     /// [`Handler::event`](crate::Handler::event)).
@@ -96,8 +109,30 @@ impl Socket {
         timeout: Duration,
     ) -> Result<Args, AckError> {
         let arg = serde_json::to_string(arg).map_err(SendError::from)?;
+        self.ask(name, &[&arg], &[], timeout).await
+    }
+
+    /// As [`Socket::emit_with_ack`], with any number of arguments, which are JSON already, and binary data: a
+    /// [`Placeholder`](crate::Placeholder) stands in `args` for each of the `attachments`.
+    pub async fn emit_binary_with_ack(
+        &self,
+        name: &str,
+        args: &[&RawValue],
+        attachments: &[Bytes],
+        timeout: Duration,
+    ) -> Result<Args, AckError> {
+        self.ask(name, &encode::texts(args), attachments, timeout).await
+    }
+
+    async fn ask(
+        &self,
+        name: &str,
+        args: &[&str],
+        attachments: &[Bytes],
+        timeout: Duration,
+    ) -> Result<Args, AckError> {
         let mut pending = self.inner.acks.expect().ok_or(AckError::TooMany)?;
-        self.send(&encode::event(self.namespace(), Some(pending.id), name, &[&arg]))?;
+        self.send(&encode::event(self.namespace(), Some(pending.id), name, args, attachments))?;
         tokio::time::timeout(timeout, pending.answer()).await.unwrap_or(Err(AckError::Timeout))
     }
 

@@ -69,6 +69,12 @@ impl Frame {
         &self.bytes[self.header..]
     }
 
+    /// Whether this is a text message.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.bytes[0] == FIN | TEXT
+    }
+
     /// Bytes on the wire, header and payload.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a frame has a header, so it is never empty")]
@@ -131,6 +137,7 @@ mod tests {
     #[test]
     fn every_kind_has_its_opcode() {
         assert_eq!(Frame::text("a").bytes()[..], [0x81, 1, b'a']);
+        assert!(Frame::text("a").is_text() && !Frame::binary(b"a").is_text());
         assert_eq!(Frame::ping(b"").bytes()[..], [0x89, 0]);
         assert_eq!(Frame::pong(b"x").bytes()[..], [0x8A, 1, b'x']);
         assert_eq!(Frame::close(Some(CloseCode::NORMAL), "ok").bytes()[..], [0x88, 4, 3, 232, b'o', b'k']);

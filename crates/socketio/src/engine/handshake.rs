@@ -1,30 +1,62 @@
-//! Which requests may open a session, and how the others are answered.
+//! What a request wants, and how it is refused if it may not have it.
 //!
 //! Source: Engine.IO protocol v4, "Handshake", and the reference server for the order of the checks, the codes and
 //! the sentences.
 
 use serde::Serialize;
 
+use crate::Transport;
+
 /// What of a request the verdict depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     /// The query string without `?`.
     pub(crate) query: &'a str,
-    /// Whether the method is GET.
-    pub(crate) get: bool,
+    pub(crate) method: Method,
     /// Whether the client asks for a WebSocket.
     pub(crate) upgrade: bool,
 }
 
-/// Why a request is refused; the discriminant is the `code` that clients read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Other,
+}
+
+/// What a request wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted<S> {
+    /// A new session.
+    Open(Transport),
+    /// To go on with this session.
+    Continue(S, Continue),
+}
+
+/// How a request goes on with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Continue {
+    /// It waits for packets.
+    Poll,
+    /// It brings packets.
+    Post,
+    /// It is a WebSocket that would take over.
+    Upgrade,
+}
+
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    UnknownTransport = 0,
-    UnknownSid = 1,
-    BadMethod = 2,
-    BadRequest = 3,
-    Forbidden = 4,
-    UnsupportedVersion = 5,
+    UnknownTransport,
+    UnknownSid,
+    BadMethod,
+    BadRequest,
+    Forbidden,
+    UnsupportedVersion,
+    /// The body exceeds what the `open` packet allows.
+    TooLarge,
+    /// The body does not come.
+    TooSlow,
 }
 
 #[derive(Serialize)]
@@ -34,41 +66,55 @@ struct Body {
 }
 
 impl Refusal {
-    /// 403 for a request that is not allowed, 400 for all others.
+    /// The status of the answer.
     pub(crate) fn status(self) -> u16 {
-        if self == Self::Forbidden { 403 } else { 400 }
-    }
-
-    /// The JSON body of the answer.
-    pub(crate) fn body(self) -> impl Serialize {
-        Body { code: self as u8, message: self.message() }
-    }
-
-    fn message(self) -> &'static str {
         match self {
-            Self::UnknownTransport => "Transport unknown",
-            Self::UnknownSid => "Session ID unknown",
-            Self::BadMethod => "Bad handshake method",
-            Self::BadRequest => "Bad request",
-            Self::Forbidden => "Forbidden",
-            Self::UnsupportedVersion => "Unsupported protocol version",
+            Self::Forbidden => 403,
+            Self::TooSlow => 408,
+            Self::TooLarge => 413,
+            Self::UnknownTransport
+            | Self::UnknownSid
+            | Self::BadMethod
+            | Self::BadRequest
+            | Self::UnsupportedVersion => 400,
         }
+    }
+
+    /// The JSON body of the answer, with the codes that clients read. The last two have no code of their own.
+    pub(crate) fn body(self) -> impl Serialize {
+        let (code, message) = match self {
+            Self::UnknownTransport => (0, "Transport unknown"),
+            Self::UnknownSid => (1, "Session ID unknown"),
+            Self::BadMethod => (2, "Bad handshake method"),
+            Self::BadRequest => (3, "Bad request"),
+            Self::Forbidden => (4, "Forbidden"),
+            Self::UnsupportedVersion => (5, "Unsupported protocol version"),
+            Self::TooLarge => (3, "Payload too large"),
+            Self::TooSlow => (3, "Payload too slow"),
+        };
+        Body { code, message }
     }
 }
 
-/// Checks a request that wants to open a session. `allowed` is asked only when the request is otherwise in order.
-pub(crate) fn check(request: Request<'_>, allowed: impl FnOnce() -> bool) -> Result<(), Refusal> {
-    if parameter(request.query, "transport") != Some("websocket") {
-        return Err(Refusal::UnknownTransport);
+/// Says what a request wants. `find` looks up the session of a sid that can be gone on with; `allowed` is asked last, for
+/// new sessions only.
+pub(crate) fn check<S>(
+    request: Request<'_>,
+    transports: &[Transport],
+    find: impl FnOnce(&str) -> Option<S>,
+    allowed: impl FnOnce() -> bool,
+) -> Result<Wanted<S>, Refusal> {
+    let transport = parameter(request.query, "transport").and_then(Transport::parse);
+    let transport =
+        transport.filter(|transport| transports.contains(transport)).ok_or(Refusal::UnknownTransport)?;
+    if let Some(sid) = parameter(request.query, "sid").filter(|sid| !sid.is_empty()) {
+        let session = find(sid).ok_or(Refusal::UnknownSid)?;
+        return Ok(Wanted::Continue(session, go_on(request, transport)?));
     }
-    // A session on a WebSocket is never continued by another request, so no sid is a known one.
-    if parameter(request.query, "sid").is_some_and(|sid| !sid.is_empty()) {
-        return Err(Refusal::UnknownSid);
-    }
-    if !request.get {
+    if request.method != Method::Get {
         return Err(Refusal::BadMethod);
     }
-    if !request.upgrade {
+    if request.upgrade != (transport == Transport::WebSocket) {
         return Err(Refusal::BadRequest);
     }
     if !allowed() {
@@ -77,7 +123,16 @@ pub(crate) fn check(request: Request<'_>, allowed: impl FnOnce() -> bool) -> Res
     if parameter(request.query, "EIO") != Some("4") {
         return Err(Refusal::UnsupportedVersion);
     }
-    Ok(())
+    Ok(Wanted::Open(transport))
+}
+
+fn go_on(request: Request<'_>, transport: Transport) -> Result<Continue, Refusal> {
+    match (transport, request.upgrade, request.method) {
+        (Transport::WebSocket, true, Method::Get) => Ok(Continue::Upgrade),
+        (Transport::Polling, false, Method::Get) => Ok(Continue::Poll),
+        (Transport::Polling, false, Method::Post) => Ok(Continue::Post),
+        _ => Err(Refusal::BadRequest),
+    }
 }
 
 /// The value of a parameter as it stands in the query: those of the protocol are never escaped.
@@ -93,35 +148,82 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    const GOOD: Request<'_> = Request { query: "EIO=4&transport=websocket&t=x", get: true, upgrade: true };
+    const BOTH: [Transport; 2] = [Transport::Polling, Transport::WebSocket];
+
+    fn get(query: &str) -> Request<'_> {
+        Request { query, method: Method::Get, upgrade: query.contains("websocket") }
+    }
+
+    fn verdict(request: Request<'_>, transports: &[Transport]) -> Result<Wanted<String>, Refusal> {
+        check(request, transports, |sid| (sid == "abc").then(|| sid.to_owned()), || true)
+    }
 
     #[test]
-    fn a_websocket_handshake_of_version_4_is_let_in() {
-        assert_eq!(check(GOOD, || true), Ok(()));
+    fn handshakes_of_version_4_are_let_in() {
+        let table = [
+            ("EIO=4&transport=websocket&t=x", Transport::WebSocket),
+            ("EIO=4&transport=polling", Transport::Polling),
+            ("EIO=4&transport=polling&sid=", Transport::Polling),
+        ];
+        for (query, transport) in table {
+            assert_eq!(verdict(get(query), &BOTH), Ok(Wanted::Open(transport)));
+        }
     }
 
     #[test]
     fn each_bad_request_gets_the_code_of_the_reference() {
+        let websocket = get("EIO=4&transport=websocket");
+        let polling = get("EIO=4&transport=polling");
         let table = [
-            (Request { query: "", ..GOOD }, Refusal::UnknownTransport),
-            (Request { query: "EIO=4", ..GOOD }, Refusal::UnknownTransport),
-            (Request { query: "EIO=4&transport=abc", ..GOOD }, Refusal::UnknownTransport),
-            (Request { query: "EIO=4&transport=polling", ..GOOD }, Refusal::UnknownTransport),
-            (Request { query: "EIO=4&transport=websocket&sid=abc", ..GOOD }, Refusal::UnknownSid),
-            (Request { get: false, ..GOOD }, Refusal::BadMethod),
-            (Request { upgrade: false, ..GOOD }, Refusal::BadRequest),
-            (Request { query: "transport=websocket", ..GOOD }, Refusal::UnsupportedVersion),
-            (Request { query: "EIO=3&transport=websocket", ..GOOD }, Refusal::UnsupportedVersion),
-            (Request { query: "EIO=abc&transport=websocket", ..GOOD }, Refusal::UnsupportedVersion),
+            (get(""), Refusal::UnknownTransport),
+            (get("EIO=4"), Refusal::UnknownTransport),
+            (get("EIO=4&transport=abc"), Refusal::UnknownTransport),
+            (get("EIO=4&transport=websocket&sid=xyz"), Refusal::UnknownSid),
+            (get("EIO=4&transport=polling&sid=xyz"), Refusal::UnknownSid),
+            (Request { method: Method::Post, ..websocket }, Refusal::BadMethod),
+            (Request { method: Method::Post, ..polling }, Refusal::BadMethod),
+            (Request { method: Method::Other, ..polling }, Refusal::BadMethod),
+            (Request { upgrade: false, ..websocket }, Refusal::BadRequest),
+            (Request { upgrade: true, ..polling }, Refusal::BadRequest),
+            (get("transport=websocket"), Refusal::UnsupportedVersion),
+            (get("EIO=3&transport=websocket"), Refusal::UnsupportedVersion),
+            (get("EIO=abc&transport=polling"), Refusal::UnsupportedVersion),
         ];
         for (request, refusal) in table {
-            assert_eq!(check(request, || true), Err(refusal), "{request:?}");
+            assert_eq!(verdict(request, &BOTH), Err(refusal), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_gone_on_with_by_its_own_transport_or_by_an_upgrade() {
+        let poll = get("EIO=4&transport=polling&sid=abc");
+        let upgrade = get("EIO=4&transport=websocket&sid=abc");
+        let table = [
+            (poll, Ok(Continue::Poll)),
+            (Request { method: Method::Post, ..poll }, Ok(Continue::Post)),
+            (Request { method: Method::Other, ..poll }, Err(Refusal::BadRequest)),
+            (Request { upgrade: true, ..poll }, Err(Refusal::BadRequest)),
+            (upgrade, Ok(Continue::Upgrade)),
+            (Request { upgrade: false, ..upgrade }, Err(Refusal::BadRequest)),
+            (Request { method: Method::Post, ..upgrade }, Err(Refusal::BadRequest)),
+        ];
+        for (request, how) in table {
+            assert_eq!(verdict(request, &BOTH), how.map(|how| Wanted::Continue("abc".to_owned(), how)), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn a_transport_that_is_switched_off_is_unknown() {
+        for (on, off) in [(Transport::Polling, "websocket"), (Transport::WebSocket, "polling")] {
+            let query = format!("EIO=4&transport={off}");
+            assert_eq!(verdict(get(&query), &[on]), Err(Refusal::UnknownTransport));
         }
     }
 
     #[test]
     fn who_is_not_allowed_is_told_so_with_403() {
-        assert_eq!(check(GOOD, || false), Err(Refusal::Forbidden));
+        let refused = check(get("EIO=4&transport=polling"), &BOTH, |_| None::<()>, || false);
+        assert_eq!(refused, Err(Refusal::Forbidden));
         assert_eq!(Refusal::Forbidden.status(), 403);
     }
 

@@ -8,6 +8,16 @@ use thiserror::Error;
 pub(crate) const MESSAGE: &str = "4";
 /// The server's ping; a heartbeat's carries no data.
 pub(crate) const PING: &str = "2";
+/// The end of the session.
+pub(crate) const CLOSE: &str = "1";
+/// Answers a poll when there is nothing to say.
+pub(crate) const NOOP: &str = "6";
+/// A WebSocket's first message when it is to take over a session ("Upgrade").
+pub(crate) const PROBE_PING: &str = "2probe";
+/// The server's answer to the probe.
+pub(crate) const PROBE_PONG: &str = "3probe";
+/// The session moves to the WebSocket that says so.
+pub(crate) const UPGRADE: &str = "5";
 
 /// One packet of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

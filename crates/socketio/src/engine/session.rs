@@ -2,11 +2,16 @@
 //!
 //! Source: Engine.IO protocol v4, "Heartbeat" (the server pings, the client pongs) and "Handshake".
 
+use std::time::Duration;
+
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::packet::{Packet, UnknownType};
-use crate::{Config, DisconnectReason};
+use crate::{Config, DisconnectReason, Transport};
+
+/// How late a timer is by nature. A ping that is later still (the machine slept) gives the client the whole time to answer.
+const TIMER_SLACK: Duration = Duration::from_millis(10);
 
 /// The data of the `open` packet.
 #[derive(Serialize)]
@@ -19,11 +24,12 @@ struct Open<'a> {
     max_payload: usize,
 }
 
-/// The `open` packet of a session that lives on a WebSocket, from which there is nothing to upgrade to.
-pub(crate) fn open_packet(sid: &str, config: &Config) -> String {
+/// The `open` packet of a session that begins on `transport`: from polling there is something to upgrade to.
+pub(crate) fn open_packet(sid: &str, transport: Transport, config: &Config) -> String {
+    let upgradable = transport == Transport::Polling && config.transports.contains(&Transport::WebSocket);
     let open = Open {
         sid,
-        upgrades: &[],
+        upgrades: if upgradable { &["websocket"] } else { &[] },
         ping_interval: config.ping_interval.as_millis(),
         ping_timeout: config.ping_timeout.as_millis(),
         max_payload: config.max_payload,
@@ -60,11 +66,19 @@ enum Heartbeat {
     PongBy(Instant),
 }
 
+impl Heartbeat {
+    fn at(self) -> Instant {
+        match self {
+            Self::PingAt(at) | Self::PongBy(at) => at,
+        }
+    }
+}
+
 /// One session. It reads no clock: every call says what time it is.
 #[derive(Debug)]
 pub(crate) struct Session {
-    ping_interval: std::time::Duration,
-    ping_timeout: std::time::Duration,
+    ping_interval: Duration,
+    ping_timeout: Duration,
     heartbeat: Heartbeat,
 }
 
@@ -80,9 +94,7 @@ impl Session {
 
     /// When [`Session::advance`] is to be called next.
     pub(crate) fn deadline(&self) -> Instant {
-        match self.heartbeat {
-            Heartbeat::PingAt(at) | Heartbeat::PongBy(at) => at,
-        }
+        self.heartbeat.at()
     }
 
     /// Takes the text of one packet of the client.
@@ -107,10 +119,12 @@ impl Session {
     /// pinged again instead, which also keeps it from giving the server up.
     pub(crate) fn advance(&mut self, now: Instant, listening: bool) -> Due {
         match self.heartbeat {
-            Heartbeat::PingAt(at) | Heartbeat::PongBy(at) if now < at => Due::Nothing,
+            heartbeat if now < heartbeat.at() => Due::Nothing,
             Heartbeat::PongBy(_) if listening => Due::Dead,
             Heartbeat::PingAt(_) | Heartbeat::PongBy(_) => {
-                self.heartbeat = Heartbeat::PongBy(now + self.ping_timeout);
+                let due = self.heartbeat.at();
+                let from = if now < due + TIMER_SLACK { due } else { now };
+                self.heartbeat = Heartbeat::PongBy(from + self.ping_timeout);
                 Due::Ping
             }
         }
@@ -126,8 +140,6 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn session() -> (Session, Instant) {
@@ -141,10 +153,13 @@ mod tests {
 
     #[test]
     fn the_open_packet_tells_the_client_the_timing_in_milliseconds() {
-        assert_eq!(
-            open_packet("abc", &Config::default()),
-            r#"0{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
-        );
+        let rest = r#""pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+        for (transport, upgrades) in [(Transport::Polling, r#""websocket""#), (Transport::WebSocket, "")] {
+            let expected = format!(r#"0{{"sid":"abc","upgrades":[{upgrades}],{rest}"#);
+            assert_eq!(open_packet("abc", transport, &Config::default()), expected);
+        }
+        let config = Config { transports: vec![Transport::Polling], ..Config::default() };
+        assert!(open_packet("abc", Transport::Polling, &config).contains(r#""upgrades":[]"#));
     }
 
     #[test]
@@ -166,6 +181,15 @@ mod tests {
         assert_eq!(session.advance(start + seconds(44), true), Due::Nothing);
         assert_eq!(session.deadline(), start + seconds(45));
         assert_eq!(session.advance(start + seconds(45), true), Due::Dead);
+    }
+
+    #[test]
+    fn the_time_to_answer_counts_from_when_the_ping_was_due_unless_that_was_long_ago() {
+        for (late, counted) in [(3, 0), (10, 10), (60_000, 60_000)] {
+            let (mut session, start) = session();
+            session.advance(start + seconds(25) + Duration::from_millis(late), true);
+            assert_eq!(session.deadline(), start + seconds(45) + Duration::from_millis(counted));
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Writes the packets of the server, each once for all its receivers.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use lobby_websocket::Frame;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,6 +17,7 @@ use crate::engine::packet::MESSAGE;
 #[derive(Debug, Clone)]
 pub struct Packet {
     frame: Frame,
+    attachments: Option<Arc<[Frame]>>,
 }
 
 impl Packet {
@@ -23,8 +27,13 @@ impl Packet {
     /// `disconnecting`, `newListener`, `removeListener`): clients close the connection on them.
     #[must_use]
     pub fn event(namespace: &str, name: &str, args: &[&RawValue]) -> Self {
-        let args: Vec<&str> = args.iter().map(|arg| arg.get()).collect();
-        event(namespace, None, name, &args)
+        event(namespace, None, name, &texts(args), &[])
+    }
+
+    /// An event with binary data: a [`Placeholder`](crate::Placeholder) stands in `args` for each of the `attachments`.
+    #[must_use]
+    pub fn binary_event(namespace: &str, name: &str, args: &[&RawValue], attachments: &[Bytes]) -> Self {
+        event(namespace, None, name, &texts(args), attachments)
     }
 
     /// An event with one argument, which is serialised once for all receivers.
@@ -37,10 +46,10 @@ impl Packet {
         name: &str,
         arg: &T,
     ) -> Result<Self, serde_json::Error> {
-        Ok(event(namespace, None, name, &[&serde_json::to_string(arg)?]))
+        Ok(event(namespace, None, name, &[&serde_json::to_string(arg)?], &[]))
     }
 
-    /// The packet as text, with the Engine.IO type in front.
+    /// The packet as text, with the Engine.IO type in front and without its attachments.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it never panics: every packet is made of strings")]
     pub fn as_str(&self) -> &str {
@@ -50,53 +59,80 @@ impl Packet {
     pub(crate) fn frame(&self) -> &Frame {
         &self.frame
     }
+
+    /// Binary messages that follow the packet.
+    pub(crate) fn attachments(&self) -> &[Frame] {
+        self.attachments.as_deref().unwrap_or_default()
+    }
+
+    fn plain(parts: &[&str]) -> Self {
+        Self { frame: Frame::text_from(parts), attachments: None }
+    }
 }
 
 /// An event that asks for an acknowledgement if there is an `id`; `args` are JSON.
-pub(crate) fn event(namespace: &str, id: Option<u64>, name: &str, args: &[&str]) -> Packet {
+pub(crate) fn event(
+    namespace: &str,
+    id: Option<u64>,
+    name: &str,
+    args: &[&str],
+    attachments: &[Bytes],
+) -> Packet {
     debug_assert!(!is_reserved(name), "{name} is a reserved event name");
     let name = json(name);
     let list: Vec<&str> = std::iter::once(name.as_str()).chain(args.iter().copied()).collect();
-    packet('2', namespace, id, Some(&list))
+    packet(['2', '5'], namespace, id, &list, attachments)
 }
 
 /// The answer to the event that came with `id`; `args` are JSON.
-pub(crate) fn ack(namespace: &str, id: u64, args: &[&str]) -> Packet {
-    packet('3', namespace, Some(id), Some(args))
+pub(crate) fn ack(namespace: &str, id: u64, args: &[&str], attachments: &[Bytes]) -> Packet {
+    packet(['3', '6'], namespace, Some(id), args, attachments)
 }
 
 /// The answer to a CONNECT that was let in, with the socket's identifier.
 pub(crate) fn connect(namespace: &str, sid: &str) -> Packet {
-    let head = head('0', namespace, None);
-    Packet { frame: Frame::text_from(&[&head, r#"{"sid":"#, &json(sid), "}"]) }
+    Packet::plain(&[&head("0", namespace, None), r#"{"sid":"#, &json(sid), "}"])
 }
 
 /// The answer to a CONNECT that was refused.
 pub(crate) fn connect_error(namespace: &str, error: &ConnectError) -> Packet {
-    let head = head('4', namespace, None);
-    Packet { frame: Frame::text_from(&[&head, &json(error)]) }
+    Packet::plain(&[&head("4", namespace, None), &json(error)])
 }
 
 /// Tells the client that its socket is no longer in the namespace.
 pub(crate) fn disconnect(namespace: &str) -> Packet {
-    packet('1', namespace, None, None)
+    Packet::plain(&[&head("1", namespace, None)])
 }
 
-fn packet(kind: char, namespace: &str, id: Option<u64>, list: Option<&[&str]>) -> Packet {
-    let head = head(kind, namespace, id);
-    let mut parts = vec![head.as_str()];
-    if let Some(list) = list {
-        parts.push("[");
-        for (index, item) in list.iter().enumerate() {
-            parts.extend((index > 0).then_some(","));
-            parts.push(item);
-        }
-        parts.push("]");
+/// JSON values as the texts that they are.
+pub(crate) fn texts<'a>(args: &[&'a RawValue]) -> Vec<&'a str> {
+    args.iter().map(|arg| arg.get()).collect()
+}
+
+/// `kinds` are the types without and with attachments.
+fn packet(
+    kinds: [char; 2],
+    namespace: &str,
+    id: Option<u64>,
+    list: &[&str],
+    attachments: &[Bytes],
+) -> Packet {
+    let kind = match attachments.len() {
+        0 => kinds[0].to_string(),
+        count => format!("{}{count}-", kinds[1]),
+    };
+    let head = head(&kind, namespace, id);
+    let mut parts = vec![head.as_str(), "["];
+    for (index, item) in list.iter().enumerate() {
+        parts.extend((index > 0).then_some(","));
+        parts.push(item);
     }
-    Packet { frame: Frame::text_from(&parts) }
+    parts.push("]");
+    let frames = (!attachments.is_empty()).then(|| attachments.iter().map(|data| Frame::binary(data)).collect());
+    Packet { frame: Frame::text_from(&parts), attachments: frames }
 }
 
-fn head(kind: char, namespace: &str, id: Option<u64>) -> String {
+fn head(kind: &str, namespace: &str, id: Option<u64>) -> String {
     let mut head = format!("{MESSAGE}{kind}");
     if namespace != MAIN {
         head.push_str(namespace);

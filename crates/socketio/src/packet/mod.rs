@@ -1,5 +1,7 @@
-//! Socket.IO packets of protocol v5: [`decode`] what clients send, [`encode`] what the server sends.
+//! Socket.IO packets of protocol v5: [`decode`] what clients send, [`assemble`] it with its binary
+//! attachments, [`encode`] what the server sends.
 
+pub(crate) mod assemble;
 pub(crate) mod decode;
 pub(crate) mod encode;
 

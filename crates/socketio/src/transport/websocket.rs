@@ -32,7 +32,7 @@ impl WebSocket {
     pub(crate) async fn next(&mut self) -> Incoming {
         match self.connection.next().await {
             lobby_websocket::Incoming::Text(text) => Incoming::Text(text),
-            lobby_websocket::Incoming::Binary(_) => Incoming::Binary,
+            lobby_websocket::Incoming::Binary(data) => Incoming::Binary(data),
             lobby_websocket::Incoming::Closed(closed) => Incoming::Closed(ending(&closed)),
         }
     }
@@ -40,7 +40,7 @@ impl WebSocket {
     /// Closes behind what is queued and waits until the peer has answered or is given up. What it still sends is read
     /// and dropped: a socket closed over unread bytes is reset, and the peer would lose our last words.
     pub(crate) async fn finish(&mut self, reason: DisconnectReason) {
-        self.outbox().close(code(reason), reason.as_str());
+        self.outbox().close(close_code(reason), reason.as_str());
         while !matches!(self.connection.next().await, lobby_websocket::Incoming::Closed(_)) {}
     }
 }
@@ -52,7 +52,8 @@ fn ending(closed: &Closed) -> DisconnectReason {
     }
 }
 
-fn code(reason: DisconnectReason) -> CloseCode {
+/// How a WebSocket is closed for this reason.
+pub(crate) fn close_code(reason: DisconnectReason) -> CloseCode {
     match reason {
         DisconnectReason::ParseError | DisconnectReason::TransportError => CloseCode::PROTOCOL,
         DisconnectReason::PingTimeout | DisconnectReason::ForcedServerClose => CloseCode::POLICY,

@@ -135,7 +135,7 @@ proptest! {
     ) {
         let args: Vec<String> = args.iter().map(|arg| serde_json::to_string(arg).unwrap()).collect();
         let list: Vec<&str> = args.iter().map(String::as_str).collect();
-        let text = without_engine(&encode::event(&namespace, id, &name, &list));
+        let text = without_engine(&encode::event(&namespace, id, &name, &list, &[]));
         let packet = decode(&text).unwrap();
         prop_assert_eq!(packet.namespace, &namespace);
         match packet.body {
@@ -150,7 +150,7 @@ proptest! {
 
     #[test]
     fn what_is_acknowledged_is_decoded_again(namespace in namespace(), id in 0..=MAX_SAFE_INTEGER) {
-        let text = without_engine(&encode::ack(&namespace, id, &["1"]));
+        let text = without_engine(&encode::ack(&namespace, id, &["1"], &[]));
         let packet = decode(&text).unwrap();
         prop_assert_eq!(packet.namespace, &namespace);
         let same = matches!(packet.body, Body::Ack { id: got, payload: "[1]", attachments: 0 } if got == id);
