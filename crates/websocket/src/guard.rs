@@ -85,11 +85,11 @@ impl FrameGuard {
     fn admit_header_byte(&mut self, byte: u8) -> Result<(), Refusal> {
         self.header.push(byte);
         match self.header.have {
-            1 => self.check_kind(),
-            2 => self.header.check_second(),
-            _ if self.header.is_complete() => self.check_length(),
-            _ => Ok(()),
+            1 => return self.check_kind(),
+            2 => self.header.check_second()?,
+            _ => {}
         }
+        if self.header.have == self.header.mask_at() { self.check_length() } else { Ok(()) }
     }
 
     fn check_kind(&self) -> Result<(), Refusal> {
