@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use actix_web::http::header::HeaderMap;
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -131,7 +130,7 @@ impl std::error::Error for ConnectError {}
 pub struct Event {
     /// Its name, never one of the reserved ones. A client's `emit(7)` is named `7`.
     pub name: String,
-    /// Its arguments.
+    /// Its arguments, with the binary data among them.
     pub args: Args,
     /// How to answer, if the client asked for an answer.
     pub ack: Option<Ack>,
@@ -145,12 +144,6 @@ impl Event {
     /// When there is no such argument, or it is no `T`.
     pub fn arg<'a, T: Deserialize<'a>>(&'a self, index: usize) -> Result<T, serde_json::Error> {
         self.args.get(index)
-    }
-
-    /// The binary data that came with the event; see [`Args::attachments`].
-    #[must_use]
-    pub fn attachments(&self) -> &[Bytes] {
-        self.args.attachments()
     }
 }
 

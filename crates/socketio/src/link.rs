@@ -40,12 +40,17 @@ impl Link {
     }
 
     pub(crate) fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
+        // Nothing follows what was dropped, or what was said last.
+        if self.ending.get().is_some() {
+            return Err(SendError::Closed);
+        }
         let sent = match &*self.way.borrow() {
             Way::WebSocket(outbox) => outbox.send(frame).map_err(SendError::from),
             Way::Polling(buffer) => buffer.send(frame),
             Way::Upgraded(sender) => sender.push(Outgoing::Frame(frame.clone())).map_err(SendError::from),
         };
         if matches!(sent, Err(SendError::Overflow)) {
+            self.close(CloseCode::TRY_AGAIN, "too slow");
             self.end(DisconnectReason::TransportError);
         }
         sent

@@ -147,7 +147,8 @@ impl Socket {
         }
     }
 
-    /// Closes the whole connection with all its namespaces, behind what is queued already. Clients reconnect.
+    /// Closes the whole connection with all its namespaces, behind what is queued already; nothing more can be sent.
+    /// Clients reconnect.
     pub fn close(&self) {
         self.inner.link.end(DisconnectReason::ForcedClose);
     }

@@ -227,6 +227,3 @@ fn cost(frame: &Frame) -> usize {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

@@ -168,9 +168,9 @@ mod tests {
             ),
             (Packet::event("/", "a\"é", &[]), r#"42["a\"é"]"#),
             (Packet::event_with("/", "n", &["x"]).unwrap(), r#"42["n",["x"]]"#),
-            (event("/", Some(12), "foo", &["null"]), r#"4212["foo",null]"#),
-            (ack("/", 0, &[]), "430[]"),
-            (ack("/admin", 13, &["\"bar\"", "2"]), r#"43/admin,13["bar",2]"#),
+            (event("/", Some(12), "foo", &["null"], &[]), r#"4212["foo",null]"#),
+            (ack("/", 0, &[], &[]), "430[]"),
+            (ack("/admin", 13, &["\"bar\"", "2"], &[]), r#"43/admin,13["bar",2]"#),
             (connect("/", "abc"), r#"40{"sid":"abc"}"#),
             (connect("/admin", "abc"), r#"40/admin,{"sid":"abc"}"#),
             (connect_error("/", &refused), r#"44{"message":"Not authorized"}"#),
@@ -181,5 +181,19 @@ mod tests {
         for (packet, text) in table {
             assert_eq!(packet.as_str(), text);
         }
+    }
+
+    #[test]
+    fn attachments_are_announced_and_follow_as_binary_messages() {
+        let data = [Bytes::from_static(&[1, 2, 3]), Bytes::new()];
+        let placeholder = r#"{"_placeholder":true,"num":0}"#;
+        let event = Packet::binary_event("/a", "x", &[raw(placeholder)], &data);
+        assert_eq!(event.as_str(), format!(r#"452-/a,["x",{placeholder}]"#));
+        let ack = ack("/", 7, &[placeholder], &data[..1]);
+        assert_eq!(ack.as_str(), format!("461-7[{placeholder}]"));
+        for (packet, count) in [(event, 2), (ack, 1)] {
+            assert_eq!(packet.attachments(), data[..count].iter().map(|data| Frame::binary(data)).collect::<Vec<_>>());
+        }
+        assert!(Packet::event("/", "x", &[]).attachments().is_empty());
     }
 }

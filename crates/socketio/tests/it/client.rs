@@ -2,12 +2,13 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::PATIENCE;
-use super::server::Server;
+use crate::PATIENCE;
+use crate::server::Server;
 
 pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -18,12 +19,17 @@ pub(crate) struct Client {
 impl Client {
     /// Opens an Engine.IO session.
     pub(crate) async fn open(server: &Server) -> Self {
-        let url = format!("ws://127.0.0.1:{}/socket.io/?EIO=4&transport=websocket", server.port);
-        let (socket, _) = connect_async(url).await.unwrap();
-        let mut client = Self { socket, open: Value::Null };
+        let mut client = Self::connect(server.port, "").await;
         let open = client.next().await;
         client.open = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
         client
+    }
+
+    /// A WebSocket on a path with more of a query.
+    pub(crate) async fn connect(port: u16, query: &str) -> Self {
+        let url = format!("ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket{query}");
+        let (socket, _) = connect_async(url).await.unwrap();
+        Self { socket, open: Value::Null }
     }
 
     /// Joins the main namespace too.
@@ -48,13 +54,34 @@ impl Client {
         self.socket.flush().await.unwrap();
     }
 
-    pub(crate) async fn send_binary(&mut self, data: &'static [u8]) {
-        self.socket.send(Message::binary(data)).await.unwrap();
+    pub(crate) async fn send_binary(&mut self, data: &[u8]) {
+        self.socket.send(Message::binary(data.to_vec())).await.unwrap();
+    }
+
+    /// Sends bytes past the framing.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        self.socket.get_mut().write_all(bytes).await.unwrap();
+    }
+
+    pub(crate) async fn next_binary(&mut self) -> Vec<u8> {
+        match self.message().await {
+            Message::Binary(data) => data.to_vec(),
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) async fn next(&mut self) -> String {
         match self.message().await {
             Message::Text(text) => text.as_str().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next text, or code and reason of the close frame.
+    pub(crate) async fn next_or_closed(&mut self) -> Result<String, (u16, String)> {
+        match self.message().await {
+            Message::Text(text) => Ok(text.as_str().to_owned()),
+            Message::Close(Some(frame)) => Err((frame.code.into(), frame.reason.as_str().to_owned())),
             other => panic!("{other:?}"),
         }
     }

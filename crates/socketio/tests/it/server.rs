@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_socketio::{
-    Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Packet, Socket, SocketIo,
+    Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Packet, Placeholder, Socket, SocketIo,
 };
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, rt};
+use bytes::Bytes;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
@@ -50,26 +52,49 @@ pub(crate) struct Server {
     pub(crate) notes: Notes,
     /// What `slow` events and `held` connections wait for.
     pub(crate) gate: Arc<Semaphore>,
+    pub(crate) io: SocketIo,
     handle: ServerHandle,
 }
 
 impl Server {
+    /// On one worker.
     pub(crate) fn start(config: Config) -> Self {
+        Self::start_on(1, config)
+    }
+
+    /// On two workers, which take connections in turns.
+    pub(crate) fn start_on_two(config: Config) -> Self {
+        Self::start_on(2, config)
+    }
+
+    fn start_on(workers: usize, config: Config) -> Self {
         let (notes, gate) = (Notes::default(), Arc::new(Semaphore::new(0)));
         let io = SocketIo::new(config);
         let probe = (notes.clone(), Arc::clone(&gate));
+        let served = io.clone();
         let app = move || {
             let (notes, gate) = probe.clone();
-            App::new().service(io.service(Probe { notes, gate, all: RefCell::default() }))
+            App::new().service(served.service(Probe { notes, gate, all: RefCell::default() }))
         };
-        let server = HttpServer::new(app).workers(1).disable_signals();
+        let server = HttpServer::new(app).workers(workers).disable_signals();
         let server = server.h1_allow_half_closed(false).tcp_nodelay(true);
         let server = server.bind(("127.0.0.1", 0)).unwrap();
         let port = server.addrs()[0].port();
         let server = server.run();
         let handle = server.handle();
         rt::spawn(server);
-        Self { port, notes, gate, handle }
+        Self { port, notes, gate, io, handle }
+    }
+
+    /// Waits until the server holds no session.
+    pub(crate) async fn emptied(&self) {
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        let empty = async {
+            while self.io.sessions() > 0 {
+                look.tick().await;
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, empty).await.expect("nothing is held for long");
     }
 
     pub(crate) async fn stop(self) {
@@ -138,8 +163,8 @@ impl Handler for Probe {
     async fn event(&self, socket: &Socket, _: &Rc<Value>, event: Event) {
         let args = event.args.raw();
         match event.name.as_str() {
-            "message" => socket.send(&Packet::event(socket.namespace(), "message-back", &args)).unwrap(),
-            "message-with-ack" => event.ack.unwrap().send_raw(&args).unwrap(),
+            "message" => socket.emit_binary("message-back", &args, event.args.attachments()).unwrap(),
+            "message-with-ack" => event.ack.unwrap().send_binary(&args, event.args.attachments()).unwrap(),
             "sum" => {
                 let sum = event.arg::<u32>(0).unwrap() + event.arg::<u32>(1).unwrap();
                 event.ack.unwrap().send(&sum).unwrap();
@@ -156,12 +181,30 @@ impl Handler for Probe {
                 self.notes.write(format!("sent to {sent}"));
             }
             "ask" => {
-                let answer = socket.emit_with_ack("question", &1, Duration::from_secs(5)).await.unwrap();
-                socket.emit("answered", &answer.raw()).unwrap();
+                let answer = socket.emit_with_ack("question", &1, Duration::from_secs(5)).await;
+                if let Ok(answer) = answer {
+                    socket.emit("answered", &answer.raw()).unwrap();
+                }
+            }
+            "ask too much" => {
+                let wait = Duration::from_secs(5);
+                self.notes.write(socket.emit_with_ack("question", &1, wait).await.unwrap_err().to_string());
             }
             "ask in vain" => {
                 let error = socket.emit_with_ack("question", &1, Duration::from_millis(1)).await.unwrap_err();
                 socket.emit("unanswered", &error.to_string()).unwrap();
+            }
+            "ask for binary" => {
+                let data = [Bytes::from_static(&[1, 2])];
+                let arg = to_raw_value(&Placeholder { num: 0 }).unwrap();
+                let wait = Duration::from_secs(5);
+                let answer = socket.emit_binary_with_ack("question", &[&arg], &data, wait).await.unwrap();
+                socket.emit("answered", answer.binary(1).unwrap().as_ref()).unwrap();
+            }
+            "count" => {
+                for n in 0..event.arg::<u32>(0).unwrap() {
+                    socket.emit("n", &n).unwrap();
+                }
             }
             "kick" => {
                 socket.emit("last", "words").unwrap();
