@@ -77,7 +77,7 @@ fn written(event: &Event) -> Vec<u8> {
     let length = u16::try_from(payload.len()).expect("no message is longer than its bound");
     let header = match length {
         0..126 => vec![first, 0x80 | length.to_be_bytes()[1]],
-        126.. => [[first, 0x80 | 126], length.to_be_bytes()].concat(),
+        126.. => [[first, 0x80 + 126], length.to_be_bytes()].concat(),
     };
     [header, vec![0; 4], payload].concat()
 }
