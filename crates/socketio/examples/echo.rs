@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_socketio::{
-    Config, ConnectError, ConnectRequest, DisconnectReason, EngineHandler, EngineIo, EngineSocket, Event, Handler,
-    Message, Socket, SocketIo,
+    Config, ConnectError, ConnectRequest, DisconnectReason, EngineHandler, EngineIo, EngineSocket, Event,
+    Handler, Message, Socket, SocketIo,
 };
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, web};
 use lobby_websocket::{Frame, Incoming, Limits};

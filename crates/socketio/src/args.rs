@@ -146,7 +146,10 @@ mod tests {
         for index in 1..4 {
             assert!(args.binary(index).is_err());
         }
-        assert_eq!(serde_json::to_string(&Placeholder { num: 3 }).unwrap(), r#"{"_placeholder":true,"num":3}"#);
+        assert_eq!(
+            serde_json::to_string(&Placeholder { num: 3 }).unwrap(),
+            r#"{"_placeholder":true,"num":3}"#
+        );
     }
 
     #[test]

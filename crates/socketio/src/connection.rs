@@ -58,12 +58,7 @@ enum Wake<H: Handler> {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn run<H: Handler>(
-    handler: Rc<H>,
-    config: Arc<Config>,
-    handshake: Handshake,
-    wire: Wire,
-) {
+pub(crate) async fn run<H: Handler>(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, wire: Wire) {
     let mut connection = Connection::open(handler, config, handshake, wire);
     let reason = connection.drive().await;
     tracing::debug!(%reason, "connection ends");
@@ -263,7 +258,8 @@ impl<H: Handler> Connection<H> {
 
     /// What cannot be sent to a link that is gone needs no other notice: the transport ends the connection next.
     async fn admit(&mut self, namespace: &Rc<str>, session: H::Session) {
-        let socket = Socket::new(Rc::clone(namespace), Rc::clone(self.wire.link()), self.config.max_pending_acks);
+        let socket =
+            Socket::new(Rc::clone(namespace), Rc::clone(self.wire.link()), self.config.max_pending_acks);
         let _gone = socket.send(&encode::connect(namespace, socket.id()));
         let member = Member::open(&self.handler, socket, session).await;
         self.namespaces.admit(namespace, member);

@@ -144,7 +144,10 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let registration = registry.register("abc", None);
         assert!(registry.find("abc", None).is_some());
-        assert!(registry.find("abc", Some(b"Bearer x")).is_some(), "who logs in meanwhile is the same client");
+        assert!(
+            registry.find("abc", Some(b"Bearer x")).is_some(),
+            "who logs in meanwhile is the same client"
+        );
         assert!(registry.find("abd", None).is_none());
         drop(registration);
         assert!(registry.find("abc", None).is_none());

@@ -208,7 +208,11 @@ mod tests {
             (Request { method: Method::Post, ..upgrade }, Err(Refusal::BadRequest)),
         ];
         for (request, how) in table {
-            assert_eq!(verdict(request, &BOTH), how.map(|how| Wanted::Continue("abc".to_owned(), how)), "{request:?}");
+            assert_eq!(
+                verdict(request, &BOTH),
+                how.map(|how| Wanted::Continue("abc".to_owned(), how)),
+                "{request:?}"
+            );
         }
     }
 

@@ -128,7 +128,8 @@ fn packet(
         parts.push(item);
     }
     parts.push("]");
-    let frames = (!attachments.is_empty()).then(|| attachments.iter().map(|data| Frame::binary(data)).collect());
+    let frames =
+        (!attachments.is_empty()).then(|| attachments.iter().map(|data| Frame::binary(data)).collect());
     Packet { frame: Frame::text_from(&parts), attachments: frames }
 }
 
@@ -192,7 +193,10 @@ mod tests {
         let ack = ack("/", 7, &[placeholder], &data[..1]);
         assert_eq!(ack.as_str(), format!("461-7[{placeholder}]"));
         for (packet, count) in [(event, 2), (ack, 1)] {
-            assert_eq!(packet.attachments(), data[..count].iter().map(|data| Frame::binary(data)).collect::<Vec<_>>());
+            assert_eq!(
+                packet.attachments(),
+                data[..count].iter().map(|data| Frame::binary(data)).collect::<Vec<_>>()
+            );
         }
         assert!(Packet::event("/", "x", &[]).attachments().is_empty());
     }

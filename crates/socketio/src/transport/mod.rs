@@ -27,6 +27,10 @@ pub(crate) enum Incoming {
 }
 
 /// What carries one session.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "WebSockets are the many: they are kept in place, the others apart"
+)]
 pub(crate) enum Carrier {
     /// A WebSocket from the beginning, on the session's own worker.
     WebSocket(WebSocket),

@@ -125,8 +125,10 @@ impl Polling {
     fn handle(&mut self, wake: Wake) -> Option<Incoming> {
         match wake {
             // Dropping a request's answer refuses it.
-            Wake::Request(Request::Poll(_) | Request::Post(_) | Request::End(_)) if self.socket.is_some() => None,
-            Wake::Request(Request::Poll(answer)) => self.poll(answer),
+            Wake::Request(Request::Poll(_) | Request::Post(_) | Request::End(_)) if self.socket.is_some() => {
+                None
+            }
+            Wake::Request(Request::Poll(answer)) => Some(self.poll(answer)),
             Wake::Request(Request::Post(post)) => self.begin(post),
             Wake::Request(Request::End(reason)) => Some(Incoming::Closed(reason)),
             Wake::Request(Request::Upgrade(pipe)) => {
@@ -140,7 +142,8 @@ impl Polling {
                 self.step(&text);
                 None
             }
-            Wake::Candidate(Incoming::Binary(_) | Incoming::Polled | Incoming::Closed(_)) | Wake::CandidateLate => {
+            Wake::Candidate(Incoming::Binary(_) | Incoming::Polled | Incoming::Closed(_))
+            | Wake::CandidateLate => {
                 self.give_up();
                 None
             }
@@ -148,9 +151,9 @@ impl Polling {
         }
     }
 
-    fn poll(&mut self, answer: Answer) -> Option<Incoming> {
+    fn poll(&mut self, answer: Answer) -> Incoming {
         let polled = self.buffer.machine.borrow_mut().poll(answer);
-        Some(polled.map_or(Incoming::Closed(DisconnectReason::TransportError), |()| Incoming::Polled))
+        polled.map_or(Incoming::Closed(DisconnectReason::TransportError), |()| Incoming::Polled)
     }
 
     fn begin(&mut self, post: Post) -> Option<Incoming> {
@@ -266,9 +269,7 @@ async fn abandoned(buffer: &Buffer) {
 
 async fn next_of(socket: Option<&mut Receiver<Incoming>>) -> Incoming {
     match socket {
-        Some(socket) => {
-            socket.next().await.unwrap_or(Incoming::Closed(DisconnectReason::TransportClose))
-        }
+        Some(socket) => socket.next().await.unwrap_or(Incoming::Closed(DisconnectReason::TransportClose)),
         None => pending().await,
     }
 }

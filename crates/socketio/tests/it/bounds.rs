@@ -15,16 +15,19 @@ async fn over(server: &Server, reason: &str) {
     server.emptied().await;
 }
 
+/// Texts, then binary messages, then a last text; the close code and the reason.
+type Case = (&'static [&'static str], &'static [&'static [u8]], &'static str, u16, &'static str);
+
 #[actix_web::test]
 async fn binary_packets_that_break_a_bound_close_the_connection() {
+    const ANNOUNCE: &str = r#"452-["message",1]"#;
     let server = Server::start(Config { max_attachment_bytes: 10, ..Config::default() });
-    let announce = r#"452-["message",1]"#;
-    let table: [(&[&str], &[&[u8]], &str, u16, &str); 6] = [
+    let table: [Case; 6] = [
         (&[], &[&[1]], "", 1002, "parse error"),
         (&[r#"4511-["message",1]"#], &[], "", 1002, "parse error"),
         (&[r#"4599999999999999999999-["message",1]"#], &[], "", 1002, "parse error"),
-        (&[announce], &[&[0; 6], &[0; 6]], "", 1002, "parse error"),
-        (&[announce], &[&[0; 6]], r#"42["message",1]"#, 1002, "parse error"),
+        (&[ANNOUNCE], &[&[0; 6], &[0; 6]], "", 1002, "parse error"),
+        (&[ANNOUNCE], &[&[0; 6]], r#"42["message",1]"#, 1002, "parse error"),
         (&[r#"452-/custom,["message",1]"#], &[], "", 1008, "forced server close"),
     ];
     for (texts, binaries, last, code, reason) in table {
@@ -159,7 +162,7 @@ async fn another_post_is_refused_while_one_is_still_arriving() {
 #[actix_web::test]
 async fn a_flood_of_headers_is_refused_before_it_reaches_a_session() {
     let server = Server::start(Config::default());
-    let lines: String = (0..5_000).map(|n| format!("x-{n}: {}\r\n", "y".repeat(100))).collect();
+    let lines = format!("x: {}\r\n", "y".repeat(100)).repeat(5_000);
     let head = format!("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: x\r\n{lines}\r\n");
     let refused = answer(send(server.port, head.as_bytes()).await).await;
     assert!((400..500).contains(&refused.status), "{}", refused.status);
@@ -180,7 +183,7 @@ async fn no_more_acknowledgements_are_owed_than_allowed() {
     client.send("4399[1]").await;
     client.send(r#"42["message","unknown acknowledgements are dropped"]"#).await;
     assert!(client.next().await.contains("unknown"));
-    client.close().await;
+    client.leave().await;
     while server.notes.next().await != "disconnected /: transport close" {}
     server.emptied().await;
     server.stop().await;

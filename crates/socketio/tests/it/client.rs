@@ -98,6 +98,11 @@ impl Client {
         }
     }
 
+    /// Closes without waiting for the server to do so.
+    pub(crate) async fn leave(mut self) {
+        self.socket.close(None).await.unwrap();
+    }
+
     pub(crate) async fn close(mut self) {
         self.socket.close(None).await.unwrap();
         self.ended().await;

@@ -48,7 +48,7 @@ async fn move_under_fire(server: &Server, before: usize) {
     while received.0 < MESSAGES {
         received.take(&socket.next().await);
     }
-    socket.close().await;
+    socket.leave().await;
 }
 
 async fn probe_under_fire(poller: &Poller, socket: &mut Client, before: usize, received: &mut Received) {
@@ -72,7 +72,9 @@ async fn probe_under_fire(poller: &Poller, socket: &mut Client, before: usize, r
                 poll.await
             }
         };
-        packets.iter().for_each(|packet| received.take(packet));
+        for packet in &packets {
+            received.take(packet);
+        }
     }
 }
 

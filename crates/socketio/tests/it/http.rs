@@ -80,7 +80,8 @@ impl Poller {
         let sid = if self.sid.is_empty() { String::new() } else { format!("&sid={}", self.sid) };
         let target = format!("/socket.io/?EIO=4&transport=polling{sid}");
         let header = &self.header;
-        let head = format!("{method} {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n{header}\r\n");
+        let head =
+            format!("{method} {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n{header}\r\n");
         send(self.port, head.as_bytes()).await
     }
 }

@@ -16,7 +16,6 @@ fn is(answer: &Answer, status: u16, body: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (status, body));
 }
 
-
 #[actix_web::test]
 async fn a_session_opens_with_what_the_client_has_to_know() {
     let cookie = Cookie::build("io", "").path("/").http_only(true).finish();
@@ -237,7 +236,10 @@ async fn pages_of_configured_origins_may_poll_and_others_may_not_read() {
     let mut poller = Poller::open_with(&server, "origin: https://a.example\r\n").await;
     let preflight = poller.request("OPTIONS", "").await;
     assert_eq!(preflight.status, 204);
-    assert!(preflight.head.contains(allowed) && preflight.head.contains("access-control-allow-methods: get, post"));
+    assert!(
+        preflight.head.contains(allowed)
+            && preflight.head.contains("access-control-allow-methods: get, post")
+    );
     let posted = poller.post("40").await;
     assert!(posted.head.contains(allowed) && posted.head.contains("access-control-allow-credentials: true"));
     let refused = Poller { sid: "x".to_owned(), ..poller };

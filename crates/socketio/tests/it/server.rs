@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_socketio::{
-    Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Packet, Placeholder, Socket, SocketIo,
+    Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Packet, Placeholder, Socket,
+    SocketIo,
 };
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, rt};
@@ -71,10 +72,10 @@ impl Server {
         let (notes, gate) = (Notes::default(), Arc::new(Semaphore::new(0)));
         let io = SocketIo::new(config);
         let probe = (notes.clone(), Arc::clone(&gate));
-        let served = io.clone();
+        let shared = io.clone();
         let app = move || {
             let (notes, gate) = probe.clone();
-            App::new().service(served.service(Probe { notes, gate, all: RefCell::default() }))
+            App::new().service(shared.service(Probe { notes, gate, all: RefCell::default() }))
         };
         let server = HttpServer::new(app).workers(workers).disable_signals();
         let server = server.h1_allow_half_closed(false).tcp_nodelay(true);

@@ -42,7 +42,7 @@ async fn a_session_moves_and_polling_is_over() {
         assert_eq!(second.closed().await.0, 1000);
         client.send(r#"42["message",2]"#).await;
         assert_eq!(client.next().await, r#"42["message-back",2]"#);
-        client.close().await;
+        client.leave().await;
         assert_eq!(server.notes.next().await, "disconnected /: transport close");
         server.emptied().await;
     }
@@ -113,10 +113,8 @@ async fn only_one_websocket_at_a_time_may_try_and_only_with_the_same_authorizati
     first.send(r#"42["message",1]"#).await;
     assert_eq!(first.next().await, r#"42["message-back",1]"#);
     let bound = Poller::open_with(&server, "authorization: Bearer x\r\n").await;
-    let url = format!(
-        "ws://127.0.0.1:{}/socket.io/?EIO=4&transport=websocket&sid={}",
-        server.port, bound.sid
-    );
+    let url =
+        format!("ws://127.0.0.1:{}/socket.io/?EIO=4&transport=websocket&sid={}", server.port, bound.sid);
     assert!(tokio_tungstenite::connect_async(url).await.is_err());
     server.stop().await;
 }
@@ -124,11 +122,9 @@ async fn only_one_websocket_at_a_time_may_try_and_only_with_the_same_authorizati
 #[actix_web::test]
 async fn an_upgraded_session_ends_like_any_other_and_says_why() {
     let short = Duration::from_millis(50);
-    for (event, code, reason) in [
-        (r#"42["close"]"#, 1000, "forced close"),
-        ("4x", 1002, "parse error"),
-        ("6", 1008, "ping timeout"),
-    ] {
+    for (event, code, reason) in
+        [(r#"42["close"]"#, 1000, "forced close"), ("4x", 1002, "parse error"), ("6", 1008, "ping timeout")]
+    {
         let config = Config { ping_interval: short * 4, ping_timeout: short, ..Config::default() };
         let server = Server::start_on_two(config);
         let poller = Poller::join(&server).await;

@@ -23,8 +23,8 @@ fn text(answer: Option<(u32, Bytes)>) -> Option<(u32, String)> {
     answer.map(|(request, payload)| (request, String::from_utf8(payload.to_vec()).unwrap()))
 }
 
-fn answered(request: u32, payload: &str) -> Option<(u32, String)> {
-    Some((request, payload.to_owned()))
+fn answered(request: u32, payload: &str) -> (u32, String) {
+    (request, payload.to_owned())
 }
 
 /// A machine whose WebSocket has been probed.
@@ -41,11 +41,11 @@ fn a_poll_waits_until_there_is_something_and_takes_all_of_it() {
     machine.poll(1).unwrap();
     assert_eq!(machine.answer(), None);
     send(&mut machine, &["4a", "4b"]);
-    assert_eq!(text(machine.answer()), answered(1, "4a\x1e4b"));
+    assert_eq!(text(machine.answer()), Some(answered(1, "4a\x1e4b")));
     send(&mut machine, &["4c"]);
     assert_eq!(machine.answer(), None);
     machine.poll(2).unwrap();
-    assert_eq!(text(machine.answer()), answered(2, "4c"));
+    assert_eq!(text(machine.answer()), Some(answered(2, "4c")));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn only_one_poll_may_wait() {
     let mut machine = machine();
     machine.poll(1).unwrap();
     assert_eq!(machine.poll(2), Err(Overlap));
-    assert_eq!(text(machine.close(Ending::Abrupt)), answered(1, "1"));
+    assert_eq!(text(machine.close(Ending::Abrupt)), Some(answered(1, "1")));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn polls_of_a_probed_session_are_answered_with_what_there_is_or_a_noop() {
     send(&mut machine, &["4a"]);
     for expected in ["4a", "6", "6"] {
         machine.poll(1).unwrap();
-        assert_eq!(text(machine.answer()), answered(1, expected));
+        assert_eq!(text(machine.answer()), Some(answered(1, expected)));
     }
 }
 
@@ -109,7 +109,7 @@ fn the_websocket_takes_over_what_is_queued() {
     assert_eq!(machine.step("5"), Step::Switch);
     let (queue, poll) = machine.hand_over();
     assert_eq!(queue, [Frame::text("4a"), Frame::text("4b")]);
-    assert_eq!(text(poll), answered(1, "6"));
+    assert_eq!(text(poll), Some(answered(1, "6")));
     assert!(matches!(machine.send(&Frame::text("4c")), Err(SendError::Closed)));
     assert!(!machine.candidate(Instant::now()), "it moves only once");
 }
@@ -344,7 +344,9 @@ proptest! {
         acts in prop::collection::vec(act(), 1..200),
     ) {
         let mut world = World::new();
-        acts.iter().for_each(|act| world.act(act));
+        for act in &acts {
+            world.act(act);
+        }
         // The client fetches what is left.
         while !world.machine.is_drained() {
             world.act(&Act::Poll);
