@@ -94,7 +94,7 @@ fn reading(text: &str, packet: OraclePacket, attachments: usize) -> Reading {
     };
     let name = data.as_ref().filter(|_| kind == b'2').and_then(|data| CommonParser.read_event(data).ok());
     let name = name.map(ToOwned::to_owned);
-    let data = data.as_ref().and_then(Value::as_str).map_or(String::new(), |data| data.to_string());
+    let data = data.as_ref().and_then(Value::as_str).map_or(String::new(), ToString::to_string);
     let id = id.map(|id| u64::try_from(id).expect("made of digits"));
     Reading { kind, namespace: packet.ns.to_string(), attachments, id, data, name }
 }
