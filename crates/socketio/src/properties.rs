@@ -13,7 +13,8 @@ use crate::packet::decode::{Body, Packet};
 use crate::packet::is_reserved;
 
 const SEPARATOR: char = '\x1e';
-const MAX_PACKETS: usize = 16;
+/// Few, so that short bodies come to it.
+const MAX_PACKETS: usize = 4;
 const MAX_ATTACHMENTS: usize = 10;
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
@@ -157,7 +158,7 @@ mod tests {
         }
 
         #[test]
-        fn payloads_come_apart_as_they_were_joined(body in "(b[AB+/=]{0,6}|[0-7é][a-zé]{0,3}|\x1e){0,24}") {
+        fn payloads_come_apart_as_they_were_joined(body in "(b[AB+/=]{0,6}|[0-7é][a-zé]{0,3}|\x1e){0,12}") {
             super::payload(&body);
         }
     }
