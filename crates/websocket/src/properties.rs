@@ -94,9 +94,14 @@ mod tests {
         let first = prop::sample::select(vec![0x01, 0x02, 0x00, 0x00, 0x80, 0x81, 0x89]);
         let part = (first, prop_oneof![".{0,60}", "[a-é]{200,300}"])
             .prop_map(|(first, text)| frame(first, text.as_bytes()));
+        let whole = (0..7_usize, ".{0,9}").prop_map(|(count, text)| {
+            let parts = [0x01].into_iter().chain(vec![0x00; count]).chain([0x80]);
+            parts.flat_map(|first| frame(first, text.as_bytes())).collect()
+        });
         let close = (990..1020_u16, prop::collection::vec(any::<u8>(), 0..4))
             .prop_map(|(code, reason)| close(code, &reason));
-        prop::collection::vec(prop_oneof![8 => part, 1 => close], 0..8).prop_map(|parts| parts.concat())
+        prop::collection::vec(prop_oneof![8 => part, 1 => whole, 1 => close], 0..8)
+            .prop_map(|parts| parts.concat())
     }
 
     proptest! {
