@@ -13,10 +13,15 @@ pub struct Migration;
 )]
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    /// All or nothing: a start that is cut off leaves no half of a schema behind.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(users()).await?;
         manager.create_table(sessions(manager.get_database_backend())).await?;
-        for key in [Sessions::Folded, Sessions::Lookalike] {
+        for key in [Sessions::Folded, Sessions::Lookalike, Sessions::Crossed] {
             manager.create_index(living_name(key)).await?;
         }
         manager.create_table(messages(manager.get_database_backend())).await?;
@@ -40,7 +45,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A name, its number, and the two keys that make it unique.
+/// A name, its number, and the keys that make it unique.
 fn users() -> TableCreateStatement {
     Table::create()
         .table(Users::Table)
@@ -48,6 +53,7 @@ fn users() -> TableCreateStatement {
         .col(ColumnDef::new(Users::Pseudonym).string().not_null())
         .col(ColumnDef::new(Users::Folded).string().not_null().unique_key())
         .col(ColumnDef::new(Users::Lookalike).string().not_null().unique_key())
+        .col(ColumnDef::new(Users::Crossed).string().not_null().unique_key())
         .col(ColumnDef::new(Users::CreatedAt).big_integer().not_null())
         .to_owned()
 }
@@ -61,6 +67,7 @@ fn sessions(backend: DbBackend) -> TableCreateStatement {
         .col(ColumnDef::new(Sessions::Pseudonym).string().not_null())
         .col(ColumnDef::new(Sessions::Folded).string().not_null())
         .col(ColumnDef::new(Sessions::Lookalike).string().not_null())
+        .col(ColumnDef::new(Sessions::Crossed).string().not_null())
         .col(ColumnDef::new(Sessions::Claimed).boolean().not_null())
         .col(ColumnDef::new(Sessions::OpenedAt).big_integer().not_null())
         .col(ColumnDef::new(Sessions::EndedAt).big_integer().null())
@@ -149,6 +156,7 @@ enum Users {
     Pseudonym,
     Folded,
     Lookalike,
+    Crossed,
     CreatedAt,
 }
 
@@ -160,6 +168,7 @@ enum Sessions {
     Pseudonym,
     Folded,
     Lookalike,
+    Crossed,
     Claimed,
     OpenedAt,
     EndedAt,

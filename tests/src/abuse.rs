@@ -70,6 +70,28 @@ async fn an_oversized_socketio_packet_ends_only_its_own_connection() {
     assert_eq!(said["id"], 1);
 }
 
+/// Making the key of a name is work: it is done for names only, and never where others wait for it.
+#[rstest]
+#[case::of_letters(&"x".repeat(90_000))]
+#[case::of_letters_that_blow_up(&"\u{fdfa}".repeat(30_000))]
+#[tokio::test]
+async fn a_sender_longer_than_any_name_is_nobody(
+    #[values(Protocol::Plain, Protocol::SocketIo)] protocol: Protocol,
+    #[case] sender: &str,
+) {
+    let app = App::spawn().await;
+    app.log_in("JohnDoe").await;
+    let (mut attacker, _) = Connection::enter(&app, protocol, Auth::Nothing).await;
+    let answer = attacker.ask("send_message", &json!({"content": "x", "sender": sender})).await;
+    assert_eq!(answer["code"], "not_connected");
+    assert!(answer["error"].as_str().is_some_and(|error| error.len() < 200), "it is not echoed");
+    let said = attacker.ask("send_message", &json!({"content": "still here", "sender": "JohnDoe"})).await;
+    assert_eq!(said["id"], 1);
+    app.log_out(&sender.chars().take(4_000).collect::<String>(), &[])
+        .await
+        .assert_problem(400, "not_connected");
+}
+
 /// A receiver that never reads must cost nobody else anything, and no more memory than its outbox.
 #[tokio::test]
 async fn a_receiver_that_stops_reading_is_cut_and_the_others_miss_nothing() {

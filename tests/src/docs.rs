@@ -181,18 +181,20 @@ fn verdict(policy: &NamePolicy, name: &str) -> String {
         Err(InvalidPseudonym::Length { .. }) => "refused: length".to_owned(),
         Err(InvalidPseudonym::Character(c)) => format!("refused: character U+{:04X}", u32::from(c)),
         Err(InvalidPseudonym::Edge) => "refused: edge".to_owned(),
+        Err(InvalidPseudonym::Marks) => "refused: marks".to_owned(),
         Err(InvalidPseudonym::Reserved) => "refused: reserved".to_owned(),
     }
 }
 
-fn sameness(one: &str, other: &str) -> &'static str {
+fn sameness(one: &str, other: &str) -> String {
     let (one, other) = (PseudonymKey::of(one), PseudonymKey::of(other));
-    match (one.folded() == other.folded(), one.lookalike() == other.lookalike()) {
-        (true, true) => "the same: both",
-        (true, false) => "the same: folded",
-        (false, true) => "the same: lookalike",
-        (false, false) => "different",
-    }
+    let keys = [
+        ("folded", one.folded() == other.folded()),
+        ("crossed", one.crossed() == other.crossed()),
+        ("lookalike", one.lookalike() == other.lookalike()),
+    ];
+    let equal: Vec<_> = keys.iter().filter(|(_, equal)| *equal).map(|(key, _)| *key).collect();
+    if equal.is_empty() { "different".to_owned() } else { format!("the same: {}", equal.join(", ")) }
 }
 
 /// What the page tells wrongly, with what is so.
@@ -203,7 +205,7 @@ fn wrong_verdicts(page: &str, policy: &NamePolicy) -> Vec<String> {
     });
     let pairs = rows(page, 4).into_iter().map(|row| {
         let is = sameness(&spelled_out(row[0]), &spelled_out(row[1]));
-        (format!("{} {}", row[0], row[1]), row[2], is.to_owned())
+        (format!("{} {}", row[0], row[1]), row[2], is)
     });
     let wrong = alone.chain(pairs).filter(|(_, told, is)| told != is);
     wrong.map(|(name, told, is)| format!("`{name}: {told}, but it is {is}")).collect()

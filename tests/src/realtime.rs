@@ -19,7 +19,7 @@ async fn the_session_event_comes_first_and_says_how_things_stand(#[case] protoco
     assert_eq!(session.get("user"), None);
     assert_eq!(session["users"], app.get("/users?sort_by=connected_at").await.body);
     assert_eq!((&session["revision"], &session["last_id"]), (&json!(2), &json!(0)));
-    assert_eq!(session["recovered"], false);
+    assert_eq!((&session["recovered"], &session["users_total"]), (&json!(false), &json!(2)));
     assert!(session["log"].as_str().is_some_and(|log| log.len() == 36), "{session}");
 
     for auth in [Auth::Token(&john), Auth::Header(&john), Auth::Cookie(&john)] {
@@ -203,6 +203,34 @@ async fn logging_out_closes_the_sessions_connections_and_no_others(#[case] proto
         let allowed = said.get("id").is_some() || said["code"] == "token_required";
         assert!(allowed, "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_shutdown_tells_those_who_have_not_said_who_they_are_too() {
+    let app = App::spawn().await;
+    let mut connection = Connection::open(&app, Protocol::Plain, &[]).await.expect("a handshake");
+    let stopping = tokio::spawn(app.stop());
+    assert_eq!(connection.closed().await.0, 1001);
+    drop(connection);
+    stopping.await.expect("it stops in order");
+}
+
+/// However many are online, whoever comes in is told.
+#[rstest]
+#[case(Protocol::Plain)]
+#[case(Protocol::SocketIo)]
+#[tokio::test]
+async fn the_session_event_lists_as_many_as_the_settings_say_and_how_many_there_are(
+    #[case] protocol: Protocol,
+) {
+    let app = App::spawn_with(&[("presence.snapshot", "3")]).await;
+    for n in 0..5 {
+        app.log_in(&format!("user-{n}")).await;
+    }
+    let (_, session) = Connection::enter(&app, protocol, Auth::Nothing).await;
+    let listed = session["users"].as_array().expect("an array");
+    let names: Vec<_> = listed.iter().map(|user| user["pseudonym"].as_str().expect("a text")).collect();
+    assert_eq!((names, &session["users_total"]), (vec!["user-0", "user-1", "user-2"], &json!(5)));
 }
 
 #[rstest]

@@ -81,7 +81,7 @@ async fn of_a_hundred_who_want_one_name_at_once_exactly_one_gets_it() {
 #[tokio::test]
 async fn who_is_online_is_listed_without_secrets_and_sorted_as_asked() {
     let app = App::spawn().await;
-    for name in ["zoe", "Bob", "alice"] {
+    for name in ["zoe", "Bob", "alice", "Mike", "nina", "Paul"] {
         app.log_in(name).await;
     }
     let names = |body: &Value| -> Vec<String> {
@@ -89,9 +89,9 @@ async fn who_is_online_is_listed_without_secrets_and_sorted_as_asked() {
         users.iter().map(|user| user["pseudonym"].as_str().expect("a text").to_owned()).collect()
     };
     for (path, order) in [
-        ("/users", ["alice", "Bob", "zoe"]),
-        ("/users?sort_by=pseudonym", ["alice", "Bob", "zoe"]),
-        ("/users?sort_by=connected_at", ["zoe", "Bob", "alice"]),
+        ("/users", ["alice", "Bob", "Mike", "nina", "Paul", "zoe"]),
+        ("/users?sort_by=pseudonym", ["alice", "Bob", "Mike", "nina", "Paul", "zoe"]),
+        ("/users?sort_by=connected_at", ["zoe", "Bob", "alice", "Mike", "nina", "Paul"]),
     ] {
         let answer = app.get(path).await;
         assert_eq!(
@@ -99,7 +99,7 @@ async fn who_is_online_is_listed_without_secrets_and_sorted_as_asked() {
             (StatusCode::OK, order.map(str::to_owned).to_vec()),
             "{path}"
         );
-        assert_eq!(answer.header("lobby-roster-revision"), "3");
+        assert_eq!(answer.header("lobby-roster-revision"), "6");
         assert!(answer.body.as_array().expect("an array").iter().all(|user| user.get("token").is_none()));
     }
     let refused = app.get("/users?sort_by=age").await;
@@ -252,7 +252,7 @@ async fn a_page_of_another_origin_changes_nothing() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_and_no_others_are_told_that_they_may() {
+async fn pages_of_allowed_origins_are_told_that_they_may_and_others_that_they_may_not() {
     let app = App::spawn_with(&[("server.allowed_origins", "https://chat.example")]).await;
     for (origin, told) in [("https://chat.example", "https://chat.example"), ("https://evil.example", "")] {
         let preflight = app.client().request(Method::OPTIONS, app.url("/login"));
@@ -260,8 +260,11 @@ async fn pages_of_allowed_origins_and_no_others_are_told_that_they_may() {
             .header("origin", origin)
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "content-type");
-        let answers = [app.send(preflight).await, app.get_as("/users", &[("origin", origin)]).await];
-        for answer in answers {
+        let preflight = app.send(preflight).await;
+        if told.is_empty() {
+            preflight.assert_problem(403, "origin_not_allowed");
+        }
+        for answer in [preflight, app.get_as("/users", &[("origin", origin)]).await] {
             assert_eq!(answer.header("access-control-allow-origin"), told, "{answer:?}");
         }
     }

@@ -27,3 +27,19 @@ async fn users_messages_ids_and_tokens_go_on_after_a_restart() {
     let users = app.get("/users?sort_by=connected_at").await.body;
     assert_eq!((&users[1]["session"], &users[1]["id"]), (&json!(again.session), &json!(2)));
 }
+
+#[tokio::test]
+async fn a_database_that_is_broken_is_told_and_live_connections_stay() {
+    let app = App::spawn().await;
+    app.log_in("JohnDoe").await;
+    let (mut connection, _) = Connection::enter(&app, Protocol::Plain, Auth::Nothing).await;
+    let message = json!({"content": "hello", "sender": "JohnDoe"});
+    app.alter_database("ALTER TABLE log_head RENAME TO hidden").await;
+    app.get("/health/ready").await.assert_problem(503, "unavailable");
+    assert_eq!(app.get("/health/live").await.status, 200);
+    let refused = connection.ask("send_message", &message).await;
+    assert_eq!((&refused["code"], &refused["retry_after"]), (&json!("unavailable"), &json!(1)));
+    app.alter_database("ALTER TABLE hidden RENAME TO log_head").await;
+    assert_eq!(app.get("/health/ready").await.status, 200);
+    assert_eq!(connection.ask("send_message", &message).await["id"], 1);
+}

@@ -14,18 +14,13 @@ pub enum AuthMode {
 
 impl AuthMode {
     /// Whether `caller` may listen, and see who is online.
-    pub fn admit(self, caller: &Caller) -> Result<(), TokenRequired> {
+    pub fn admit(self, caller: &Caller) -> Result<(), Forbidden> {
         match (self, caller) {
-            (Self::Token, Caller::Nobody) => Err(TokenRequired),
+            (Self::Token, Caller::Nobody) => Err(Forbidden::TokenRequired),
             (Self::Open | Self::Token, _) => Ok(()),
         }
     }
 }
-
-/// Nothing was shown where a token or its cookie is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this needs the session's token or its cookie")]
-pub struct TokenRequired;
 
 /// What somebody shows of themselves, unchecked.
 #[derive(Clone, Default)]
@@ -90,7 +85,7 @@ pub enum Authority {
     Token,
 }
 
-/// Why somebody may not act for a session.
+/// Why somebody may not act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// Nothing was shown.

@@ -1,5 +1,7 @@
 //! Messages and what they may contain.
 
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use uuid::Uuid;
 
 use crate::pseudonym::Pseudonym;
@@ -45,8 +47,8 @@ pub struct Content(String);
 /// Why a content was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidContent {
-    /// Nothing but white space.
-    #[error("a message needs at least one character that is not white space")]
+    /// Nothing that can be seen.
+    #[error("a message needs at least one character that can be seen")]
     Empty,
     /// More than [`MAX_CONTENT_BYTES`].
     #[error("a message has at most {MAX_CONTENT_BYTES} bytes, this one has {0}")]
@@ -72,7 +74,7 @@ impl Content {
             return Err(InvalidContent::ControlCharacter(control));
         }
         match text.chars().count() {
-            0 => Err(InvalidContent::Empty),
+            _ if text.chars().all(is_unseen) => Err(InvalidContent::Empty),
             chars if chars > MAX_CONTENT_CHARS => Err(InvalidContent::TooManyChars(chars)),
             _ => Ok(Self(text.to_owned())),
         }
@@ -89,6 +91,10 @@ impl Content {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 #[cfg(test)]
@@ -113,6 +119,7 @@ mod tests {
     #[rstest]
     #[case("", InvalidContent::Empty)]
     #[case(" \r\n\t ", InvalidContent::Empty)]
+    #[case("\u{200b}\u{2060} \u{3164}", InvalidContent::Empty)]
     #[case(&"x".repeat(4_001), InvalidContent::TooManyChars(4_001))]
     #[case(&"x".repeat(16_385), InvalidContent::TooManyBytes(16_385))]
     #[case(&" ".repeat(16_385), InvalidContent::TooManyBytes(16_385))]

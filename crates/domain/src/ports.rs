@@ -19,10 +19,7 @@ pub use sessions::{NewSession, Online, OpenError, Sessions};
 pub use tokens::{Token, Tokens};
 
 #[cfg(any(test, feature = "testing"))]
-pub use {
-    announcer::MockAnnouncer, message_log::MockMessageLog, session_ids::MockSessionIds,
-    sessions::MockSessions, tokens::MockTokens,
-};
+pub use {message_log::MockMessageLog, sessions::MockSessions};
 
 /// What is needed is away for now: nothing is known to have been changed.
 #[derive(Debug, thiserror::Error)]

@@ -6,15 +6,22 @@
 //! | empty, one character, 33 characters | [`InvalidPseudonym::Length`] |
 //! | `John Doe`, `a@b`, 🎉, zero-width, bidirectional and control characters | [`InvalidPseudonym::Character`] |
 //! | `.x`, `x-`, a combining mark first | [`InvalidPseudonym::Edge`] |
+//! | more than four marks in a row, one twice, a dot above `i` | [`InvalidPseudonym::Marks`] |
 //! | `admin`, `Admin`, `аdmin` with a Cyrillic `а` | [`InvalidPseudonym::Reserved`] |
 
 mod key;
+mod mention;
 mod policy;
 #[cfg(test)]
 mod tests;
 
 pub use key::PseudonymKey;
+pub use mention::Mention;
 pub use policy::{InvalidPseudonym, NamePolicy};
+
+/// The most bytes of a name that is looked at: what 255 characters, the longest that settings allow, can take. Keys
+/// are made by tables that blow some characters up to 18, so a longer text is refused before it costs anything.
+const MAX_RAW_BYTES: usize = 1_024;
 
 /// A name as its holder writes it (NFC), with the key that decides which other names are the same.
 ///

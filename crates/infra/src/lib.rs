@@ -6,6 +6,7 @@
 //! | [`writer`] | the one task that all changes go through |
 //! | [`realtime`] | hub, shards and the two socket protocols |
 //! | [`http`] | REST and problem details |
+//! | [`identify`] | who is calling, over REST and sockets alike |
 //! | [`wire`], [`refusal`] | JSON shapes and refusals, the same over REST and sockets |
 //! | [`token`], [`clock`] | signed tokens; time and random ids |
 //!
@@ -14,6 +15,7 @@
 
 pub mod clock;
 pub mod http;
+pub mod identify;
 pub mod persistence;
 pub mod realtime;
 pub mod refusal;

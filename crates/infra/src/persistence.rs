@@ -20,6 +20,9 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::sync::Arc;
+
 pub use connect::{Durability, OpenStoreError, StoreSettings};
 use lobby_domain::ports::Unavailable;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -32,14 +35,11 @@ pub struct Store {
     /// One at a time: SQLite has one writer, and waiting for it in our queue is fairer than in SQLite's busy
     /// loop.
     write: DatabaseConnection,
+    /// Held for as long as the database is used.
+    _lock: Arc<File>,
 }
 
 impl Store {
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Unavailable> {
-        self.read.ping().await.map_err(unavailable)
-    }
-
     /// Waits for what is under way and closes all connections.
     pub async fn close(self) -> Result<(), Unavailable> {
         self.write.close().await.map_err(unavailable)?;
@@ -47,6 +47,8 @@ impl Store {
     }
 }
 
+/// Tells the operator, once, where it happens; everybody else hears no more than that it is so.
 fn unavailable(error: DbErr) -> Unavailable {
+    tracing::error!(%error, "the database failed");
     Unavailable::new(error)
 }

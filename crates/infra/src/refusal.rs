@@ -2,7 +2,7 @@
 //! over sockets.
 
 use actix_web::http::StatusCode;
-use lobby_domain::auth::{Forbidden, TokenRequired};
+use lobby_domain::auth::Forbidden;
 use lobby_domain::message::InvalidContent;
 use lobby_domain::ports::Unavailable;
 use lobby_domain::use_cases::{AuthenticateError, LogInError, LogOutError, PostError};
@@ -42,48 +42,47 @@ impl Refusal {
         Self { status, code, detail: detail.to_string(), retry_after: Some(RETRY_AFTER) }
     }
 
-    fn invalid_token(detail: &impl ToString) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "invalid_token", detail.to_string())
+    fn not_connected(detail: impl Into<String>) -> Self {
+        Self::bad_request("not_connected", detail)
     }
 
-    fn not_connected(detail: &impl ToString) -> Self {
-        Self::bad_request("not_connected", detail.to_string())
+    /// Somebody is meant by a text that is longer than any name.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::not_connected("nobody of that name is connected: it is longer than any name")
     }
 }
 
-/// The reason is for the operator: it goes to the logs and nowhere else.
 impl From<&Unavailable> for Refusal {
     fn from(error: &Unavailable) -> Self {
-        tracing::error!(error = std::error::Error::source(error), "the database is away");
         Self::for_now("unavailable", error)
-    }
-}
-
-impl From<TokenRequired> for Refusal {
-    fn from(error: TokenRequired) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "token_required", error.to_string())
     }
 }
 
 impl From<Forbidden> for Refusal {
     fn from(error: Forbidden) -> Self {
+        let (status, code) = match error {
+            Forbidden::TokenRequired => (StatusCode::UNAUTHORIZED, "token_required"),
+            Forbidden::NotYourSession => (StatusCode::FORBIDDEN, "not_your_session"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<&AuthenticateError> for Refusal {
+    fn from(error: &AuthenticateError) -> Self {
         match error {
-            Forbidden::TokenRequired => {
-                Self::new(StatusCode::UNAUTHORIZED, "token_required", error.to_string())
+            AuthenticateError::InvalidToken => {
+                Self::new(StatusCode::UNAUTHORIZED, "invalid_token", error.to_string())
             }
-            Forbidden::NotYourSession => {
-                Self::new(StatusCode::FORBIDDEN, "not_your_session", error.to_string())
-            }
+            AuthenticateError::Unavailable(cause) => cause.into(),
         }
     }
 }
 
 impl From<AuthenticateError> for Refusal {
     fn from(error: AuthenticateError) -> Self {
-        match &error {
-            AuthenticateError::InvalidToken => Self::invalid_token(&error),
-            AuthenticateError::Unavailable(cause) => cause.into(),
-        }
+        (&error).into()
     }
 }
 
@@ -92,7 +91,7 @@ impl From<LogInError> for Refusal {
         match &error {
             LogInError::InvalidPseudonym(_) => Self::bad_request("invalid_pseudonym", error.to_string()),
             LogInError::AlreadyConnected(_) => Self::bad_request("already_connected", error.to_string()),
-            LogInError::InvalidToken => Self::invalid_token(&error),
+            LogInError::Authenticate(cause) => cause.into(),
             LogInError::Unavailable(cause) => cause.into(),
         }
     }
@@ -101,9 +100,9 @@ impl From<LogInError> for Refusal {
 impl From<LogOutError> for Refusal {
     fn from(error: LogOutError) -> Self {
         match &error {
-            LogOutError::NotConnected(_) => Self::not_connected(&error),
+            LogOutError::NotConnected(_) => Self::not_connected(error.to_string()),
             LogOutError::Forbidden(forbidden) => (*forbidden).into(),
-            LogOutError::InvalidToken => Self::invalid_token(&error),
+            LogOutError::Authenticate(cause) => cause.into(),
             LogOutError::Unavailable(cause) => cause.into(),
         }
     }
@@ -112,9 +111,8 @@ impl From<LogOutError> for Refusal {
 impl From<PostError> for Refusal {
     fn from(error: PostError) -> Self {
         match &error {
-            PostError::TokenRequired(required) => (*required).into(),
             PostError::Forbidden(forbidden) => (*forbidden).into(),
-            PostError::NotConnected(_) => Self::not_connected(&error),
+            PostError::NotConnected(_) => Self::not_connected(error.to_string()),
             PostError::Unavailable(cause) => cause.as_ref().into(),
         }
     }

@@ -12,8 +12,8 @@ use futures_util::FutureExt;
 use lobby_domain::message::Message;
 use lobby_domain::session::Session;
 use lobby_domain::use_cases::{
-    LogIn, LogInError, LogInRequest, LogOut, LogOutError, LogOutRequest, LoggedIn, Post, PostError,
-    PostMessages,
+    Authenticate, AuthenticateError, LogIn, LogInError, LogInRequest, LogOut, LogOutError, LogOutRequest,
+    LoggedIn, Post, PostError, PostMessages,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -28,6 +28,8 @@ pub struct Changes {
     pub log_in: LogIn,
     /// Ends them.
     pub log_out: LogOut,
+    /// Claims them.
+    pub authenticate: Authenticate,
     /// Appends to the log.
     pub post: PostMessages,
 }
@@ -56,6 +58,7 @@ pub enum WriteError<E> {
 enum Command {
     LogIn(LogInRequest, oneshot::Sender<Result<LoggedIn, LogInError>>),
     LogOut(LogOutRequest, oneshot::Sender<Result<Session, LogOutError>>),
+    Claim(Session, oneshot::Sender<Result<Session, AuthenticateError>>),
     Post(Post, Reply),
 }
 
@@ -80,6 +83,11 @@ impl Writer {
     /// Logs somebody out.
     pub async fn log_out(&self, request: LogOutRequest) -> Result<Session, WriteError<LogOutError>> {
         self.submit(|reply| Command::LogOut(request, reply)).await
+    }
+
+    /// Claims a session whose token was shown on purpose.
+    pub async fn claim(&self, session: Session) -> Result<Session, WriteError<AuthenticateError>> {
+        self.submit(|reply| Command::Claim(session, reply)).await
     }
 
     /// Posts a message. Its place in the queue is taken when this is first polled.
@@ -126,6 +134,10 @@ async fn carry_out(changes: &Changes, commands: impl Iterator<Item = Command>) {
             Command::LogOut(request, reply) => {
                 post_all(changes, std::mem::take(&mut posts)).await;
                 answer(reply, changes.log_out.execute(request).await);
+            }
+            Command::Claim(session, reply) => {
+                post_all(changes, std::mem::take(&mut posts)).await;
+                answer(reply, changes.authenticate.claim(session).await);
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_socketio::SocketIo;
 use actix_web::dev::{Server, ServerHandle};
@@ -14,6 +15,7 @@ use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessa
 use lobby_infra::clock::{RandomSessionIds, SystemClock};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Readiness};
+use lobby_infra::identify::Identify;
 use lobby_infra::persistence::{Durability, OpenStoreError, Store, StoreSettings};
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
@@ -37,6 +39,7 @@ pub struct Application {
     hub: Arc<Hub>,
     readiness: Readiness,
     writer: JoinHandle<()>,
+    shutdown_timeout: Duration,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -44,18 +47,19 @@ type Failure = Box<dyn std::error::Error>;
 impl Application {
     /// Starts the writer and binds the address.
     pub async fn build(settings: Settings, store: Store, secret_key: &SecretString) -> Result<Self, Failure> {
-        let hub = Arc::new(Hub::new(store.online().await?, store.head().await?));
+        let hub = Arc::new(Hub::new(store.online().await?, store.head().await?, settings.presence.snapshot));
         let services = Services::new(&settings, &store, &hub, secret_key);
         let (writer, writing) = Writer::spawn(services.changes(), settings.messages.queue);
-        let readiness = Readiness::new(store.clone());
+        let readiness = Readiness::new(Arc::new(store.clone()));
 
+        let shutdown_timeout = settings.server.shutdown_timeout;
         let (host, port) = (settings.server.host.clone(), settings.server.port);
         let listener = TcpListener::bind((host.as_str(), port)).map_err(|error| {
             format!("server.host and server.port: cannot listen on {host}:{port}: {error}")
         })?;
         let address = listener.local_addr()?;
         let server = serve(listener, &settings, Doors { services, writer, readiness: readiness.clone() })?;
-        Ok(Self { address, server, store, hub, readiness, writer: writing })
+        Ok(Self { address, server, store, hub, readiness, writer: writing, shutdown_timeout })
     }
 
     /// Where it listens.
@@ -64,25 +68,28 @@ impl Application {
         self.address
     }
 
-    /// Serves until `stop`, then says goodbye to everybody, commits what is queued, and closes the database.
+    /// Serves until `stop`, then says goodbye to everybody, commits what is queued, and closes the database; all that
+    /// within `server.shutdown_timeout`, or it fails.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { server, store, hub, readiness, writer, address } = self;
-        tracing::info!(%address, "serving");
-        let handle = server.handle();
-        let mut serving = tokio::spawn(server);
+        tracing::info!(address = %self.address, "serving");
+        let handle = self.server.handle();
+        let mut serving = tokio::spawn(self.server);
         tokio::select! {
-            () = stop => {
-                tracing::info!("stopping");
-                readiness.drain();
-                say_goodbye(&handle, &hub).await;
-                serving.await??;
-            }
-            ended = &mut serving => ended??,
+            () = stop => {}
+            ended = &mut serving => return Ok(ended??),
         }
-        // The workers are gone, and with them the last handles of the writer: it does what is queued, and
-        // ends.
-        writer.await?;
-        store.close().await?;
+        tracing::info!("stopping");
+        self.readiness.drain();
+        let stopping = async {
+            say_goodbye(&handle, &self.hub).await;
+            serving.await??;
+            // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
+            self.writer.await?;
+            self.store.close().await?;
+            Ok::<_, Failure>(())
+        };
+        let stopped = tokio::time::timeout(self.shutdown_timeout, stopping).await;
+        stopped.map_err(|_| "not everything was done within server.shutdown_timeout")??;
         tracing::info!("stopped");
         Ok(())
     }
@@ -155,6 +162,7 @@ impl Services {
                 clock: self.clock.clone(),
                 announcer: self.hub.clone(),
             },
+            authenticate: self.authenticate(),
             post: PostMessages {
                 mode: self.mode,
                 sessions: self.sessions.clone(),
@@ -175,10 +183,14 @@ struct Doors {
 }
 
 impl Doors {
+    fn identify(&self) -> Identify {
+        let Services { mode, .. } = self.services;
+        Identify { mode, authenticate: self.services.authenticate(), writer: self.writer.clone() }
+    }
+
     fn accounts(&self, secure_cookie: bool) -> Accounts {
         Accounts {
-            mode: self.services.mode,
-            authenticate: self.services.authenticate(),
+            identify: self.identify(),
             list: ListOnline::new(self.services.sessions.clone()),
             writer: self.writer.clone(),
             secure_cookie,
@@ -188,8 +200,7 @@ impl Doors {
     /// The gateway of the worker that calls this.
     fn gateway(&self) -> Rc<Gateway> {
         Rc::new(Gateway {
-            mode: self.services.mode,
-            authenticate: self.services.authenticate(),
+            identify: self.identify(),
             writer: self.writer.clone(),
             shard: Shard::attach(&self.services.hub),
         })
@@ -206,8 +217,8 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
     let factory = move || {
         let gateway = doors.gateway();
         App::new()
-            .wrap(middleware::from_fn(origin::guard))
             .wrap(origin::cors(&origins))
+            .wrap(middleware::from_fn(origin::guard))
             .wrap(TracingLogger::default())
             .app_data(web::Data::new(origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))
@@ -222,7 +233,8 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
         .on_connect(move |stream, _| lobby_websocket::tune(stream, write_timeout))
         // A client that has shut its side down is gone; otherwise its socket would stay in CLOSE_WAIT.
         .h1_allow_half_closed(false)
-        .shutdown_timeout(settings.server.shutdown_timeout.as_secs().max(1))
+        // The last of the time is for committing what is queued.
+        .shutdown_timeout(settings.server.shutdown_timeout.as_secs().saturating_sub(2).max(1))
         // The order of a shutdown is ours, see `run_until`.
         .disable_signals();
     if settings.server.workers > 0 {

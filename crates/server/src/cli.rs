@@ -62,10 +62,13 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let settings = Settings::load(&arguments.into_sources(environment.clone()))?;
     telemetry::init(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match command {
+    let outcome = match command {
         Command::Serve => runtime.block_on(serve(settings, &environment)),
         Command::Migrate(command) => runtime.block_on(migrate(&settings, command)),
-    }
+    };
+    // Whatever still runs had its time.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
@@ -77,12 +80,21 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
     if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
         tracing::debug!(%error, "standard output takes no welcome");
     }
-    application.run_until(stop_signal()).await
+    tokio::select! {
+        outcome = application.run_until(stop_signal()) => outcome,
+        () = async { stop_signal().await; stop_signal().await } => Err("stopped at once, by a second signal".into()),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
 async fn migrate(settings: &Settings, command: lobby_migration::Command) -> Result<(), Failure> {
-    let database = Store::open_unmigrated(&store_settings(settings)?).await?;
+    let database = store_settings(settings)?;
+    // Looking is harmless while a lobby runs, changing its schema is not.
+    let _lock = match command {
+        lobby_migration::Command::Status => None,
+        lobby_migration::Command::Up | lobby_migration::Command::Down { .. } => Some(database.lock()?),
+    };
+    let database = Store::open_unmigrated(&database).await?;
     print!("{}", lobby_migration::run(command, &database).await?);
     Ok(())
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub names: Names,
     /// The way of a message into the log.
     pub messages: Messages,
+    /// Who is online.
+    pub presence: Presence,
     /// Socket.IO's own settings.
     pub socketio: SocketIo,
     /// The plain WebSocket, and what all sockets share.
@@ -39,6 +41,7 @@ pub struct Server {
     pub host: String,
     pub port: u16,
     pub workers: usize,
+    #[serde(deserialize_with = "list")]
     pub allowed_origins: Vec<String>,
     #[serde(deserialize_with = "duration")]
     pub shutdown_timeout: Duration,
@@ -87,6 +90,7 @@ pub enum AuthMode {
 pub struct Names {
     pub min_length: usize,
     pub max_length: usize,
+    #[serde(deserialize_with = "list")]
     pub reserved: Vec<String>,
 }
 
@@ -96,6 +100,14 @@ pub struct Names {
 #[expect(missing_docs, reason = "config/default.toml says what each means")]
 pub struct Messages {
     pub queue: usize,
+}
+
+/// `presence`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Presence {
+    pub snapshot: usize,
 }
 
 /// `socketio`
@@ -158,4 +170,14 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
         Ok(duration) => Ok(duration),
         Err(error) => Err(wrong(&error)),
     }
+}
+
+/// Texts without white space around them, which variables and flags have behind their commas.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let items = Vec::<String>::deserialize(deserializer)?;
+    let items = items.iter().map(|item| match item.trim() {
+        "" => Err(de::Error::custom("an item of the list is empty")),
+        item => Ok(item.to_owned()),
+    });
+    items.collect()
 }

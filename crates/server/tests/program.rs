@@ -95,7 +95,7 @@ async fn tokens_are_never_logged() {
 #[tokio::test]
 async fn a_key_in_a_file_called_env_works_as_in_the_original() {
     let folder = folder();
-    std::fs::write(folder.path().join(".env"), "SECRET_KEY=from-the-file\n").expect("it is written");
+    std::fs::write(folder.path().join(".env"), "SECRET_KEY=from the file\n").expect("it is written");
     let (child, _) = serving(&folder, &[]).await;
     assert!(!folder.path().join("lobby.db-key").exists(), "it made a key of its own");
     drop(child);
@@ -109,7 +109,8 @@ async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
         (&["--set", "server.prot=1"][..], &[][..], "server.prot"),
         (&[], &[("LOBBY_SERVER__PROT", "1")], "server.prot"),
         (&[], &[("LOBBY_SERVR__PORT", "1")], "servr"),
-        (&[], &[("LOBBY_SERVER_PORT", "1")], "server_port"),
+        (&[], &[("LOBBY_PORT", "tcp://10.0.0.1:5000")], "LOBBY_PORT"),
+        (&[], &[("LOBBY_SERVER_PORT", "1")], "LOBBY_SERVER_PORT"),
         (&["--config", "bad.toml"], &[], "server.prot"),
         (&["--config", "missing.toml"], &[], "missing.toml"),
         (&["--port", "70000"], &[], "server.port"),

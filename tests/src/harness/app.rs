@@ -8,6 +8,7 @@ use lobby_server::settings::{Settings, Sources};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -64,6 +65,14 @@ impl App {
     /// Stops it and starts it again on the same database.
     pub async fn restart(self) -> Self {
         Self::spawn_in(self.stop().await, &[]).await
+    }
+
+    /// Changes the database behind the lobby's back.
+    pub async fn alter_database(&self, statement: &str) {
+        let program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])";
+        let file = self.folder.path().join("lobby.db");
+        let python = Command::new("python3").args(["-c", program]).arg(file).arg(statement).status();
+        assert!(in_time("the database", python).await.expect("Python runs").success());
     }
 
     pub fn address(&self) -> SocketAddr {

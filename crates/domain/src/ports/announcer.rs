@@ -3,7 +3,6 @@ use async_trait::async_trait;
 use crate::event::Event;
 
 /// Tells everybody what has happened.
-#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Announcer: Send + Sync {
     /// Tells `events`, which are committed, to everybody who may know, in this order and after all that was

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 
 use super::Unavailable;
+use crate::auth::Authority;
 use crate::message::{Content, LogId, Message, MessageId};
 use crate::session::SessionId;
 use crate::timestamp::Timestamp;
@@ -10,6 +11,8 @@ use crate::timestamp::Timestamp;
 pub struct Draft {
     /// Who posts it.
     pub sender_session: SessionId,
+    /// By what right.
+    pub authority: Authority,
     /// What is said.
     pub content: Content,
 }
@@ -29,10 +32,10 @@ pub struct LogHead {
 pub trait MessageLog: Send + Sync {
     /// Appends `drafts` in their order, in one transaction that is durable when this returns: all or nothing.
     ///
-    /// Answers in the same order; `None` for a draft whose session is over, which gets no id. Whether a
-    /// session is alive MUST be seen under the lock that gives out ids: once a session has ended, none of its
-    /// drafts gets one. Ids MUST be gapless from 1 in commit order, whatever failed before. A message's
-    /// timestamp is `now`, or the previous message's if that is later.
+    /// Answers in the same order; `None` for a draft whose session is over, or claimed while only its name speaks:
+    /// it gets no id. That MUST be seen under the lock that gives out ids: once a session has ended, none of its
+    /// drafts gets one, and once it is claimed, none by [`Authority::Name`]. Ids MUST be gapless from 1 in commit
+    /// order, whatever failed before. A message's timestamp is `now`, or the previous message's if that is later.
     async fn append(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Vec<Option<Message>>, Unavailable>;
 
     /// Where the log stands. The log's id MUST stay the same for as long as its messages do.

@@ -1,7 +1,6 @@
 use crate::session::SessionId;
 
 /// Where new session ids come from.
-#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait SessionIds: Send + Sync {
     /// An id that was never given out before and cannot be guessed from others. Ids SHOULD sort by age.
     fn next(&self) -> SessionId;

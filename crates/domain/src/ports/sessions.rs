@@ -50,7 +50,7 @@ pub trait Sessions: Send + Sync {
     /// Opens a session. MUST refuse it while a living session's key matches, also between two that try at the
     /// same time.
     ///
-    /// The name's user is the one of equal folded key, else of equal lookalike key, else a new one.
+    /// The name's user is the one of equal folded key, else of a key that matches otherwise, else a new one.
     async fn open(&self, session: NewSession) -> Result<(Session, Revision), OpenError>;
 
     /// Claims a session for good. `false` if it is over.

@@ -25,7 +25,6 @@ impl std::fmt::Debug for Token {
 }
 
 /// Makes and checks tokens.
-#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Tokens: Send + Sync {
     /// The token of a session: the same one each time, until the secret behind it changes.
     fn issue(&self, session: SessionId) -> Token;

@@ -1,14 +1,17 @@
 //! Which names are allowed.
 
-use icu_normalizer::ComposingNormalizerBorrowed;
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup, SoftDotted};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-use super::{Pseudonym, PseudonymKey};
+use super::{MAX_RAW_BYTES, Pseudonym, PseudonymKey};
 
-/// The most bytes of a name that is looked at; a longer one is refused before it costs anything. Far above
-/// what any setting of the length allows, since a character has at most four bytes.
-const MAX_RAW_BYTES: usize = 4_096;
+/// The most marks in a row (Unicode TS 39 §5.4).
+const MAX_MARKS: usize = 4;
+
+/// Letters and marks that show nothing, or nothing of their own, and that Unicode does not call ignorable: Egyptian and
+/// Khitan blanks, and the strokes that only make Arabic and N'Ko words longer.
+const BLANKS: [char; 5] = ['\u{13441}', '\u{13442}', '\u{16fe4}', '\u{640}', '\u{7fa}'];
 
 /// Which names this lobby allows.
 #[derive(Debug, Clone)]
@@ -39,6 +42,11 @@ pub enum InvalidPseudonym {
     /// A character that names do not begin or end with.
     #[error("a pseudonym does not begin or end with '-' or '.', nor begin with a combining mark")]
     Edge,
+    /// Marks that cannot be told from others, or from none.
+    #[error(
+        "a pseudonym has at most {MAX_MARKS} combining marks in a row, none twice, and no dot above a dotted letter"
+    )]
+    Marks,
     /// The same as a reserved name.
     #[error("this pseudonym is reserved")]
     Reserved,
@@ -71,6 +79,9 @@ impl NamePolicy {
         if !display.starts_with(is_first) || display.ends_with(is_joiner) {
             return Err(InvalidPseudonym::Edge);
         }
+        if has_hidden_marks(&display) {
+            return Err(InvalidPseudonym::Marks);
+        }
         let key = PseudonymKey::of(&display);
         if self.reserved.iter().any(|reserved| reserved.matches(&key)) {
             return Err(InvalidPseudonym::Reserved);
@@ -88,7 +99,7 @@ fn is_inner(c: char) -> bool {
 }
 
 fn is_first(c: char) -> bool {
-    !is_joiner(c) && !GeneralCategoryGroup::Mark.contains(category(c))
+    !is_joiner(c) && !is_mark(c)
 }
 
 fn is_joiner(c: char) -> bool {
@@ -102,9 +113,37 @@ fn is_word(c: char) -> bool {
         || category == GeneralCategory::DecimalNumber
 }
 
-/// Some letters and marks are there to be not seen: Hangul fillers, variation selectors.
+/// Some letters and marks are there to be not seen: Hangul fillers, variation selectors, blanks.
 fn is_invisible(c: char) -> bool {
-    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c) || BLANKS.contains(&c)
+}
+
+/// Unicode TS 39 §5.4: marks that are drawn over each other, or over what is there already.
+fn has_hidden_marks(name: &str) -> bool {
+    const DOT_ABOVE: char = '\u{307}';
+    let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(name);
+    let (mut base, mut previous, mut marks) = (None, None, 0);
+    for c in decomposed.chars() {
+        if is_mark(c) {
+            marks += 1;
+            let dots_a_dot = c == DOT_ABOVE && base.is_some_and(is_soft_dotted);
+            if marks > MAX_MARKS || previous == Some(c) || dots_a_dot {
+                return true;
+            }
+        } else {
+            (base, marks) = (Some(c), 0);
+        }
+        previous = Some(c);
+    }
+    false
+}
+
+fn is_soft_dotted(c: char) -> bool {
+    CodePointSetData::new::<SoftDotted>().contains(c)
+}
+
+fn is_mark(c: char) -> bool {
+    GeneralCategoryGroup::Mark.contains(category(c))
 }
 
 fn category(c: char) -> GeneralCategory {

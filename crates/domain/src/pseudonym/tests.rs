@@ -18,6 +18,9 @@ fn length(actual: usize) -> InvalidPseudonym {
 #[case::han("李明")]
 #[case::joiners_inside("a.b-c")]
 #[case::digits("42")]
+#[case::turkish("İbrahim")]
+#[case::vietnamese("Nguyễn")]
+#[case::doubled_letters("Anna")]
 #[case::arabic("محمد")]
 #[case::devanagari_marks("हिन्दी")]
 #[case::longest("abcdefghijklmnopqrstuvwxyz012345")]
@@ -48,7 +51,14 @@ fn a_good_name_is_allowed_and_kept_as_written(#[case] name: &str) {
 #[case::dot_first(".x", InvalidPseudonym::Edge)]
 #[case::dash_last("x-", InvalidPseudonym::Edge)]
 #[case::mark_first("\u{0301}x", InvalidPseudonym::Edge)]
+#[case::egyptian_blank("John\u{13441}", InvalidPseudonym::Character('\u{13441}'))]
+#[case::khitan_filler("John\u{16fe4}", InvalidPseudonym::Character('\u{16fe4}'))]
+#[case::tatweel("محمد\u{640}", InvalidPseudonym::Character('\u{640}'))]
+#[case::dot_above_i("admi\u{307}n", InvalidPseudonym::Marks)]
+#[case::mark_twice("Zoe\u{308}\u{308}", InvalidPseudonym::Marks)]
+#[case::five_marks("Zoe\u{308}\u{301}\u{300}\u{302}\u{303}", InvalidPseudonym::Marks)]
 #[case::reserved("admin", InvalidPseudonym::Reserved)]
+#[case::reserved_in_both_at_once("adМIn", InvalidPseudonym::Reserved)]
 #[case::reserved_in_other_case("ADMIN", InvalidPseudonym::Reserved)]
 #[case::reserved_with_cyrillic("аdmin", InvalidPseudonym::Reserved)]
 #[case::reserved_in_full_width("ａｄｍｉｎ", InvalidPseudonym::Reserved)]
@@ -63,6 +73,9 @@ fn a_bad_name_is_refused_with_the_reason(#[case] name: &str, #[case] why: Invali
 #[case::greek_capitals("HANS", "ΗΑΝS")]
 #[case::greek_capitals_in_other_case("hans", "ΗΑΝS")]
 #[case::cyrillic_capital("mike", "Мike")]
+#[case::case_and_cyrillic_at_once("mike2", "МIKE2")]
+#[case::cyrillic_capitals_throughout("mike", "МІКЕ")]
+#[case::greek_in_other_case("ΗΛΙΑΣ", "ηλιας")]
 #[case::full_width("john", "ｊｏｈｎ")]
 #[case::decomposed("Zoë", "Zoe\u{308}")]
 #[case::sharp_s("straße", "STRASSE")]
@@ -110,4 +123,11 @@ proptest! {
         prop_assert!(PseudonymKey::of(&name).matches(&PseudonymKey::of(&name.to_uppercase())));
         prop_assert!(PseudonymKey::of(&name).matches(&PseudonymKey::of(&name.to_lowercase())));
     }
+}
+
+#[test]
+fn a_text_longer_than_any_name_is_nobodys() {
+    assert_eq!(Mention::parse("JohnDoe").map(|mention| mention.to_string()), Some("JohnDoe".to_owned()));
+    assert!(Mention::parse(&"x".repeat(1_024)).is_some());
+    assert_eq!(Mention::parse(&"ﷺ".repeat(300_000)), None);
 }

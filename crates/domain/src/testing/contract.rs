@@ -72,6 +72,7 @@ macro_rules! message_log_contract {
             messages_get_the_next_ids_in_order,
             a_message_says_who_sent_it_and_when,
             a_session_that_is_over_gets_no_id,
+            a_claimed_session_says_nothing_by_its_name_alone,
             time_in_the_log_never_goes_back,
             ids_stay_gapless_under_concurrency,
         );

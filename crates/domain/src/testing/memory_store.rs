@@ -56,6 +56,9 @@ impl State {
 
     fn append(&mut self, draft: Draft, now: Timestamp) -> Option<Message> {
         let sender = self.living.get(&draft.sender_session)?;
+        if sender.claimed && draft.authority == Authority::Name {
+            return None;
+        }
         let last = self.messages.last();
         let message = Message {
             id: MessageId(last.map_or(0, |m| m.id.0) + 1),

@@ -5,6 +5,7 @@ use crate::ports::{Sessions, Tokens, Unavailable};
 use crate::session::Session;
 
 /// Finds out who is calling.
+#[derive(Clone)]
 pub struct Authenticate {
     sessions: Arc<dyn Sessions>,
     tokens: Arc<dyn Tokens>,
@@ -27,12 +28,23 @@ impl Authenticate {
         Self { sessions, tokens }
     }
 
-    /// An explicit token has to be good, and claims its session. A cookie that proves nothing counts as
-    /// absent: it comes along by itself, and the original's clients would not know what to do about it.
+    /// Finds out who it is, and claims the session of a token that was shown on purpose.
     pub async fn execute(&self, credentials: &Credentials) -> Result<Caller, AuthenticateError> {
+        match self.look(credentials).await? {
+            Caller::Token(session) => Ok(Caller::Token(self.claim(session).await?)),
+            caller @ (Caller::Cookie(_) | Caller::Nobody) => Ok(caller),
+        }
+    }
+
+    /// Finds out who it is and changes nothing: a session of [`Caller::Token`] that is not claimed yet is still to be
+    /// claimed.
+    ///
+    /// An explicit token has to be good. A cookie that proves nothing counts as absent: it comes along by itself, and
+    /// the original's clients would not know what to do about it.
+    pub async fn look(&self, credentials: &Credentials) -> Result<Caller, AuthenticateError> {
         if let Some(token) = &credentials.token {
             let session = self.prove(token).await?.ok_or(AuthenticateError::InvalidToken)?;
-            return Ok(Caller::Token(self.claim(session).await?));
+            return Ok(Caller::Token(session));
         }
         let Some(cookie) = &credentials.cookie else { return Ok(Caller::Nobody) };
         Ok(self.prove(cookie).await?.map_or(Caller::Nobody, Caller::Cookie))
@@ -46,7 +58,7 @@ impl Authenticate {
     }
 
     /// Claims a session whose token was shown; its token is no longer good if it ended since.
-    pub(super) async fn claim(&self, session: Session) -> Result<Session, AuthenticateError> {
+    pub async fn claim(&self, session: Session) -> Result<Session, AuthenticateError> {
         if session.claimed || self.sessions.claim(session.id).await? {
             Ok(Session { claimed: true, ..session })
         } else {

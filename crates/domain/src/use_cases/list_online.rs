@@ -36,8 +36,9 @@ impl ListOnline {
     }
 }
 
-fn by_name(session: &Session) -> String {
-    session.pseudonym.key().folded().to_owned()
+/// By what is read, not by the key, in which `m` is `rn`.
+fn by_name(session: &Session) -> (String, SessionId) {
+    (session.pseudonym.as_str().to_lowercase(), session.id)
 }
 
 fn by_age(session: &Session) -> (Timestamp, SessionId) {

@@ -56,9 +56,9 @@ pub enum LogInError {
     /// Somebody has this name, or one that is the same.
     #[error("'{0}' is already connected")]
     AlreadyConnected(Pseudonym),
-    /// The explicit token is not good.
-    #[error("the token is not valid, or its session is over")]
-    InvalidToken,
+    /// The explicit token is not good, or nobody can say.
+    #[error(transparent)]
+    Authenticate(#[from] AuthenticateError),
     /// The storage is away.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -100,14 +100,5 @@ impl LogIn {
         })?;
         self.announcer.announce(vec![Event::UserJoined { session: session.clone(), revision }]).await;
         Ok(session)
-    }
-}
-
-impl From<AuthenticateError> for LogInError {
-    fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::InvalidToken => Self::InvalidToken,
-            AuthenticateError::Unavailable(error) => Self::Unavailable(error),
-        }
     }
 }

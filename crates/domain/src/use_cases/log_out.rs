@@ -4,7 +4,7 @@ use super::{Authenticate, AuthenticateError};
 use crate::auth::{AuthMode, Credentials, Forbidden};
 use crate::event::{Departure, DepartureReason, Event};
 use crate::ports::{Announcer, Clock, Sessions, Unavailable};
-use crate::pseudonym::PseudonymKey;
+use crate::pseudonym::Mention;
 use crate::session::{Session, best_match};
 
 /// Ends a session.
@@ -22,10 +22,10 @@ pub struct LogOut {
 }
 
 /// What somebody asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LogOutRequest {
     /// Whose session shall end.
-    pub pseudonym: String,
+    pub pseudonym: Mention,
     /// What came with the request.
     pub credentials: Credentials,
 }
@@ -35,13 +35,13 @@ pub struct LogOutRequest {
 pub enum LogOutError {
     /// Nobody of that name is online.
     #[error("'{0}' is not connected")]
-    NotConnected(String),
+    NotConnected(Mention),
     /// The caller may not end that session.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// The explicit token is not good.
-    #[error("the token is not valid, or its session is over")]
-    InvalidToken,
+    /// The explicit token is not good, or nobody can say.
+    #[error(transparent)]
+    Authenticate(#[from] AuthenticateError),
     /// The storage is away.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -53,9 +53,9 @@ impl LogOut {
     pub async fn execute(&self, request: LogOutRequest) -> Result<Session, LogOutError> {
         let caller = self.authenticate.execute(&request.credentials).await?;
         let not_connected = || LogOutError::NotConnected(request.pseudonym.clone());
-        let key = PseudonymKey::of(&request.pseudonym);
-        let sessions = self.sessions.named(std::slice::from_ref(&key)).await?;
-        let session = best_match(&sessions, &key).ok_or_else(not_connected)?;
+        let key = request.pseudonym.key();
+        let sessions = self.sessions.named(std::slice::from_ref(key)).await?;
+        let session = best_match(&sessions, key).ok_or_else(not_connected)?;
 
         let authority = caller.authority_over(self.mode, session)?;
         let ended = self.sessions.end(session.id, authority, self.clock.now()).await?;
@@ -69,14 +69,5 @@ impl LogOut {
         };
         self.announcer.announce(vec![Event::UserLeft(departure)]).await;
         Ok(session.clone())
-    }
-}
-
-impl From<AuthenticateError> for LogOutError {
-    fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::InvalidToken => Self::InvalidToken,
-            AuthenticateError::Unavailable(error) => Self::Unavailable(error),
-        }
     }
 }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use crate::auth::{AuthMode, Caller, Forbidden, TokenRequired};
+use crate::auth::{AuthMode, Authority, Caller, Forbidden};
 use crate::event::Event;
 use crate::message::{Content, Message};
 use crate::ports::{Announcer, Clock, Draft, MessageLog, Sessions, Unavailable};
-use crate::pseudonym::PseudonymKey;
+use crate::pseudonym::{Mention, PseudonymKey};
 use crate::session::{Session, best_match};
 
 /// Puts messages into the log: as many as have come in, in one transaction.
@@ -27,7 +27,7 @@ pub struct Post {
     /// Who the connection belongs to.
     pub caller: Caller,
     /// In whose name. The original's clients always say it; who has shown a token need not.
-    pub sender: Option<String>,
+    pub sender: Option<Mention>,
     /// What.
     pub content: Content,
 }
@@ -35,13 +35,10 @@ pub struct Post {
 /// Why a message was not posted.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
-    /// Neither a token was shown nor a name given, or the name alone is not enough in this lobby.
-    #[error(transparent)]
-    TokenRequired(#[from] TokenRequired),
-    /// The caller may not speak for that session.
+    /// The caller may not speak for that session, or does not say for which.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// The sender is not online, or no longer.
+    /// The sender is not online, or no longer, or has been claimed just now.
     #[error("'{0}' is not connected")]
     NotConnected(String),
     /// The storage is away.
@@ -68,15 +65,15 @@ impl PostMessages {
         let senders: Vec<_> = posts.iter().map(|post| self.sender_of(post, &named)).collect();
         let drafts: Vec<_> = (posts.into_iter().zip(&senders))
             .filter_map(|(post, sender)| {
-                let sender = sender.as_ref().ok()?;
-                Some(Draft { sender_session: sender.id, content: post.content })
+                let (sender, authority) = sender.as_ref().ok()?;
+                Some(Draft { sender_session: sender.id, authority: *authority, content: post.content })
             })
             .collect();
         let mut appended = self.append_and_announce(drafts).await?.into_iter();
         Ok(senders
             .into_iter()
             .map(|sender| {
-                let sender = sender?;
+                let (sender, _) = sender?;
                 let message = appended.next().expect("the log answers each draft");
                 message.ok_or_else(|| PostError::NotConnected(sender.pseudonym.to_string()))
             })
@@ -103,19 +100,20 @@ impl PostMessages {
         if keys.is_empty() { Ok(Vec::new()) } else { self.sessions.named(&keys).await }
     }
 
-    fn sender_of(&self, post: &Post, named: &[Session]) -> Result<Session, PostError> {
+    /// Who speaks, and by what right.
+    fn sender_of(&self, post: &Post, named: &[Session]) -> Result<(Session, Authority), PostError> {
         if let Some(session) = proved_sender(post) {
-            return Ok(session.clone());
+            return Ok((session.clone(), Authority::Token));
         }
         if let Caller::Token(_) = post.caller {
             return Err(Forbidden::NotYourSession.into());
         }
         self.mode.admit(&post.caller)?;
-        let name = post.sender.as_ref().ok_or(TokenRequired)?;
-        let session = best_match(named, &PseudonymKey::of(name))
-            .ok_or_else(|| PostError::NotConnected(name.clone()))?;
-        post.caller.authority_over(self.mode, session)?;
-        Ok(session.clone())
+        let name = post.sender.as_ref().ok_or(Forbidden::TokenRequired)?;
+        let session =
+            best_match(named, name.key()).ok_or_else(|| PostError::NotConnected(name.to_string()))?;
+        let authority = post.caller.authority_over(self.mode, session)?;
+        Ok((session.clone(), authority))
     }
 }
 
@@ -126,9 +124,7 @@ impl PostMessages {
 fn proved_sender(post: &Post) -> Option<&Session> {
     match (&post.caller, &post.sender) {
         (Caller::Token(own) | Caller::Cookie(own), None) => Some(own),
-        (Caller::Token(own), Some(name)) => {
-            PseudonymKey::of(name).matches(own.pseudonym.key()).then_some(own)
-        }
+        (Caller::Token(own), Some(name)) => name.key().matches(own.pseudonym.key()).then_some(own),
         (Caller::Cookie(_) | Caller::Nobody, _) => None,
     }
 }
@@ -136,6 +132,6 @@ fn proved_sender(post: &Post) -> Option<&Session> {
 fn unproved_sender(post: &Post) -> Option<PseudonymKey> {
     match &post.caller {
         Caller::Token(_) => None,
-        Caller::Cookie(_) | Caller::Nobody => post.sender.as_deref().map(PseudonymKey::of),
+        Caller::Cookie(_) | Caller::Nobody => post.sender.as_ref().map(|name| name.key().clone()),
     }
 }

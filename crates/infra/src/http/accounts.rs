@@ -3,12 +3,14 @@
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
-use lobby_domain::auth::{AuthMode, Caller, TokenRequired};
+use lobby_domain::auth::Forbidden;
 use lobby_domain::ports::Token;
-use lobby_domain::use_cases::{Authenticate, ListOnline, LogInRequest, LogOutRequest, SortBy};
+use lobby_domain::pseudonym::Mention;
+use lobby_domain::use_cases::{ListOnline, LogInRequest, LogOutRequest, SortBy};
 use serde::{Deserialize, Serialize};
 
 use super::credentials;
+use crate::identify::Identify;
 use crate::refusal::Refusal;
 use crate::wire::{Object, UserView};
 use crate::writer::Writer;
@@ -18,10 +20,8 @@ pub(super) const REVISION: HeaderName = HeaderName::from_static("lobby-roster-re
 
 /// What these requests need.
 pub struct Accounts {
-    /// Who needs a token.
-    pub mode: AuthMode,
     /// Finds out who asks.
-    pub authenticate: Authenticate,
+    pub identify: Identify,
     /// Lists who is online.
     pub list: ListOnline,
     /// Where changes go.
@@ -92,7 +92,7 @@ pub(super) async fn list_users(
     request: HttpRequest,
     query: web::Query<ListQuery>,
 ) -> Result<HttpResponse, Refusal> {
-    accounts.mode.admit(&accounts.caller(&request).await?)?;
+    accounts.identify.listener(&credentials::of(request.headers())).await?;
     let sort_by = match query.sort_by {
         Sort::Pseudonym => SortBy::Pseudonym,
         Sort::ConnectedAt => SortBy::ConnectedAt,
@@ -108,6 +108,7 @@ pub(super) async fn log_out(
     body: web::Json<Object<LogOutBody>>,
 ) -> Result<HttpResponse, Refusal> {
     let Object(LogOutBody { pseudonym }) = body.into_inner();
+    let pseudonym = Mention::parse(&pseudonym).ok_or_else(Refusal::nobody)?;
     let credentials = credentials::of(request.headers());
     let ended = accounts.writer.log_out(LogOutRequest { pseudonym, credentials }).await?;
     let message = format!("'{}' is logged out", ended.pseudonym);
@@ -118,16 +119,12 @@ pub(super) async fn session(
     accounts: web::Data<Accounts>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let caller = accounts.caller(&request).await?;
-    let session = caller.session().ok_or(TokenRequired)?;
+    let caller = accounts.identify.caller(&credentials::of(request.headers())).await?;
+    let session = caller.session().ok_or(Forbidden::TokenRequired)?;
     Ok(HttpResponse::Ok().json(SessionView { user: session.into(), claimed: session.claimed }))
 }
 
 impl Accounts {
-    async fn caller(&self, request: &HttpRequest) -> Result<Caller, Refusal> {
-        Ok(self.authenticate.execute(&credentials::of(request.headers())).await?)
-    }
-
     /// No expiry: it goes with the browser's session, and the token's own life is the server's to end.
     fn cookie(&self, token: &Token) -> Cookie<'static> {
         Cookie::build(credentials::COOKIE, token.expose().to_owned())

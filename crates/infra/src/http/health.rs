@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use lobby_domain::ports::MessageLog;
 use serde::Serialize;
 
-use crate::persistence::Store;
 use crate::refusal::Refusal;
 
 /// What readiness depends on. Clones share it.
 #[derive(Clone)]
 pub struct Readiness {
-    store: Store,
+    log: Arc<dyn MessageLog>,
     draining: Arc<AtomicBool>,
 }
 
@@ -23,10 +23,10 @@ struct HealthView {
 }
 
 impl Readiness {
-    /// Ready for as long as the database answers.
+    /// Ready for as long as the log can be read.
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store, draining: Arc::default() }
+    pub fn new(log: Arc<dyn MessageLog>) -> Self {
+        Self { log, draining: Arc::default() }
     }
 
     /// From here on never ready again: the node goes away.
@@ -44,6 +44,6 @@ pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpRespons
     if readiness.draining.load(Ordering::Relaxed) {
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "this node is shutting down"));
     }
-    readiness.store.ping().await.map_err(|error| Refusal::from(&error))?;
+    readiness.log.head().await.map_err(|error| Refusal::from(&error))?;
     Ok(HttpResponse::Ok().json(HealthView { status: "ready" }))
 }

@@ -56,14 +56,15 @@ fn is_same(origin: &str, host: &str) -> bool {
     without_default(authority) == without_default(host)
 }
 
-/// Refuses what would change something for a page that may not act. Sockets ask [`OriginPolicy::allows`]
+/// Refuses what would change something, and asking whether one may, for a page that may not act. Sockets ask [`OriginPolicy::allows`]
 /// themselves.
 pub async fn guard(
     policy: web::Data<OriginPolicy>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if !request.method().is_safe() && !policy.allows(request.head()) {
+    let acts = !request.method().is_safe() || request.method() == Method::OPTIONS;
+    if acts && !policy.allows(request.head()) {
         return Err(forbidden().into());
     }
     next.call(request).await
@@ -75,11 +76,12 @@ pub fn cors(policy: &OriginPolicy) -> Cors {
     let policy = policy.clone();
     Cors::default()
         .allowed_origin_fn(move |_, head| policy.allows(head))
-        .allowed_methods([Method::GET, Method::HEAD, Method::POST])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        // What is not taken is refused when it comes.
+        .allow_any_method()
+        .allow_any_header()
         .expose_headers([REVISION])
         .supports_credentials()
-        // What is refused is refused by `guard`, in the shape of every refusal.
+        // Other origins are refused by `guard`, in the shape of every refusal.
         .block_on_origin_mismatch(false)
         .max_age(PREFLIGHT_SECONDS)
 }

@@ -1,8 +1,12 @@
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lobby_migration::Migrator;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, sea_query};
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, RuntimeErr, sea_query};
 use sea_orm_migration::MigratorTrait;
 
 use super::Store;
@@ -21,6 +25,7 @@ const READERS: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
     url: String,
+    file: PathBuf,
     durability: Durability,
 }
 
@@ -28,17 +33,36 @@ impl StoreSettings {
     /// `url` is `sqlite://PATH`, with `?mode=rwc` behind it to make the file where there is none.
     pub fn new(url: &str, durability: Durability) -> Result<Self, OpenStoreError> {
         match url.split_once("://") {
-            Some(("sqlite", _)) => Ok(Self { url: url.to_owned(), durability }),
-            Some((kind, _)) => Err(OpenStoreError::UnknownKind(kind.to_owned())),
-            None => Err(OpenStoreError::UnknownKind(url.to_owned())),
+            Some(("sqlite", _)) => {}
+            Some((kind, _)) => return Err(OpenStoreError::UnknownKind(kind.to_owned())),
+            None => return Err(OpenStoreError::UnknownKind(url.to_owned())),
+        }
+        let options = SqliteConnectOptions::from_str(url).map_err(|error| OpenStoreError::Connect {
+            url: url.to_owned(),
+            source: DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
+        })?;
+        Ok(Self { url: url.to_owned(), file: options.get_filename().to_owned(), durability })
+    }
+
+    /// Keeps every other lobby away from the database until the file is dropped: each would tell its own clients only
+    /// half of what happens.
+    pub fn lock(&self) -> Result<File, OpenStoreError> {
+        let path = self.beside("-lock");
+        let failed = |source| OpenStoreError::Lock { path: path.clone(), source };
+        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(OpenStoreError::InUse(self.url.clone())),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
 
     /// A file beside the database's, whose name has `suffix` behind it.
     #[must_use]
     pub fn beside(&self, suffix: &str) -> PathBuf {
-        let path = self.url.trim_start_matches("sqlite://").split('?').next().unwrap_or_default();
-        PathBuf::from(format!("{path}{suffix}"))
+        let mut path = self.file.clone().into_os_string();
+        path.push(suffix);
+        path.into()
     }
 }
 
@@ -68,6 +92,17 @@ pub enum OpenStoreError {
         /// Why.
         source: DbErr,
     },
+    /// Another lobby serves it.
+    #[error("the database '{0}' is in use by another lobby: stop that one first")]
+    InUse(String),
+    /// The file that keeps others away cannot be made.
+    #[error("the file '{path}', which keeps other lobbies away, cannot be used: {source}")]
+    Lock {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A step of the schema failed, or the schema is of a newer version.
     #[error("the database schema cannot be brought up to date: {0}")]
     Migrate(#[source] DbErr),
@@ -76,6 +111,7 @@ pub enum OpenStoreError {
 impl Store {
     /// Opens the database, makes it if the URL says so, and brings its schema up to date.
     pub async fn open(settings: &StoreSettings) -> Result<Self, OpenStoreError> {
+        let lock = settings.lock()?;
         let write = connect(settings, 1).await?;
         let migrated = async {
             Migrator::up(&write, None).await?;
@@ -83,7 +119,7 @@ impl Store {
         };
         migrated.await.map_err(OpenStoreError::Migrate)?;
         let read = connect(settings, READERS).await?;
-        Ok(Self { read, write })
+        Ok(Self { read, write, _lock: Arc::new(lock) })
     }
 
     /// A connection for migrating, with the schema left as it is.

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use lobby_domain::auth::Authority;
 use lobby_domain::message::{LogId, Message, MessageId};
 use lobby_domain::ports::{Draft, LogHead, MessageLog, Unavailable};
 use lobby_domain::pseudonym::Pseudonym;
@@ -37,7 +38,8 @@ impl Store {
         let appended: Vec<_> = drafts
             .into_iter()
             .map(|draft| {
-                let sender = senders.get(&draft.sender_session.0)?;
+                let sender =
+                    senders.get(&draft.sender_session.0).filter(|sender| may_speak(&draft, sender))?;
                 last_id += 1;
                 Some(message(MessageId(last_id), draft, sender, timestamp))
             })
@@ -92,6 +94,13 @@ async fn living_senders(
         .all(transaction)
         .await?;
     Ok(living.into_iter().map(|session| (session.id, session)).collect())
+}
+
+fn may_speak(draft: &Draft, sender: &sessions::Model) -> bool {
+    match draft.authority {
+        Authority::Token => true,
+        Authority::Name => !sender.claimed,
+    }
 }
 
 fn message(id: MessageId, draft: Draft, sender: &sessions::Model, timestamp: Timestamp) -> Message {

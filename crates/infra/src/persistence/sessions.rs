@@ -78,6 +78,7 @@ impl Store {
             pseudonym: Set(new.pseudonym.as_str().to_owned()),
             folded: Set(new.pseudonym.key().folded().to_owned()),
             lookalike: Set(new.pseudonym.key().lookalike().to_owned()),
+            crossed: Set(new.pseudonym.key().crossed().to_owned()),
             claimed: Set(new.claimed),
             opened_at: Set(new.now.as_millis()),
             ended_at: Set(None),
@@ -137,7 +138,12 @@ async fn next_revision(transaction: &DatabaseTransaction) -> Result<Revision, Db
 
 async fn find_or_insert_user(database: &impl ConnectionTrait, new: &NewSession) -> Result<User, DbErr> {
     let key = new.pseudonym.key();
-    for same in [users::Column::Folded.eq(key.folded()), users::Column::Lookalike.eq(key.lookalike())] {
+    let nearest_first = [
+        users::Column::Folded.eq(key.folded()),
+        users::Column::Crossed.eq(key.crossed()),
+        users::Column::Lookalike.eq(key.lookalike()),
+    ];
+    for same in nearest_first {
         if let Some(known) = users::Entity::find().filter(same).one(database).await? {
             return Ok(user(&known));
         }
@@ -147,6 +153,7 @@ async fn find_or_insert_user(database: &impl ConnectionTrait, new: &NewSession) 
         pseudonym: Set(new.pseudonym.as_str().to_owned()),
         folded: Set(key.folded().to_owned()),
         lookalike: Set(key.lookalike().to_owned()),
+        crossed: Set(key.crossed().to_owned()),
         created_at: Set(new.now.as_millis()),
     };
     Ok(user(&users::Entity::insert(row).exec_with_returning(database).await?))
@@ -164,6 +171,7 @@ fn has_name(keys: &[PseudonymKey]) -> Condition {
     Condition::any()
         .add(sessions::Column::Folded.is_in(keys.iter().map(PseudonymKey::folded)))
         .add(sessions::Column::Lookalike.is_in(keys.iter().map(PseudonymKey::lookalike)))
+        .add(sessions::Column::Crossed.is_in(keys.iter().map(PseudonymKey::crossed)))
 }
 
 fn user(row: &users::Model) -> User {

@@ -30,6 +30,11 @@ mod on_sqlite {
     lobby_domain::message_log_contract!(sqlite);
 }
 
+fn draft(sender_session: SessionId, text: &str) -> Draft {
+    let content = Content::parse(text).expect("a good content");
+    Draft { sender_session, authority: Authority::Name, content }
+}
+
 async fn join(store: &Store, pseudonym: &str) -> SessionId {
     let id = SessionId(random_log_id());
     let new = NewSession { id, pseudonym: name(pseudonym), claimed: false, now: Timestamp::from_millis(1) };
@@ -38,7 +43,7 @@ async fn join(store: &Store, pseudonym: &str) -> SessionId {
 }
 
 async fn say(store: &Store, sender_session: SessionId, text: &str) -> i64 {
-    let draft = Draft { sender_session, content: Content::parse(text).expect("a good content") };
+    let draft = draft(sender_session, text);
     let appended = store.append(vec![draft], Timestamp::from_millis(1)).await.expect("it is appended");
     appended[0].as_ref().expect("the session lives").id.0
 }
@@ -86,7 +91,7 @@ async fn a_refused_change_leaves_nothing_behind() {
     let (store, _folder) = sqlite().await;
     let john = join(&store, "JohnDoe").await;
     store.end(john, Authority::Name, Timestamp::from_millis(2)).await.expect("it ends");
-    let draft = Draft { sender_session: john, content: Content::parse("late").expect("a good content") };
+    let draft = draft(john, "late");
     let appended = store.append(vec![draft], Timestamp::from_millis(3)).await.expect("an answer");
     assert_eq!(appended, [None]);
     assert_eq!(store.head().await.expect("a look").last_id, MessageId(0));
@@ -116,4 +121,38 @@ async fn the_schema_can_be_taken_back_and_made_again() {
     assert!(store.head().await.is_err());
     lobby_migration::Migrator::up(&store.write, None).await.expect("it comes up again");
     assert!(store.online().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_second_lobby_on_the_same_database_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(&folder, Durability::Normal);
+    let first = Store::open(&settings).await.expect("a new database");
+    let refused = Store::open(&settings).await.err().expect("it is refused");
+    assert!(matches!(refused, OpenStoreError::InUse(_)), "{refused}");
+    first.close().await.expect("it closes");
+    Store::open(&settings).await.expect("it is free again");
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_made_whole_is_not_made_in_part() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(&folder, Durability::Normal);
+    let database = Store::open_unmigrated(&settings).await.expect("a new database");
+    let in_the_way = database.execute_unprepared("CREATE TABLE roster_head (x)").await;
+    in_the_way.expect("it is made");
+    let failed = Store::open(&settings).await.err().expect("it fails");
+    assert!(matches!(failed, OpenStoreError::Migrate(_)), "{failed}");
+    database.execute_unprepared("DROP TABLE roster_head").await.expect("it is dropped");
+    Store::open(&settings).await.expect("nothing is in the way any more");
+}
+
+#[tokio::test]
+async fn a_database_file_is_named_as_its_url_says() {
+    let named = |url| StoreSettings::new(url, Durability::Full).expect("a good URL").beside("-key");
+    assert_eq!(named("sqlite://lobby.db?mode=rwc"), std::path::Path::new("lobby.db-key"));
+    assert_eq!(
+        named("sqlite:///var/lib/my%20data/lobby.db"),
+        std::path::Path::new("/var/lib/my data/lobby.db-key")
+    );
 }

@@ -3,25 +3,25 @@
 use std::rc::Rc;
 
 use actix_web::http::StatusCode;
-use lobby_domain::auth::{AuthMode, Caller, Credentials};
+use lobby_domain::auth::{AuthMode, Caller};
 use lobby_domain::message::Content;
-use lobby_domain::use_cases::{Authenticate, Post};
+use lobby_domain::pseudonym::Mention;
+use lobby_domain::use_cases::Post;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::hub::Identity;
 use super::shard::{Membership, Shard, Sink};
+use crate::identify::Identify;
 use crate::refusal::Refusal;
 use crate::wire::{Object, PostedView};
 use crate::writer::Writer;
 
 /// What the connections of one worker share.
 pub struct Gateway {
-    /// Who needs a token.
-    pub mode: AuthMode,
     /// Finds out who connects.
-    pub authenticate: Authenticate,
+    pub identify: Identify,
     /// Where what they say goes.
     pub writer: Writer,
     /// Where they are told what happens.
@@ -39,13 +39,6 @@ struct SendMessage {
 }
 
 impl Gateway {
-    /// Who opens a connection, if they may. Fixed for as long as it lasts.
-    pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
-        let caller = self.authenticate.execute(credentials).await?;
-        self.mode.admit(&caller)?;
-        Ok(caller)
-    }
-
     /// Lets a connection in.
     pub(super) async fn enter(&self, sink: Sink, caller: &Caller) -> Membership {
         self.shard.enter(sink, self.identity_of(caller)).await
@@ -56,7 +49,7 @@ impl Gateway {
     /// anew.
     fn identity_of(&self, caller: &Caller) -> Identity {
         let proved = caller.session().map(|session| session.id);
-        let ends_with = match (caller, self.mode) {
+        let ends_with = match (caller, self.identify.mode) {
             (Caller::Token(_), _) | (_, AuthMode::Token) => proved,
             (Caller::Cookie(_) | Caller::Nobody, AuthMode::Open) => None,
         };
@@ -91,7 +84,11 @@ impl Gateway {
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "not_supported", detail));
         }
         let content = Content::parse(&message.content)?;
-        let post = Post { caller: caller.clone(), sender: message.sender, content };
+        let sender = match message.sender {
+            Some(name) => Some(Mention::parse(&name).ok_or_else(Refusal::nobody)?),
+            None => None,
+        };
+        let post = Post { caller: caller.clone(), sender, content };
         let posted = self.writer.post(post).await?;
         Ok(PostedView::from(&posted))
     }

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use lobby_domain::event::Event;
+use lobby_domain::event::{Event, Revision};
 use lobby_domain::message::MessageId;
 use lobby_domain::ports::{Announcer, LogHead, Online};
 use lobby_domain::roster::Roster;
-use lobby_domain::session::SessionId;
+use lobby_domain::session::{Session, SessionId};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::encode::{Encoded, json};
@@ -25,14 +25,20 @@ pub struct Hub {
     /// A std mutex: it is held for short, synchronous sections only, room in the feeds having been reserved
     /// before.
     core: Mutex<Core>,
+    closing: watch::Sender<bool>,
 }
 
 struct Core {
     roster: Roster,
     head: LogHead,
     /// The roster as JSON, made when it is first asked for and kept until it changes.
-    users: Option<Arc<RawValue>>,
+    users: Option<Users>,
+    /// The most users that a `session` event lists.
+    snapshot: usize,
     shards: Vec<mpsc::Sender<ToShard>>,
+    /// How many shards were ever added.
+    attached: u64,
+    closing: bool,
 }
 
 /// What a shard is fed, in order.
@@ -63,43 +69,90 @@ pub(super) struct Identity {
 
 /// How a connection is received.
 pub(super) enum Welcome {
-    /// With its `session` event.
-    Session(Encoded),
+    /// With its `session` event, which says this.
+    Session(Snapshot),
     /// The session it was opened for is over.
     SessionOver,
+    /// The node goes away.
+    GoingAway,
 }
 
-/// `session`: who you are, who is online, and where the log stands.
+/// Who a connection is, who is online, and where the log stands, all at one moment.
+pub(super) struct Snapshot {
+    user: Option<Session>,
+    users: Users,
+    revision: Revision,
+    head: LogHead,
+}
+
+/// Who is online, as JSON, the longest online first: at most as many as the settings say, and how many there are.
+#[derive(Clone)]
+struct Users {
+    first: Arc<RawValue>,
+    total: usize,
+}
+
+/// `session`
 #[derive(Serialize)]
 struct SessionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<UserView<'a>>,
     users: &'a RawValue,
+    users_total: usize,
     revision: i64,
     log: Uuid,
     last_id: i64,
     recovered: bool,
 }
 
+impl Snapshot {
+    /// What the `session` event says.
+    pub(super) fn to_json(&self) -> Box<RawValue> {
+        json(&SessionView {
+            user: self.user.as_ref().map(UserView::from),
+            users: &self.users.first,
+            users_total: self.users.total,
+            revision: self.revision.0,
+            log: self.head.log.0,
+            last_id: self.head.last_id.0,
+            recovered: false,
+        })
+    }
+}
+
 impl Hub {
-    /// With what storage says at the start.
+    /// With what storage says at the start. A `session` event lists at most `snapshot` users.
     #[must_use]
-    pub fn new(online: Online, head: LogHead) -> Self {
+    pub fn new(online: Online, head: LogHead, snapshot: usize) -> Self {
         let roster = Roster::new(online.revision, online.sessions);
-        Self { core: Mutex::new(Core { roster, head, users: None, shards: Vec::new() }) }
+        let core =
+            Core { roster, head, snapshot, users: None, shards: Vec::new(), attached: 0, closing: false };
+        Self { core: Mutex::new(core), closing: watch::Sender::new(false) }
     }
 
-    /// Tells every shard to close its connections.
+    /// Has every shard close its connections, and lets none in any more.
     pub async fn close_all(&self) {
-        for room in self.reserve().await {
+        self.closing.send_replace(true);
+        let (rooms, mut core) = self.room_in_every_feed().await;
+        core.closing = true;
+        for room in rooms {
             room.send(ToShard::CloseAll);
         }
+    }
+
+    /// Waits until the node goes away: for connections that are no members yet.
+    pub(super) async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // The sender is this hub's own, so it is there for as long as somebody asks.
+        let _told = closing.wait_for(|closing| *closing).await;
     }
 
     /// Adds a shard. It is fed what is announced from now on.
     pub(super) fn attach(&self) -> (mpsc::Sender<ToShard>, mpsc::Receiver<ToShard>) {
         let (feed, entries) = mpsc::channel(FEED_CAPACITY);
-        self.core().shards.push(feed.clone());
+        let mut core = self.core();
+        core.shards.push(feed.clone());
+        core.attached += 1;
         (feed, entries)
     }
 
@@ -111,9 +164,25 @@ impl Hub {
         room.send(ToShard::Admit(ticket, core.welcome(identity)));
     }
 
-    /// Room for one entry in the feed of each shard. The feeds of workers that have gone are forgotten.
-    async fn reserve(&self) -> Vec<mpsc::OwnedPermit<ToShard>> {
-        let shards = self.core().shards.clone();
+    /// Room for one entry in the feed of each shard there is, and the core, which nobody else changes meanwhile.
+    async fn room_in_every_feed(&self) -> (Vec<mpsc::OwnedPermit<ToShard>>, MutexGuard<'_, Core>) {
+        loop {
+            let (rooms, attached) = self.reserve().await;
+            let core = self.core();
+            // A shard that was added while this waited may have let somebody in already.
+            if core.attached == attached {
+                return (rooms, core);
+            }
+        }
+    }
+
+    /// Room for one entry in the feed of each shard, and how many had been added by then. The feeds of workers that
+    /// have gone are forgotten.
+    async fn reserve(&self) -> (Vec<mpsc::OwnedPermit<ToShard>>, u64) {
+        let (shards, attached) = {
+            let core = self.core();
+            (core.shards.clone(), core.attached)
+        };
         let mut rooms = Vec::with_capacity(shards.len());
         for shard in shards {
             match shard.clone().reserve_owned().await {
@@ -121,7 +190,7 @@ impl Hub {
                 Err(_) => self.core().shards.retain(|known| !known.same_channel(&shard)),
             }
         }
-        rooms
+        (rooms, attached)
     }
 
     fn core(&self) -> MutexGuard<'_, Core> {
@@ -133,8 +202,7 @@ impl Hub {
 impl Announcer for Hub {
     async fn announce(&self, events: Vec<Event>) {
         let encoded: Arc<[_]> = events.iter().map(Encoded::of).collect();
-        let rooms = self.reserve().await;
-        let mut core = self.core();
+        let (rooms, mut core) = self.room_in_every_feed().await;
         for event in &events {
             core.apply(event);
         }
@@ -158,22 +226,22 @@ impl Core {
     /// The session may have ended since it was proved.
     fn welcome(&mut self, identity: Identity) -> Welcome {
         let living = |id| self.roster.get(id);
+        if self.closing {
+            return Welcome::GoingAway;
+        }
         if identity.ends_with.is_some_and(|id| living(id).is_none()) {
             return Welcome::SessionOver;
         }
-        let users = self.users.get_or_insert_with(|| users_of(&self.roster)).clone();
-        let view = SessionView {
-            user: identity.proved.and_then(living).map(UserView::from),
-            users: &users,
-            revision: self.roster.revision().0,
-            log: self.head.log.0,
-            last_id: self.head.last_id.0,
-            recovered: false,
-        };
-        Welcome::Session(Encoded::new("session", &view))
+        let user = identity.proved.and_then(living).cloned();
+        let users = self.users.get_or_insert_with(|| users_of(&self.roster, self.snapshot)).clone();
+        Welcome::Session(Snapshot { user, users, revision: self.roster.revision(), head: self.head })
     }
 }
 
-fn users_of(roster: &Roster) -> Arc<RawValue> {
-    json(&roster.sessions().map(UserView::from).collect::<Vec<_>>()).into()
+fn users_of(roster: &Roster, most: usize) -> Users {
+    let sessions = roster.sessions();
+    let total = sessions.len();
+    // Ids sort by age.
+    let first: Vec<_> = sessions.take(most).map(UserView::from).collect();
+    Users { first: json(&first).into(), total }
 }

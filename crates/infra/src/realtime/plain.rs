@@ -97,8 +97,14 @@ async fn serve(
     connect_timeout: Duration,
 ) {
     let outbox = connection.outbox();
-    let caller = match first_frame(&mut connection, connect_timeout).await {
-        Ok(Some(connect)) => match gateway.identify(&merge(shown, connect)).await {
+    let first = tokio::select! {
+        first = tokio::time::timeout(connect_timeout, connection.next()) => first,
+        () = gateway.shard.closed() => {
+            return close(connection, CloseCode::GOING_AWAY, "going_away").await;
+        }
+    };
+    let caller = match first.map_or(Err((CONNECT_TIMEOUT, "connect_timeout")), parse_connect) {
+        Ok(Some(connect)) => match gateway.identify.listener(&merge(shown, connect)).await {
             Ok(caller) => caller,
             Err(refusal) => return refuse(connection, &refusal).await,
         },
@@ -110,17 +116,13 @@ async fn serve(
 }
 
 /// What the client says first. `None` if it goes away instead.
-async fn first_frame(
-    connection: &mut Connection,
-    patience: Duration,
-) -> Result<Option<ConnectData>, (CloseCode, &'static str)> {
-    let incoming = tokio::time::timeout(patience, connection.next()).await;
-    let text = match incoming.map_err(|_| (CONNECT_TIMEOUT, "connect_timeout"))? {
+fn parse_connect(first: Incoming) -> Result<Option<ConnectData>, (CloseCode, &'static str)> {
+    let not_connect = (CONNECT_FIRST, "connect_first");
+    let text = match first {
         Incoming::Text(text) => text,
         Incoming::Binary(_) => return Err((CloseCode::UNSUPPORTED, "text_only")),
         Incoming::Closed(_) => return Ok(None),
     };
-    let not_connect = (CONNECT_FIRST, "connect_first");
     let Object(frame): Object<ClientFrame<'_>> = serde_json::from_str(&text).map_err(|_| not_connect)?;
     if frame.event != "connect" {
         return Err(not_connect);

@@ -4,13 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_socketio::Socket;
+use actix_socketio::{Packet, Socket};
 use lobby_domain::session::SessionId;
 use lobby_websocket::{CloseCode, Outbox};
+use serde_json::value::RawValue;
 use slab::Slab;
 use tokio::sync::mpsc;
 
-use super::encode::Encoded;
+use super::encode::{Encoded, NAMESPACE, plain_event};
 use super::hub::{Hub, Identity, Ticket, ToShard, Welcome};
 
 /// Closes a plain connection whose session is over, or that could not say who it is.
@@ -77,6 +78,11 @@ impl Shard {
         membership
     }
 
+    /// Waits until the node goes away.
+    pub(super) async fn closed(&self) {
+        self.hub.closed().await;
+    }
+
     async fn run(self: Rc<Self>, mut entries: mpsc::Receiver<ToShard>) {
         while let Some(entry) = entries.recv().await {
             match entry {
@@ -105,11 +111,12 @@ impl Shard {
             return;
         };
         match welcome {
-            Welcome::Session(event) => {
-                member.sink.send(event);
+            Welcome::Session(snapshot) => {
+                member.sink.send_own("session", &snapshot.to_json());
                 member.admitted = true;
             }
             Welcome::SessionOver => member.sink.end_session(),
+            Welcome::GoingAway => member.sink.go_away(),
         }
     }
 
@@ -132,6 +139,14 @@ impl Sink {
         let _taken = match self {
             Self::Plain(outbox) => outbox.send(&event.plain).is_ok(),
             Self::SocketIo(socket) => socket.send(&event.socketio).is_ok(),
+        };
+    }
+
+    /// An event for this connection alone.
+    fn send_own(&self, name: &str, data: &RawValue) {
+        let _taken = match self {
+            Self::Plain(outbox) => outbox.send(&plain_event(name, data)).is_ok(),
+            Self::SocketIo(socket) => socket.send(&Packet::event(NAMESPACE, name, &[data])).is_ok(),
         };
     }
 

@@ -50,7 +50,8 @@ impl Handler for LobbyHandler {
         let auth = parse_auth(request.auth).map_err(|refusal| connect_error(&refusal))?;
         let shown = credentials::of(&request.handshake.headers);
         let credentials = Credentials { token: auth.token.or(shown.token), ..shown };
-        let caller = self.gateway.identify(&credentials).await.map_err(|refusal| connect_error(&refusal))?;
+        let caller =
+            self.gateway.identify.listener(&credentials).await.map_err(|refusal| connect_error(&refusal))?;
         Ok(SocketState { caller, membership: Cell::default() })
     }
 

@@ -6,9 +6,9 @@ use lobby_domain::auth::{AuthMode, Caller, Credentials};
 use lobby_domain::event::Event;
 use lobby_domain::message::Content;
 use lobby_domain::ports::{Draft, LogHead, MessageLog, Unavailable};
+use lobby_domain::pseudonym::Mention;
 use lobby_domain::testing::{FixedClock, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names};
 use lobby_domain::timestamp::Timestamp;
-use lobby_domain::use_cases::Authenticate;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -72,6 +72,7 @@ fn desk(capacity: usize, panics: bool) -> Desk {
             clock: clock.clone(),
             announcer: announced.clone(),
         },
+        authenticate: authenticate(),
         post: PostMessages {
             mode,
             sessions: store.clone(),
@@ -92,14 +93,15 @@ impl Desk {
 
     fn post(&self, text: &str) -> tokio::task::JoinHandle<Result<Message, WriteError<PostError>>> {
         let content = Content::parse(text).expect("a good content");
-        let post = Post { caller: Caller::Nobody, sender: Some("JohnDoe".into()), content };
+        let post = Post { caller: Caller::Nobody, sender: Mention::parse("JohnDoe"), content };
         let writer = self.writer.clone();
         tokio::spawn(async move { writer.post(post).await })
     }
 }
 
 fn log_out() -> LogOutRequest {
-    LogOutRequest { pseudonym: "JohnDoe".into(), credentials: Credentials::default() }
+    let pseudonym = Mention::parse("JohnDoe").expect("short enough");
+    LogOutRequest { pseudonym, credentials: Credentials::default() }
 }
 
 /// Lets every task that can go on do so. On a runtime of one thread, where these tests run, that is certain.

@@ -1,6 +1,7 @@
 //! Where settings come from, and what is wrong with them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat};
 
@@ -58,27 +59,67 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let rules = [
-            (self.names.min_length >= 1, "names.min_length", "has to be at least 1"),
-            (
-                self.names.min_length <= self.names.max_length,
-                "names.min_length",
-                "has to be at most names.max_length",
-            ),
-            (self.names.max_length <= 255, "names.max_length", "has to be at most 255"),
-            (self.messages.queue >= 1, "messages.queue", "has to be at least 1"),
-            (self.socketio.max_payload >= 1_024, "socketio.max_payload", "has to be at least 1024"),
-            (self.websocket.max_message >= 1_024, "websocket.max_message", "has to be at least 1024"),
-            (self.websocket.outbox >= 65_536, "websocket.outbox", "has to be at least 65536"),
-        ];
-        match rules.into_iter().find(|(holds, ..)| !holds) {
-            Some((_, key, reason)) => Err(SettingsError::OutOfRange { key, reason: reason.to_owned() }),
-            None => Ok(()),
-        }
+        let Self { server, names, messages, presence, socketio, websocket, .. } = self;
+        within("server.workers", server.workers, 0..=1_024)?;
+        within("names.max_length", names.max_length, 1..=255)?;
+        within("names.min_length", names.min_length, 1..=names.max_length)?;
+        within("messages.queue", messages.queue, 1..=1_000_000)?;
+        within("presence.snapshot", presence.snapshot, 0..=1_000)?;
+        within("socketio.max_payload", socketio.max_payload, 1_024..=100_000_000)?;
+        within("websocket.max_message", websocket.max_message, 1_024..=100_000_000)?;
+        // The largest thing that has to fit is a `session` event: 1,000 users of 255 characters.
+        within("websocket.outbox", websocket.outbox, 65_536..=1 << 30)?;
+        at_least("server.shutdown_timeout", server.shutdown_timeout, Duration::from_secs(3))?;
+        at_least("websocket.write_timeout", websocket.write_timeout, Duration::from_secs(1))?;
+        server.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
+    }
+}
+
+fn within(
+    key: &'static str,
+    value: usize,
+    range: std::ops::RangeInclusive<usize>,
+) -> Result<(), SettingsError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let reason = format!("{value} is not within {} to {}", range.start(), range.end());
+    Err(SettingsError::OutOfRange { key, reason })
+}
+
+fn at_least(key: &'static str, value: Duration, least: Duration) -> Result<(), SettingsError> {
+    if value >= least {
+        return Ok(());
+    }
+    Err(SettingsError::OutOfRange { key, reason: format!("{value:?} is less than {least:?}") })
+}
+
+/// As browsers send it: a scheme and an authority, no path.
+fn check_origin(origin: &str) -> Result<(), SettingsError> {
+    let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    if authority
+        .is_some_and(|authority| !authority.is_empty() && !authority.contains(['/', '?', '#', '*', ' ']))
+    {
+        return Ok(());
+    }
+    let reason = format!("'{origin}' is no origin such as 'https://chat.example', without a path");
+    Err(SettingsError::OutOfRange { key: "server.allowed_origins", reason })
+}
+
+/// A variable that looks like one of ours and is none: a slip, or something that a platform adds by itself.
+fn check_names(environment: &Environment) -> Result<(), ConfigError> {
+    let ours = |name: &str| name.strip_prefix("LOBBY_").is_some_and(|rest| !rest.contains("__"));
+    match environment.iter().find(|(name, _)| ours(name) && !NOT_SETTINGS.contains(name)) {
+        Some((name, _)) => Err(ConfigError::Message(format!(
+            "the variable {name} is no setting: those have two underscores behind their section, as in \
+             LOBBY_SERVER__PORT"
+        ))),
+        None => Ok(()),
     }
 }
 
 fn merge(sources: &Sources) -> Result<Config, ConfigError> {
+    check_names(&sources.environment)?;
     let name = sources.environment.get("LOBBY_ENV").unwrap_or("development");
     let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     let own_file = Path::new("config").join(format!("{name}.toml"));

@@ -39,15 +39,15 @@ fn flags_win_over_variables_and_these_over_files() {
         [
             ("LOBBY_SERVER__PORT", "5001"),
             ("LOBBY_SERVER__HOST", "0.0.0.0"),
-            ("LOBBY_SERVER__ALLOWED_ORIGINS", "a,b"),
+            ("LOBBY_SERVER__ALLOWED_ORIGINS", "http://a, http://b"),
         ],
-        &[("server.port", "5002"), ("names.reserved", "x,y")],
+        &[("server.port", "5002"), ("names.reserved", "x, y")],
     );
     let settings = settings.expect("good settings");
     assert_eq!((settings.server.host.as_str(), settings.server.port), ("0.0.0.0", 5002));
     assert_eq!(
         (settings.server.allowed_origins, settings.names.reserved),
-        (owned(["a", "b"]), owned(["x", "y"]))
+        (owned(["http://a", "http://b"]), owned(["x", "y"]))
     );
 }
 
@@ -56,13 +56,22 @@ fn every_refusal_names_the_setting() {
     for (key, value) in [
         ("server.port", "65536"),
         ("server.workers", "-1"),
+        ("server.workers", "100000000"),
+        ("server.allowed_origins", "https://a.example,"),
+        ("server.allowed_origins", "chat.example"),
+        ("server.allowed_origins", "https://chat.example/"),
+        ("names.reserved", "admin,,root"),
         ("server.shutdown_timeout", "soon"),
         ("server.shutdown_timeout", "0s"),
+        ("server.shutdown_timeout", "2900ms"),
+        ("websocket.write_timeout", "10ms"),
         ("database.durability", "maybe"),
         ("auth.secure_cookie", "perhaps"),
         ("names.min_length", "0"),
         ("names.max_length", "256"),
         ("messages.queue", "0"),
+        ("messages.queue", "9223372036854775807"),
+        ("presence.snapshot", "1001"),
         ("socketio.max_payload", "1023"),
         ("websocket.max_message", "1"),
         ("websocket.outbox", "1"),

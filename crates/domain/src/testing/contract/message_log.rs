@@ -7,7 +7,8 @@ use crate::message::{Content, MessageId};
 use crate::ports::Draft;
 
 fn draft(sender: u128, text: &str) -> Draft {
-    Draft { sender_session: id(sender), content: Content::parse(text).expect("a good content") }
+    let content = Content::parse(text).expect("a good content");
+    Draft { sender_session: id(sender), authority: Authority::Name, content }
 }
 
 /// Before the first message.
@@ -57,6 +58,16 @@ pub async fn a_session_that_is_over_gets_no_id(store: &impl Store) {
     let none = store.append(vec![draft(2, "e")], at(1)).await.expect("an answer");
     assert_eq!(none, [None]);
     assert_eq!(store.head().await.expect("a look").last_id, MessageId(2));
+}
+
+/// Also when it was unclaimed as the draft was made.
+pub async fn a_claimed_session_says_nothing_by_its_name_alone(store: &impl Store) {
+    open(store, 1, "JohnDoe").await;
+    store.claim(id(1)).await.expect("it lives");
+    let by_token = Draft { authority: Authority::Token, ..draft(1, "his own") };
+    let appended = store.append(vec![draft(1, "another's"), by_token], at(1)).await.expect("an answer");
+    let said: Vec<_> = appended.iter().map(|m| m.as_ref().map(|m| m.content.as_str())).collect();
+    assert_eq!(said, [None, Some("his own")]);
 }
 
 /// Whatever the clock does.

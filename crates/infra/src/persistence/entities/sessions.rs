@@ -11,6 +11,7 @@ pub struct Model {
     pub pseudonym: String,
     pub folded: String,
     pub lookalike: String,
+    pub crossed: String,
     pub claimed: bool,
     pub opened_at: i64,
     pub ended_at: Option<i64>,

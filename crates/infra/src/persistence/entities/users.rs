@@ -10,6 +10,7 @@ pub struct Model {
     pub pseudonym: String,
     pub folded: String,
     pub lookalike: String,
+    pub crossed: String,
     pub created_at: i64,
 }
 
