@@ -57,14 +57,17 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
     events
 }
 
-/// A proper handshake.
+/// A proper handshake, made once: that takes longer than most of what is tested with it.
 pub(crate) fn request() -> HttpRequest {
-    TestRequest::default()
-        .insert_header(("upgrade", "websocket"))
-        .insert_header(("connection", "upgrade"))
-        .insert_header(("sec-websocket-version", "13"))
-        .insert_header(("sec-websocket-key", "x3JJHMbDL1EzLkh9GBhXDw=="))
-        .to_http_request()
+    thread_local! {
+        static REQUEST: HttpRequest = TestRequest::default()
+            .insert_header(("upgrade", "websocket"))
+            .insert_header(("connection", "upgrade"))
+            .insert_header(("sec-websocket-version", "13"))
+            .insert_header(("sec-websocket-key", "x3JJHMbDL1EzLkh9GBhXDw=="))
+            .to_http_request();
+    }
+    REQUEST.with(HttpRequest::clone)
 }
 
 /// A request's body that is made of what the stream yields.
