@@ -11,6 +11,11 @@ SHELL := bash
 NEXTEST := 0.9.143
 CARGO_DENY := 0.20.2
 TYPOS := 1.52.0
+CARGO_FUZZ := 0.13.2
+KOSOKU := 0.1.0
+
+# How long `make fuzz` tries to break each decoder.
+FUZZ_SECONDS ?= 60
 
 tools := $(CURDIR)/target/tools
 export PATH := $(tools)/bin:$(PATH)
@@ -30,6 +35,22 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 test: clients tool-nextest ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
+
+.PHONY: fuzz
+fuzz: tool-fuzz ## Try to break the decoders for FUZZ_SECONDS each (60)
+	for target in fuzz/fuzz_targets/*.rs; do \
+		.ci/fuzz "$$(basename "$$target" .rs)" $(FUZZ_SECONDS); \
+	done
+
+.PHONY: conformance
+conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example
+	cargo build --locked --package actix-socketio --example echo
+	.ci/conformance target/conformance
+
+target/conformance/.ready: Makefile
+	.ci/venv $(@D)
+	$(@D)/bin/pip install --quiet kosoku==$(KOSOKU)
+	touch $@
 
 .PHONY: lint
 lint: fmt-check typos clippy doc ## Check format, spelling, code and documentation
@@ -88,6 +109,10 @@ tool-nextest:
 .PHONY: tool-deny
 tool-deny:
 	@$(call new-enough,cargo deny,$(CARGO_DENY)) || cargo install --locked --root $(tools) cargo-deny@$(CARGO_DENY)
+
+.PHONY: tool-fuzz
+tool-fuzz:
+	@$(call new-enough,cargo fuzz,$(CARGO_FUZZ)) || cargo install --locked --root $(tools) cargo-fuzz@$(CARGO_FUZZ)
 
 .PHONY: tool-typos
 tool-typos:

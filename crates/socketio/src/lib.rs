@@ -11,6 +11,7 @@
 //! - `wire`: one Engine.IO session under either; `link` is its sending half, which sockets share.
 //! - `transport`: moves bytes; `channel` does so between workers.
 //! - `door`: answers requests: opens sessions, or finds the worker of one through the `registry`; `cors`.
+//! - `properties`: what holds for any bytes, for tests and fuzzing.
 //! - `service`, `handler`, `config`, `sid`: the server, the application's part, the settings, identifiers.
 //!
 //! Requests of a polling session come over several connections, which are spread over the workers. The session stays on
@@ -37,6 +38,9 @@ mod link;
 mod member;
 mod namespaces;
 mod packet;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod properties;
 mod registry;
 mod service;
 mod sid;

@@ -85,11 +85,11 @@ impl FrameGuard {
     fn admit_header_byte(&mut self, byte: u8) -> Result<(), Refusal> {
         self.header.push(byte);
         match self.header.have {
-            1 => self.check_kind(),
-            2 => self.header.check_second(),
-            _ if self.header.is_complete() => self.check_length(),
-            _ => Ok(()),
+            1 => return self.check_kind(),
+            2 => self.header.check_second()?,
+            _ => {}
         }
+        if self.header.have == self.header.mask_at() { self.check_length() } else { Ok(()) }
     }
 
     fn check_kind(&self) -> Result<(), Refusal> {
@@ -109,6 +109,9 @@ impl FrameGuard {
 
     fn check_length(&mut self) -> Result<(), Refusal> {
         let declared = self.header.length();
+        if !self.header.is_minimal() {
+            return Err(protocol("a length in more bytes than it needs"));
+        }
         if i64::try_from(declared).is_err() {
             return Err(protocol("a length of 64 bits"));
         }
@@ -213,6 +216,15 @@ impl Header {
             return Err(protocol("half a close code"));
         }
         Ok(())
+    }
+
+    /// Whether the length stands in as few bytes as can be, which section 5.2 demands.
+    fn is_minimal(&self) -> bool {
+        match self.short_length() {
+            126 => self.length() >= 126,
+            127 => self.length() > u64::from(u16::MAX),
+            _ => true,
+        }
     }
 
     fn length(&self) -> u64 {

@@ -13,7 +13,8 @@
 //! - [`CloseCode`]: why a connection ended.
 //! - [`tune`]: the socket option that gets rid of a peer which neither reads nor dies.
 //! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `body` (the
-//!   response's body, which drains the outbox), `alarm` (one timer for a connection).
+//!   response's body, which drains the outbox), `alarm` (one timer for a connection), `properties` (what holds for any
+//!   bytes, for tests and fuzzing).
 //!
 //! Invariant: a frame that breaks a limit or the protocol is refused by its header; its payload is never buffered.
 //! Invariant: sending never blocks and never awaits; a peer that does not keep up is closed with 1013.
@@ -29,6 +30,9 @@ mod frame;
 mod guard;
 mod limits;
 mod outbox;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod properties;
 mod reader;
 mod silence;
 #[cfg(test)]

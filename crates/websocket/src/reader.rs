@@ -20,7 +20,7 @@ use crate::{
 
 const BAD_UTF8: Refusal = Refusal { code: CloseCode::INVALID_DATA, reason: "invalid UTF-8" };
 /// The guard has refused all that it knows of, so this is only for what a later decoder may find.
-const BAD_FRAME: Refusal = Refusal { code: CloseCode::PROTOCOL, reason: "invalid frame" };
+pub(crate) const BAD_FRAME: Refusal = Refusal { code: CloseCode::PROTOCOL, reason: "invalid frame" };
 
 /// What the peer sent.
 #[derive(Debug, PartialEq, Eq)]

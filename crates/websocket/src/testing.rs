@@ -1,13 +1,13 @@
 //! What a client would put on the wire.
 
-use std::pin::Pin;
-
-use actix_web::{FromRequest as _, HttpRequest, dev::Payload, error::PayloadError, test::TestRequest, web};
+use actix_web::web;
 use bytes::Bytes;
-use futures_core::Stream;
 use futures_util::stream;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
+
+use crate::properties;
+pub(crate) use crate::properties::request;
 
 pub(crate) const FIN_TEXT: u8 = 0x81;
 pub(crate) const FIN_BINARY: u8 = 0x82;
@@ -75,26 +75,11 @@ pub(crate) fn suspicious_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
 }
 
-/// A proper handshake.
-pub(crate) fn request() -> HttpRequest {
-    TestRequest::default()
-        .insert_header(("upgrade", "websocket"))
-        .insert_header(("connection", "upgrade"))
-        .insert_header(("sec-websocket-version", "13"))
-        .insert_header(("sec-websocket-key", "x3JJHMbDL1EzLkh9GBhXDw=="))
-        .to_http_request()
-}
-
 /// A request's body, and the sender of its pieces; dropping that ends it.
 pub(crate) fn body() -> (mpsc::UnboundedSender<Vec<u8>>, web::Payload) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let pieces = stream::unfold(receiver, |mut receiver: mpsc::UnboundedReceiver<Vec<u8>>| async {
         receiver.recv().await.map(|piece| (Ok(Bytes::from(piece)), receiver))
     });
-    let payload: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(pieces);
-    (sender, extract(Payload::Stream { payload }))
-}
-
-fn extract(mut payload: Payload) -> web::Payload {
-    web::Payload::from_request(&request(), &mut payload).into_inner().unwrap()
+    (sender, properties::body(pieces))
 }

@@ -13,6 +13,6 @@ const RESERVED: [&str; 6] =
 /// The namespace that goes without saying in a packet.
 const MAIN: &str = "/";
 
-fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }

@@ -72,6 +72,18 @@ fn what_breaks_the_protocol_is_refused_with_1002() {
 }
 
 #[test]
+fn a_length_in_more_bytes_than_it_needs_is_refused() {
+    let mask = [0; 4];
+    let medium = |length: u16| [&[FIN_BINARY, 0x80 + 126][..], &length.to_be_bytes(), &mask].concat();
+    let long = |length: u64| [&[FIN_BINARY, 0x80 + 127][..], &length.to_be_bytes(), &mask].concat();
+    for header in [medium(0), medium(1), medium(125), long(0), long(126), long(65_535)] {
+        assert_eq!(refused(&[header]), Some((1002, "a length in more bytes than it needs")));
+    }
+    assert_eq!(refused(&[medium(126)]), None);
+    assert_eq!(refused(&[long(65_536)]), Some((1009, "message too big")));
+}
+
+#[test]
 fn what_exceeds_a_limit_is_refused_with_1009_before_its_payload() {
     let gigabyte = testing::header(FIN_BINARY, 1 << 30);
     let part = || testing::frame(FIRST_TEXT, &[b'a'; 600]);
@@ -131,9 +143,9 @@ fn the_bytes_of_one_frame_are_admitted_at_a_time() {
 fn the_refused_byte_is_the_first_that_is_wrong() {
     let mut guard = FrameGuard::new(&LIMITS());
     let header = testing::header(FIN_BINARY, 1 << 30);
-    let (last, before) = header.split_last().unwrap();
+    let (before, last) = (&header[..9], &header[9..10]);
     assert_eq!(guard.admit(before), Ok(before.len()));
-    assert_eq!(guard.admit(&[*last]), Err(MESSAGE_TOO_BIG));
+    assert_eq!(guard.admit(last), Err(MESSAGE_TOO_BIG));
 }
 
 proptest! {

@@ -65,6 +65,22 @@ fn bad_utf8_is_1007_and_an_invalid_close_code_1002() {
     }
 }
 
+/// The decoder has its own opinion of a length as soon as it has come, so the guard must not wait for the mask.
+#[test]
+fn a_length_is_refused_for_the_same_reason_wherever_its_header_is_split() {
+    for (length, reason) in [(1 << 30, "message too big"), (u64::MAX, "a length of 64 bits")] {
+        let header = testing::header(FIN_BINARY, length);
+        for at in 0..header.len() {
+            let (left, right) = header.split_at(at);
+            let events = events(&Limits::default(), [left, right]);
+            assert!(
+                matches!(&events[..], [Event::Refused(refusal)] if refusal.reason == reason),
+                "{at}: {events:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_character_may_be_split_between_fragments() {
     let bytes = [
