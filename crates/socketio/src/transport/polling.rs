@@ -132,9 +132,9 @@ impl Polling {
             biased;
             Some(request) = self.registration.mailbox.recv() => Wake::Request(request),
             () = self.buffer.filled.notified() => Wake::Filled,
-            () = until(self.parked.as_ref().map(|(_, until)| *until)) => Wake::Unpark,
             () = abandoned(&self.buffer) => Wake::Abandoned,
             incoming = next_of(self.candidate.as_mut().map(|pipe| &mut pipe.from_socket)) => Wake::Candidate(incoming),
+            () = until(self.parked.as_ref().map(|(_, until)| *until)) => Wake::Unpark,
             () = until(deadline) => Wake::CandidateLate,
             incoming = next_of(self.socket.as_mut()), if listening => Wake::Socket(incoming),
         }
@@ -142,12 +142,12 @@ impl Polling {
 
     fn handle(&mut self, wake: Wake) -> Option<Incoming> {
         match wake {
-            // Dropping a request's answer refuses it.
-            Wake::Request(Request::Poll(_) | Request::Post(_) | Request::End(_)) if self.socket.is_some() => {
-                None
-            }
             Wake::Request(Request::Poll(answer)) if self.may_wait_for_upgrade() => {
                 self.parked = Some((answer, Instant::now() + UPGRADE_MAY_BE_HERE));
+                None
+            }
+            // Dropping a request's answer refuses it.
+            Wake::Request(Request::Poll(_) | Request::Post(_) | Request::End(_)) if self.socket.is_some() => {
                 None
             }
             Wake::Request(Request::Poll(answer)) => Some(self.poll(answer)),
@@ -173,15 +173,17 @@ impl Polling {
         }
     }
 
-    /// Whether a poll may have overtaken what its client sent over the WebSocket before, and nothing calls for an answer
-    /// yet.
+    /// Whether a poll may have overtaken what its client sent over the WebSocket before, or its refusal what was sent to
+    /// it there, and nothing calls for an answer yet.
     fn may_wait_for_upgrade(&self) -> bool {
-        self.candidate.is_some() && self.parked.is_none() && self.buffer.machine.borrow().is_drained()
+        let upgrading = self.candidate.is_some() || self.socket.is_some();
+        upgrading && self.parked.is_none() && self.buffer.machine.borrow().is_drained()
     }
 
+    /// A poll that came after its client had said it would not poll any more is refused.
     fn unpark(&mut self) -> Option<Incoming> {
         let (answer, _) = self.parked.take()?;
-        Some(self.poll(answer))
+        self.socket.is_none().then(|| self.poll(answer))
     }
 
     fn poll(&mut self, answer: Answer) -> Incoming {
@@ -233,8 +235,6 @@ impl Polling {
 
     /// What was queued goes first; from here on the sockets send to the WebSocket themselves.
     fn switch(&mut self, pipe: Pipe) {
-        // It came after the client had stopped polling: refused.
-        self.parked = None;
         let (queue, poll) = self.buffer.machine.borrow_mut().hand_over();
         answer(poll);
         for frame in queue {

@@ -65,6 +65,21 @@ async fn a_poll_that_waits_is_answered_by_the_probe() {
     server.stop().await;
 }
 
+/// The WebSocket and the poll are two connections, at two workers: neither may overtake the other.
+#[actix_web::test]
+async fn a_poll_sent_after_the_last_step_is_refused_even_if_it_comes_first() {
+    let server = Server::start_on_two(Config::default());
+    for _ in 0..20 {
+        let poller = Poller::join(&server).await;
+        let mut client = candidate(&server, &poller).await;
+        client.pipeline(["2probe".to_owned(), "5".to_owned()]).await;
+        assert_eq!(poller.get().await.status, 400);
+        assert_eq!(client.next().await, "3probe");
+        client.leave().await;
+    }
+    server.stop().await;
+}
+
 #[actix_web::test]
 async fn what_was_not_fetched_comes_over_the_websocket() {
     let server = Server::start_on_two(Config::default());
