@@ -52,7 +52,7 @@ async fn real_clients_get_all_that_the_protocol_promises(
     #[values(Kind::Node, Kind::Python)] kind: Kind,
     #[values("polling", "websocket", "polling,websocket")] transports: &str,
 ) {
-    let (io, cut) = (SocketIo::new(Config::default()), Arc::new(Notify::new()));
+    let (io, cut) = (SocketIo::new(heartbeat()), Arc::new(Notify::new()));
     let desk = Arc::clone(&cut);
     let (port, server) = listen(&io, 2, move || Desk { cut: Arc::clone(&desk) });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -72,6 +72,12 @@ async fn real_clients_get_all_that_the_protocol_promises(
     emptied(&io).await;
     relay.abort();
     server.stop(false).await;
+}
+
+/// Only its heartbeat tells that a client is gone whose connection is lost between two polls: within 7 s here.
+fn heartbeat() -> Config {
+    let (ping_interval, ping_timeout) = (Duration::from_secs(2), Duration::from_secs(5));
+    Config { ping_interval, ping_timeout, ..Config::default() }
 }
 
 fn program(kind: Kind) -> Command {
