@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Kind, Participant};
 
+#[rstest]
 #[tokio::test]
-async fn two_people_of_each_kind_hold_a_conversation_and_see_the_same() {
+async fn two_people_of_each_kind_hold_a_conversation_and_see_the_same(
+    #[values("websocket", "polling", "polling,websocket")] transports: &str,
+) {
     let app = App::spawn().await;
     let people = [(Kind::Node, "Alice"), (Kind::Python, "Bob"), (Kind::Node, "Zoë"), (Kind::Python, "李明")];
     let mut participants = Vec::new();
     for (kind, name) in people {
-        let mut participant = Participant::start(&app, kind, "none");
+        let mut participant = Participant::start(&app, kind, transports, "none");
         let answer = participant.log_in(name).await;
         assert_eq!((&answer["status"], &answer["body"]["pseudonym"]), (&json!(200), &json!(name)));
         participant.connect("main").await;
@@ -44,13 +47,13 @@ async fn two_people_of_each_kind_hold_a_conversation_and_see_the_same() {
 }
 
 #[rstest]
-#[case(Kind::Node)]
-#[case(Kind::Python)]
 #[tokio::test]
-async fn a_name_in_use_is_refused_until_its_holder_has_logged_out(#[case] kind: Kind) {
+async fn a_name_in_use_is_refused_until_its_holder_has_logged_out(
+    #[values(Kind::Node, Kind::Python)] kind: Kind,
+) {
     let app = App::spawn().await;
-    let mut first = Participant::start(&app, kind, "none");
-    let mut second = Participant::start(&app, kind, "none");
+    let mut first = Participant::start(&app, kind, "websocket", "none");
+    let mut second = Participant::start(&app, kind, "websocket", "none");
     first.log_in("JohnDoe").await;
     for same in ["JohnDoe", "JOHNDOE", "ЈоhnDое"] {
         let refused = second.log_in(same).await;
@@ -68,12 +71,13 @@ async fn a_name_in_use_is_refused_until_its_holder_has_logged_out(#[case] kind: 
 
 /// The page's socket was there before its visitor had a name or a cookie.
 #[rstest]
-#[case(Kind::Node)]
-#[case(Kind::Python)]
 #[tokio::test]
-async fn a_page_that_opens_its_socket_first_and_logs_in_afterwards(#[case] kind: Kind) {
+async fn a_page_that_opens_its_socket_first_and_logs_in_afterwards(
+    #[values(Kind::Node, Kind::Python)] kind: Kind,
+    #[values("websocket", "polling,websocket")] transports: &str,
+) {
     let app = App::spawn().await;
-    let mut page = Participant::start(&app, kind, "all");
+    let mut page = Participant::start(&app, kind, transports, "all");
     page.connect("main").await;
     page.log_in("JohnDoe").await;
     page.event("main", "user_joined").await;
@@ -88,12 +92,13 @@ async fn a_page_that_opens_its_socket_first_and_logs_in_afterwards(#[case] kind:
 
 /// A socket that came with a living session's cookie, whose visitor logs out and in under another name.
 #[rstest]
-#[case(Kind::Node)]
-#[case(Kind::Python)]
 #[tokio::test]
-async fn a_page_that_was_loaded_while_logged_in_goes_on_under_the_next_name(#[case] kind: Kind) {
+async fn a_page_that_was_loaded_while_logged_in_goes_on_under_the_next_name(
+    #[values(Kind::Node, Kind::Python)] kind: Kind,
+    #[values("websocket", "polling,websocket")] transports: &str,
+) {
     let app = App::spawn().await;
-    let mut page = Participant::start(&app, kind, "all");
+    let mut page = Participant::start(&app, kind, transports, "all");
     page.log_in("JohnDoe").await;
     page.connect("main").await;
     speaks_and_leaves(&mut page, "main", "JohnDoe").await;
@@ -103,12 +108,13 @@ async fn a_page_that_was_loaded_while_logged_in_goes_on_under_the_next_name(#[ca
 }
 
 #[rstest]
-#[case(Kind::Node)]
-#[case(Kind::Python)]
 #[tokio::test]
-async fn a_script_that_logs_in_next_to_a_socket_without_cookies(#[case] kind: Kind) {
+async fn a_script_that_logs_in_next_to_a_socket_without_cookies(
+    #[values(Kind::Node, Kind::Python)] kind: Kind,
+    #[values("websocket", "polling,websocket")] transports: &str,
+) {
     let app = App::spawn().await;
-    let mut script = Participant::start(&app, kind, "http");
+    let mut script = Participant::start(&app, kind, transports, "http");
     script.log_in("JohnDoe").await;
     script.connect("main").await;
     assert_eq!(script.online().await, ["JohnDoe"]);
@@ -117,12 +123,13 @@ async fn a_script_that_logs_in_next_to_a_socket_without_cookies(#[case] kind: Ki
 }
 
 #[rstest]
-#[case(Kind::Node)]
-#[case(Kind::Python)]
 #[tokio::test]
-async fn two_tabs_of_one_cookie_jar_under_two_names(#[case] kind: Kind) {
+async fn two_tabs_of_one_cookie_jar_under_two_names(
+    #[values(Kind::Node, Kind::Python)] kind: Kind,
+    #[values("websocket", "polling,websocket")] transports: &str,
+) {
     let app = App::spawn().await;
-    let mut browser = Participant::start(&app, kind, "all");
+    let mut browser = Participant::start(&app, kind, transports, "all");
     browser.log_in("Alice").await;
     browser.connect("first").await;
     browser.log_in("Bob").await;
@@ -143,12 +150,13 @@ async fn two_tabs_of_one_cookie_jar_under_two_names(#[case] kind: Kind) {
 }
 
 #[rstest]
-#[case(Kind::Node)]
-#[case(Kind::Python)]
 #[tokio::test]
-async fn a_stale_cookie_is_no_hindrance(#[case] kind: Kind) {
+async fn a_stale_cookie_is_no_hindrance(
+    #[values(Kind::Node, Kind::Python)] kind: Kind,
+    #[values("websocket", "polling,websocket")] transports: &str,
+) {
     let app = App::spawn().await;
-    let mut page = Participant::start(&app, kind, "all");
+    let mut page = Participant::start(&app, kind, transports, "all");
     page.log_in("JohnDoe").await;
     app.log_out("JohnDoe", &[]).await;
     // Its jar knows nothing of that.

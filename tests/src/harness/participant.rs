@@ -27,8 +27,9 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// Starts a client whose cookies are kept as `cookies` says: `none`, `http` or `all`.
-    pub fn start(app: &App, kind: Kind, cookies: &str) -> Self {
+    /// Starts a client that uses these Engine.IO transports, in the order to try, and whose cookies are kept as `cookies`
+    /// says: `none`, `http` or `all`.
+    pub fn start(app: &App, kind: Kind, transports: &str, cookies: &str) -> Self {
         let clients = repository().join("target/clients");
         let sources = repository().join("tests/clients");
         let mut command = match kind {
@@ -46,7 +47,7 @@ impl Participant {
         };
         let spawned = command
             .arg(app.url(""))
-            .env("LOBBY_TRANSPORTS", "websocket")
+            .env("LOBBY_TRANSPORTS", transports)
             .env("LOBBY_COOKIES", cookies)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

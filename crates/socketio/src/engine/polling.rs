@@ -201,13 +201,14 @@ impl<G> Polling<G> {
         self.bytes = 0;
     }
 
-    /// As much as fits into one payload, at least one packet.
+    /// As much as fits into one payload, at least one packet. A close packet travels alone: socket.io-client acts on it
+    /// before it hands on what came in the same answer, and would not learn that it was sent out of its namespace.
     fn take(&mut self) -> Bytes {
         let (mut count, mut length) = (0, 0);
         for frame in self.queue.iter().take(MAX_PACKETS) {
             let separator = usize::from(count > 0);
             let longer = length + separator + payload::encoded_len(frame);
-            if count > 0 && longer > self.max_payload {
+            if count > 0 && (longer > self.max_payload || is_close(frame)) {
                 break;
             }
             (count, length) = (count + 1, longer);
@@ -219,6 +220,10 @@ impl<G> Polling<G> {
         }
         payload
     }
+}
+
+fn is_close(frame: &Frame) -> bool {
+    frame.is_text() && frame.payload() == CLOSE.as_bytes()
 }
 
 fn cost(frame: &Frame) -> usize {

@@ -8,13 +8,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use lobby_websocket::Frame;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Incoming, Outgoing, Pipe, close_code};
 use crate::channel::Receiver;
-use crate::engine::packet::PROBE_PONG;
+use crate::engine::packet::{CLOSE, PROBE_PONG};
 use crate::engine::payload::{Data, Payload};
 use crate::engine::polling::{Ending, Polling as Machine, Step};
 use crate::link::{Link, Way};
@@ -281,7 +282,12 @@ impl Polling {
                     let _overlap = self.buffer.machine.borrow_mut().poll(poll);
                     self.answer_poll();
                 }
-                Some(_) => {}
+                Some(Request::Post(post)) => {
+                    if is_farewell(post, self.max_packets) {
+                        return;
+                    }
+                }
+                Some(Request::Upgrade(_) | Request::End(_)) => {}
                 None => return,
             }
         }
@@ -315,6 +321,17 @@ async fn until(deadline: Option<Instant>) {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
     }
+}
+
+/// Takes a POST request that has crossed the end of its session, and says whether the client has closed the session too,
+/// as python-socketio does instead of polling on. What it says besides goes nowhere, but is not refused: clients would
+/// take that for an error before they come for our last words.
+fn is_farewell(post: Post, max_packets: usize) -> bool {
+    let Post { body, answer, claim } = post;
+    drop(claim);
+    let _gone = answer.send(());
+    let close = Data::Text(ByteString::from_static(CLOSE));
+    Payload::new(body, max_packets).is_some_and(|mut packets| packets.any(|packet| packet == close))
 }
 
 fn ending(reason: DisconnectReason) -> Ending {

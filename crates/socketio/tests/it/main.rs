@@ -5,6 +5,7 @@
 mod binary;
 mod bounds;
 mod client;
+mod clients;
 mod fire;
 mod http;
 mod polling;

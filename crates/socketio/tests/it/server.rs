@@ -72,35 +72,49 @@ impl Server {
         let (notes, gate) = (Notes::default(), Arc::new(Semaphore::new(0)));
         let io = SocketIo::new(config);
         let probe = (notes.clone(), Arc::clone(&gate));
-        let shared = io.clone();
-        let app = move || {
+        let (port, handle) = listen(&io, workers, move || {
             let (notes, gate) = probe.clone();
-            App::new().service(shared.service(Probe { notes, gate, all: RefCell::default() }))
-        };
-        let server = HttpServer::new(app).workers(workers).disable_signals();
-        let server = server.h1_allow_half_closed(false).tcp_nodelay(true);
-        let server = server.bind(("127.0.0.1", 0)).unwrap();
-        let port = server.addrs()[0].port();
-        let server = server.run();
-        let handle = server.handle();
-        rt::spawn(server);
+            Probe { notes, gate, all: RefCell::default() }
+        });
         Self { port, notes, gate, io, handle }
     }
 
-    /// Waits until the server holds no session.
     pub(crate) async fn emptied(&self) {
-        let mut look = tokio::time::interval(Duration::from_millis(5));
-        let empty = async {
-            while self.io.sessions() > 0 {
-                look.tick().await;
-            }
-        };
-        tokio::time::timeout(super::PATIENCE, empty).await.expect("nothing is held for long");
+        emptied(&self.io).await;
     }
 
     pub(crate) async fn stop(self) {
         self.handle.stop(false).await;
     }
+}
+
+/// Starts a server on a free port, with a handler for each worker.
+pub(crate) fn listen<H: Handler>(
+    io: &SocketIo,
+    workers: usize,
+    handler: impl Fn() -> H + Clone + Send + 'static,
+) -> (u16, ServerHandle) {
+    let io = io.clone();
+    let app = move || App::new().service(io.service(handler()));
+    let server = HttpServer::new(app).workers(workers).disable_signals();
+    let server = server.h1_allow_half_closed(false).tcp_nodelay(true);
+    let server = server.bind(("127.0.0.1", 0)).unwrap();
+    let port = server.addrs()[0].port();
+    let server = server.run();
+    let handle = server.handle();
+    rt::spawn(server);
+    (port, handle)
+}
+
+/// Waits until the server holds no session.
+pub(crate) async fn emptied(io: &SocketIo) {
+    let mut look = tokio::time::interval(Duration::from_millis(5));
+    let empty = async {
+        while io.sessions() > 0 {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, empty).await.expect("nothing is held for long");
 }
 
 struct Probe {

@@ -76,6 +76,7 @@ async fn a_poll_sent_after_the_last_step_is_refused_even_if_it_comes_first() {
         assert_eq!(poller.get().await.status, 400);
         assert_eq!(client.next().await, "3probe");
         client.leave().await;
+        assert_eq!(server.notes.next().await, "disconnected /: transport close");
     }
     server.stop().await;
 }

@@ -154,7 +154,7 @@ fn each_way_to_end_has_its_last_words() {
         (Ending::Abrupt, true, false, Some("1"), false),
         (Ending::Abrupt, false, true, None, false),
         (Ending::Orderly, true, false, Some("1"), false),
-        (Ending::Orderly, true, true, Some("4a\x1e1"), false),
+        (Ending::Orderly, true, true, Some("4a"), true),
         (Ending::Orderly, false, true, None, true),
     ] {
         let mut machine = machine();
@@ -167,6 +167,18 @@ fn each_way_to_end_has_its_last_words() {
         assert!(machine.send(&Frame::text("4b")).is_err());
         assert_eq!(machine.close(Ending::Abrupt), None);
     }
+}
+
+#[test]
+fn a_close_packet_comes_in_an_answer_of_its_own() {
+    let mut machine = machine();
+    send(&mut machine, &["4a", "41"]);
+    assert_eq!(machine.close(Ending::Orderly), None);
+    for expected in ["4a\x1e41", "1"] {
+        machine.poll(1).unwrap();
+        assert_eq!(text(machine.answer()), Some(answered(1, expected)));
+    }
+    assert!(machine.is_drained());
 }
 
 /// What may happen, in any order.
