@@ -148,7 +148,7 @@ mod tests {
             registry.find("abc", Some(b"Bearer x")).is_some(),
             "who logs in meanwhile is the same client"
         );
-        assert!(registry.find("abd", None).is_none());
+        assert!(registry.find("xyz", None).is_none());
         drop(registration);
         assert!(registry.find("abc", None).is_none());
     }
