@@ -7,7 +7,8 @@
 //! # Map
 //!
 //! - [`accept`] and [`Connection`]: the one owner of a socket, and what arrives on it ([`Incoming`], [`Closed`]).
-//! - [`Outbox`]: queues [`Frame`]s for the peer; cloned freely, never waits.
+//! - [`Outbox`]: queues [`Frame`]s for the peer; cloned freely, sends without waiting; tells when there is
+//!   [room](Outbox::room).
 //! - [`Frame`]: an already framed message; cloning counts a reference.
 //! - [`Limits`], [`Heartbeat`]: the bounds, with their reasons.
 //! - [`CloseCode`]: why a connection ended.

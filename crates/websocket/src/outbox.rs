@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
 
 use crate::{CloseCode, Closed, ClosedBy, Frame, close::cut};
 
@@ -17,10 +18,14 @@ const CHUNK: usize = 64 * 1024;
 const FRAME_COST: usize = size_of::<Bytes>();
 /// Places that an empty outbox keeps; a burst's are given back.
 const KEPT_PLACES: usize = 32;
+/// There is room while at most one part in so many of the limit is taken: half a full outbox is left for the peer to be
+/// busy with until the sender goes on, and the other half takes what others send meanwhile.
+const ROOM: usize = 2;
 
 /// The way out to the peer. Clones are the same outbox; none of them keeps the socket open.
 ///
-/// It belongs to the thread of its connection. Nothing here waits: a peer that does not keep up is closed.
+/// It belongs to the thread of its connection. Sending never waits: a peer that does not keep up is closed. Whoever has a
+/// lot to send to one peer waits for [`Outbox::room`] in between.
 #[derive(Clone)]
 pub struct Outbox {
     queue: Rc<RefCell<Queue>>,
@@ -47,6 +52,7 @@ impl Outbox {
             ours: None,
             body: Parked::default(),
             connection: Parked::default(),
+            room: None,
         };
         Self { queue: Rc::new(RefCell::new(queue)) }
     }
@@ -70,6 +76,19 @@ impl Outbox {
         self.queue().bytes
     }
 
+    /// Waits until what is pending takes at most half of [`Limits::outbox_bytes`], counted as there, or nothing can be
+    /// sent any more. Cancel safe, and any number may wait.
+    ///
+    /// A frame of at most half the limit, less its 32 bytes, fits if it is sent before the next `await`.
+    ///
+    /// [`Limits::outbox_bytes`]: crate::Limits::outbox_bytes
+    pub async fn room(&self) {
+        loop {
+            let Some(room) = self.queue().await_room() else { return };
+            room.notified().await;
+        }
+    }
+
     /// For the body and the connection. A borrow never outlives a call here, so it is never taken twice.
     pub(crate) fn queue(&self) -> RefMut<'_, Queue> {
         self.queue.borrow_mut()
@@ -86,6 +105,8 @@ pub(crate) struct Queue {
     ours: Option<Closed>,
     body: Parked,
     connection: Parked,
+    /// Made by the first who waits for room, and gone once there is some: an outbox for which nobody waits has none.
+    room: Option<Rc<Notify>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,7 +125,7 @@ impl Queue {
         if self.stage != Stage::Open {
             return Err(SendError::Closed);
         }
-        if self.bytes + frame.len() + (self.frames.len() + 1) * FRAME_COST > self.limit {
+        if self.cost() + frame.len() + FRAME_COST > self.limit {
             self.clear();
             self.close(CloseCode::TRY_AGAIN, "too slow");
             return Err(SendError::Overflow);
@@ -119,6 +140,7 @@ impl Queue {
             self.stage = Stage::Closing;
             self.ours = Some(Closed { by: ClosedBy::Us, code: Some(code), reason: cut(reason).to_owned() });
             self.connection.wake();
+            self.tell_room();
         }
     }
 
@@ -135,6 +157,7 @@ impl Queue {
         if self.stage != Stage::Gone {
             self.stage = Stage::Ending;
             self.body.wake();
+            self.tell_room();
         }
     }
 
@@ -150,6 +173,7 @@ impl Queue {
         self.stage = Stage::Gone;
         self.body = Parked::default();
         self.connection.wake();
+        self.tell_room();
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -197,7 +221,27 @@ impl Queue {
         if self.frames.is_empty() {
             self.frames.shrink_to(KEPT_PLACES);
         }
+        self.tell_room();
         Some(chunk)
+    }
+
+    /// What tells of room, unless there is some or never will be.
+    fn await_room(&mut self) -> Option<Rc<Notify>> {
+        (!self.has_room()).then(|| Rc::clone(self.room.get_or_insert_default()))
+    }
+
+    fn tell_room(&mut self) {
+        if self.room.is_some() && self.has_room() {
+            self.room.take().inspect(|room| room.notify_waiters());
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.stage != Stage::Open || self.cost() <= self.limit / ROOM
+    }
+
+    fn cost(&self) -> usize {
+        self.bytes + self.frames.len() * FRAME_COST
     }
 
     /// How many frames fit into one chunk, and their bytes.

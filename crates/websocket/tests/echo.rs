@@ -9,7 +9,7 @@ use std::{fs, io, net::SocketAddr, rc::Rc, time::Duration};
 
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, rt, web};
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use lobby_websocket::{
     CloseCode, Closed, ClosedBy, Connection, Frame, Heartbeat, Incoming, Limits, Outbox, accept, tune,
 };
@@ -39,6 +39,10 @@ type Reports = mpsc::UnboundedSender<Report>;
 enum Report {
     /// The outbox has overflowed.
     Overflow,
+    /// There is no room in the outbox.
+    Full,
+    /// The outbox takes nothing any more.
+    Refused,
     /// The connection has ended.
     Ended(Closed),
     /// The server has let go of the socket.
@@ -317,6 +321,55 @@ fn pour(connection: Connection, reports: Reports) {
             reports.send(Report::Overflow).unwrap();
         });
     });
+}
+
+#[actix_web::test]
+async fn a_sender_that_waits_for_room_sends_any_amount_to_a_reader_that_is_slow() {
+    let limits = Limits { outbox_bytes: 100_000, ..Limits::default() };
+    let mut server = Server::start(limits, |connection, reports| {
+        with(connection, reports, |outbox| {
+            rt::spawn(async move {
+                for _ in 0..1_000 {
+                    outbox.room().await;
+                    outbox.send(&Frame::binary(&vec![7; 20_000])).unwrap();
+                }
+                outbox.close(CloseCode::NORMAL, "all");
+            });
+        });
+    });
+    let mut client = server.client().await;
+    for _ in 0..1_000 {
+        assert_eq!(client.next().await.unwrap().unwrap().len(), 20_000);
+        rt::task::yield_now().await;
+    }
+    assert!(client.next().await.unwrap().unwrap().is_close());
+    assert!(client.next().await.is_none());
+    assert_eq!(server.end().await.reason, "all");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_sender_that_waits_for_room_goes_on_when_the_reader_is_gone() {
+    let limits = Limits { outbox_bytes: 100_000, ..Limits::default() };
+    let mut server = Server::start(limits, |connection, reports| {
+        with(connection, reports.clone(), |outbox| {
+            rt::spawn(async move {
+                let frame = Frame::binary(&vec![7; 20_000]);
+                while outbox.send(&frame).is_ok() {
+                    if outbox.room().now_or_never().is_none() {
+                        reports.send(Report::Full).unwrap();
+                        outbox.room().await;
+                    }
+                }
+                reports.send(Report::Refused).unwrap();
+            });
+        });
+    });
+    let stream = server.raw().await;
+    assert_eq!(server.report().await, Report::Full);
+    drop(stream);
+    while server.report().await != Report::Refused {}
+    server.stop().await;
 }
 
 #[actix_web::test]

@@ -2,8 +2,9 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use std::task::Wake;
+use std::task::{Context, Poll, Wake};
 
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -168,6 +169,112 @@ fn a_burst_leaves_no_memory_behind() {
     }
     drain(&outbox);
     assert!(outbox.queue().frames.capacity() <= 2 * KEPT_PLACES);
+}
+
+/// An outbox of so many frames of 968 bytes, which cost 1,000 each; it holds 10.
+fn filled(count: usize) -> Outbox {
+    let outbox = Outbox::new(10_000);
+    for _ in 0..count {
+        outbox.send(&thousand()).unwrap();
+    }
+    outbox
+}
+
+fn thousand() -> Frame {
+    let frame = Frame::binary(&[7; 1000 - FRAME_COST - 4]);
+    assert_eq!(frame.len() + FRAME_COST, 1000);
+    frame
+}
+
+#[test]
+fn there_is_room_up_to_half_of_the_limit() {
+    for (count, room) in [(0, true), (5, true), (6, false), (10, false)] {
+        assert_eq!(filled(count).room().now_or_never().is_some(), room, "{count}");
+    }
+}
+
+#[test]
+fn holding_many_small_frames_takes_room_too() {
+    let outbox = Outbox::new(10_000);
+    while outbox.room().now_or_never().is_some() {
+        outbox.send(&Frame::text("")).unwrap();
+    }
+    assert!(outbox.pending_bytes() < 1000);
+}
+
+#[test]
+fn all_who_wait_for_room_go_on_when_the_socket_has_taken_enough() {
+    let (outbox, bells) = (filled(0), [(); 2].map(|()| Arc::new(Bell::default())));
+    let large = Frame::binary(&vec![0; 5_000]);
+    for frame in [&large, &thousand()] {
+        outbox.send(frame).unwrap();
+    }
+    let clone = outbox.clone();
+    let mut waiting = [Box::pin(outbox.room()), Box::pin(clone.room())];
+    for (room, bell) in waiting.iter_mut().zip(&bells) {
+        assert!(poll(room, bell).is_pending());
+    }
+    outbox.send(&thousand()).unwrap();
+    assert_eq!(bells.each_ref().map(|bell| bell.rung()), [0, 0]);
+    assert!(matches!(take(&outbox), Taken::Chunk(_)));
+    for (room, bell) in waiting.iter_mut().zip(&bells) {
+        assert_eq!((bell.rung(), poll(room, bell)), (1, Poll::Ready(())));
+    }
+    assert!(outbox.queue().room.is_none());
+}
+
+#[test]
+fn whoever_waits_for_room_that_another_has_taken_waits_on() {
+    let (outbox, bell) = (filled(10), Arc::new(Bell::default()));
+    let mut room = Box::pin(outbox.room());
+    for round in 1..3 {
+        assert!(poll(&mut room, &bell).is_pending());
+        take(&outbox);
+        assert_eq!(bell.rung(), round);
+        for _ in 0..10 {
+            outbox.send(&thousand()).unwrap();
+        }
+    }
+    take(&outbox);
+    assert!(poll(&mut room, &bell).is_ready());
+}
+
+#[test]
+fn no_room_is_waited_for_where_nothing_can_be_sent_any_more() {
+    let ways_out: [fn(&Outbox); 5] = [
+        |outbox| outbox.close(CloseCode::NORMAL, ""),
+        |outbox| outbox.queue().end(),
+        |outbox| outbox.queue().abort(),
+        |outbox| outbox.queue().gone(),
+        |outbox| while outbox.send(&thousand()).is_ok() {},
+    ];
+    for leave in ways_out {
+        let (outbox, bell) = (filled(10), Arc::new(Bell::default()));
+        let mut room = Box::pin(outbox.room());
+        assert!(poll(&mut room, &bell).is_pending());
+        leave(&outbox);
+        assert_eq!((bell.rung(), poll(&mut room, &bell)), (1, Poll::Ready(())));
+        assert!(outbox.room().now_or_never().is_some());
+    }
+}
+
+#[test]
+fn whoever_has_stopped_waiting_for_room_is_forgotten() {
+    let (outbox, task) = (filled(10), Arc::new(Bell::default()));
+    for _ in 0..3 {
+        assert!(poll(&mut Box::pin(outbox.room()), &task).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&task), 1, "the outbox keeps no task");
+    let (stays, bell) = (outbox.clone(), Arc::new(Bell::default()));
+    let mut stays = Box::pin(stays.room());
+    assert!(poll(&mut stays, &bell).is_pending());
+    assert!(poll(&mut Box::pin(outbox.room()), &task).is_pending());
+    take(&outbox);
+    assert_eq!((task.rung(), bell.rung()), (0, 1));
+}
+
+fn poll(room: &mut (impl Future<Output = ()> + Unpin), bell: &Arc<Bell>) -> Poll<()> {
+    room.poll_unpin(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
 }
 
 #[derive(Clone, Debug)]
