@@ -269,7 +269,8 @@ impl<H: Handler> Connection<H> {
     async fn admit(&mut self, namespace: &Rc<str>, session: H::Session) {
         let socket =
             Socket::new(Rc::clone(namespace), Rc::clone(self.wire.link()), self.config.max_pending_acks);
-        let _gone = socket.send(&encode::connect(namespace, socket.id()));
+        let pid = self.handler.pid(&session);
+        let _gone = socket.send(&encode::connect(namespace, socket.id(), pid.as_deref()));
         let member = Member::open(&self.handler, socket, session).await;
         self.namespaces.admit(namespace, member);
     }

@@ -44,6 +44,27 @@ pub trait Handler: 'static {
         request: ConnectRequest<'_>,
     ) -> impl Future<Output = Result<Self::Session, ConnectError>>;
 
+    /// What the CONNECT answer tells as `pid`, for what Socket.IO calls connection state recovery. Called once, after
+    /// [`Handler::connect`] has let the socket in and before the answer is queued; `None` leaves it out.
+    ///
+    /// This is all that the server does about it: whether and what a client has missed, the application knows. From
+    /// version 4.6 on, socket.io-client
+    ///
+    /// - keeps the `pid` in memory, and from then on takes the last argument of every event that it gets as its `offset`, if
+    ///   that is a string. An event that asks for an acknowledgement never counts, nor does an acknowledgement;
+    /// - when it connects again, whatever the reason, sends both beside its own `auth`: [`ConnectRequest::auth`] is then
+    ///   `{"pid": …, "offset": …, …}`, without `offset` as long as there was none. What is called so in its own `auth` goes
+    ///   before;
+    /// - has `socket.recovered === true` at `connect` exactly if the answer tells the `pid` that it had. That promises that
+    ///   whatever came after `offset` follows;
+    /// - takes another `pid` in place of the one it had, and has none if the answer has none. In both cases `offset` stays what
+    ///   it was until the next event that has one.
+    ///
+    /// A `pid` that opens something must be hard to guess, as whatever clients say. python-socketio 5 takes no notice of it.
+    fn pid(&self, _session: &Self::Session) -> Option<String> {
+        None
+    }
+
     /// Called once, right after the CONNECT answer was queued: from here on `socket` may be sent to. No event of this
     /// socket is handled before it returns, so it must not run for as long as the socket lives.
     fn connected(&self, socket: &Socket, session: &Rc<Self::Session>) -> impl Future<Output = ()>;
@@ -66,7 +87,7 @@ pub struct ConnectRequest<'a> {
     /// Which namespace, with its slash; `/` is the main one. It is the client's choice: refuse what is not served, as
     /// [`ConnectError::invalid_namespace`].
     pub namespace: &'a str,
-    /// The JSON object that the client sent along, if any (`auth` in its options).
+    /// The JSON object that the client sent along, if any: `auth` in its options, and what [`Handler::pid`] says.
     pub auth: Option<&'a RawValue>,
     /// The request that opened the connection.
     pub handshake: &'a Handshake,

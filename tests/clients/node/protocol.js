@@ -39,6 +39,15 @@ async function settled(socket) {
   assert.equal(engine.transport.name, finalTransport);
 }
 
+/** Loses its connection, and waits until it has come back by itself. */
+async function cut(socket) {
+  const end = next(socket, "disconnect");
+  socket.emit("cut");
+  assert.match((await end)[0], /^transport (error|close)$/);
+  await next(socket, "connect");
+  await settled(socket);
+}
+
 const opened = [];
 
 function manager(options) {
@@ -154,13 +163,40 @@ const scenarios = {
   async reconnects() {
     const socket = await open();
     const first = socket.id;
-    const end = next(socket, "disconnect");
-    socket.emit("cut");
-    assert.match((await end)[0], /^transport (error|close)$/);
+    await cut(socket);
+    assert.notEqual(socket.id, first);
+    assert.ok(!socket.recovered);
+    await echo(socket, "echo", "back again");
+  },
+
+  async recovers() {
+    const auth = { recoverable: true };
+    const socket = manager().socket("/", { auth });
     await next(socket, "connect");
     await settled(socket);
-    assert.notEqual(socket.id, first);
-    await echo(socket, "echo", "back again");
+    assert.equal(socket.recovered, false);
+    assert.deepEqual(await ask(socket, "auth"), [auth]);
+
+    await echo(socket, "echo", "the last argument is the offset", "known");
+    // What is no string, asks for an acknowledgement, or is one, does not count.
+    await echo(socket, "echo", "a number", 7);
+    socket.on("question", (text, answer) => answer(text));
+    assert.deepEqual(await ask(socket, "ask", "a question"), ["a question"]);
+    await cut(socket);
+    assert.equal(socket.recovered, true);
+    const [{ pid, ...rest }] = await ask(socket, "auth");
+    assert.deepEqual(rest, { ...auth, offset: "known" });
+
+    await echo(socket, "echo", "unknown");
+    await cut(socket);
+    assert.equal(socket.recovered, false);
+    assert.deepEqual(await ask(socket, "auth"), [{ ...auth, pid, offset: "unknown" }]);
+
+    // It goes by the new pid now, and still by the old offset.
+    await cut(socket);
+    const [{ pid: second, offset }] = await ask(socket, "auth");
+    assert.notEqual(second, pid);
+    assert.equal(offset, "unknown");
   },
 };
 

@@ -89,9 +89,11 @@ pub(crate) fn ack(namespace: &str, id: u64, args: &[&str], attachments: &[Bytes]
     packet(['3', '6'], namespace, Some(id), args, attachments)
 }
 
-/// The answer to a CONNECT that was let in, with the socket's identifier.
-pub(crate) fn connect(namespace: &str, sid: &str) -> Packet {
-    Packet::plain(&[&head("0", namespace, None), r#"{"sid":"#, &json(sid), "}"])
+/// The answer to a CONNECT that was let in, with the socket's identifier and, if there is one, the `pid` by which its client
+/// may be known again.
+pub(crate) fn connect(namespace: &str, sid: &str, pid: Option<&str>) -> Packet {
+    let pid = pid.map(|pid| format!(r#","pid":{}"#, json(pid))).unwrap_or_default();
+    Packet::plain(&[&head("0", namespace, None), r#"{"sid":"#, &json(sid), &pid, "}"])
 }
 
 /// The answer to a CONNECT that was refused.
@@ -172,8 +174,10 @@ mod tests {
             (event("/", Some(12), "foo", &["null"], &[]), r#"4212["foo",null]"#),
             (ack("/", 0, &[], &[]), "430[]"),
             (ack("/admin", 13, &["\"bar\"", "2"], &[]), r#"43/admin,13["bar",2]"#),
-            (connect("/", "abc"), r#"40{"sid":"abc"}"#),
-            (connect("/admin", "abc"), r#"40/admin,{"sid":"abc"}"#),
+            (connect("/", "abc", None), r#"40{"sid":"abc"}"#),
+            (connect("/admin", "abc", None), r#"40/admin,{"sid":"abc"}"#),
+            (connect("/", "abc", Some("xyz")), r#"40{"sid":"abc","pid":"xyz"}"#),
+            (connect("/admin", "abc", Some("\"")), r#"40/admin,{"sid":"abc","pid":"\""}"#),
             (connect_error("/", &refused), r#"44{"message":"Not authorized"}"#),
             (connect_error("/x", &detailed), r#"44/x,{"message":"no","data":{"code":7}}"#),
             (disconnect("/"), "41"),

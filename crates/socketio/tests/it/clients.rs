@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_socketio::{
@@ -24,7 +25,7 @@ use crate::server::{emptied, listen};
 /// A little more than the programs give themselves.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(70);
 
-/// What each program has to show.
+/// What both programs have to show.
 const SCENARIOS: [&str; 12] = [
     "events",
     "acknowledged_by_server",
@@ -39,6 +40,9 @@ const SCENARIOS: [&str; 12] = [
     "disconnected_by_server",
     "reconnects",
 ];
+
+/// What only socket.io-client knows how to do.
+const NODE_SCENARIOS: [&str; 1] = ["recovers"];
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -66,7 +70,8 @@ async fn real_clients_get_all_that_the_protocol_promises(
     let (lines, complaint) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
     let shown: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let expected = SCENARIOS.map(|scenario| json!({ "scenario": scenario, "ok": true }));
+    let expected: Vec<Value> =
+        scenarios(kind).map(|scenario| json!({ "scenario": scenario, "ok": true })).collect();
     assert_eq!(shown, expected, "{complaint}");
     assert!(output.status.success(), "{}: {complaint}", output.status);
     emptied(&io).await;
@@ -78,6 +83,14 @@ async fn real_clients_get_all_that_the_protocol_promises(
 fn heartbeat() -> Config {
     let (ping_interval, ping_timeout) = (Duration::from_secs(2), Duration::from_secs(5));
     Config { ping_interval, ping_timeout, ..Config::default() }
+}
+
+fn scenarios(kind: Kind) -> impl Iterator<Item = &'static str> {
+    let more = match kind {
+        Kind::Node => &NODE_SCENARIOS[..],
+        Kind::Python => &[],
+    };
+    SCENARIOS.iter().chain(more).copied()
 }
 
 fn program(kind: Kind) -> Command {
@@ -125,19 +138,29 @@ struct Desk {
 }
 
 impl Handler for Desk {
-    type Session = ();
+    /// What the client has sent along.
+    type Session = Value;
 
-    async fn connect(&self, request: ConnectRequest<'_>) -> Result<(), ConnectError> {
+    async fn connect(&self, request: ConnectRequest<'_>) -> Result<Value, ConnectError> {
         match request.namespace {
-            "/" | "/other" => Ok(()),
+            "/" | "/other" => {
+                Ok(request.auth.map_or(Value::Null, |auth| serde_json::from_str(auth.get()).unwrap()))
+            }
             _ => Err(ConnectError::invalid_namespace()),
         }
     }
 
-    async fn connected(&self, _: &Socket, _: &Rc<()>) {}
+    /// Whoever wants a `pid` gets one, and keeps it if its offset is known.
+    fn pid(&self, auth: &Value) -> Option<String> {
+        let known = auth["pid"].as_str().filter(|_| auth["offset"] == "known");
+        (auth["recoverable"] == true).then(|| known.map_or_else(fresh_pid, str::to_owned))
+    }
 
-    async fn event(&self, socket: &Socket, _: &Rc<()>, event: Event) {
+    async fn connected(&self, _: &Socket, _: &Rc<Value>) {}
+
+    async fn event(&self, socket: &Socket, auth: &Rc<Value>, event: Event) {
         match event.name.as_str() {
+            "auth" => event.ack.unwrap().send(&**auth).unwrap(),
             "ask" => ask(socket, event).await,
             "cut" => self.cut.notify_one(),
             "leave" => {
@@ -149,7 +172,13 @@ impl Handler for Desk {
         }
     }
 
-    fn disconnected(&self, _: &Socket, _: &Rc<()>, _: DisconnectReason) {}
+    fn disconnected(&self, _: &Socket, _: &Rc<Value>, _: DisconnectReason) {}
+}
+
+/// One that no other is like: there are two workers.
+fn fresh_pid() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
 /// Asks the client in turn, and acknowledges with its answer.

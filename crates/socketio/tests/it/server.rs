@@ -165,6 +165,10 @@ impl Handler for Probe {
         }
     }
 
+    fn pid(&self, auth: &Value) -> Option<String> {
+        auth["pid"].as_str().map(str::to_owned)
+    }
+
     async fn connected(&self, socket: &Socket, auth: &Rc<Value>) {
         self.notes.write(format!("connected {}", socket.namespace()));
         self.all.borrow_mut().push(socket.clone());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_socketio::Config;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::server::Server;
@@ -27,6 +28,26 @@ async fn a_client_joins_with_what_it_sends_along() {
     assert!(connected.starts_with(r#"40{"sid":""#));
     assert!(!connected.contains(client.open["sid"].as_str().unwrap()), "the session's id is a secret");
     assert_eq!(client.next().await, r#"42["auth",{"token":"123"}]"#);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_client_is_told_the_pid_by_which_it_will_be_known_again() {
+    let server = Server::start(Config::default());
+    let mut client = Client::open(&server).await;
+    for (namespace, auth, end) in [
+        ("", r#"{"pid":"abc","offset":"7"}"#, r#"","pid":"abc"}"#),
+        ("/custom,", r#"{"offset":"7"}"#, r#""}"#),
+    ] {
+        client.send(&format!("40{namespace}{auth}")).await;
+        let connected = client.next().await;
+        let sid = connected.strip_prefix(&format!(r#"40{namespace}{{"sid":""#)).unwrap();
+        assert!(!sid.strip_suffix(end).unwrap().contains('"'), "{connected}");
+        let told: Value = serde_json::from_str(auth).unwrap();
+        let event = client.next().await;
+        let event: Value = serde_json::from_str(&event[2 + namespace.len()..]).unwrap();
+        assert_eq!(event, json!(["auth", told]));
+    }
     server.stop().await;
 }
 
