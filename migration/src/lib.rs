@@ -3,6 +3,7 @@
 //! | module | what it makes |
 //! | --- | --- |
 //! | [`m20261123_000001_create_lobby`] | users, sessions, messages and the heads of log and roster |
+//! | [`m20261124_000001_keep_the_log`] | private messages, client ids, keys of posts, the log's beginning |
 //!
 //! To add a step: a module named after the day, a line in [`Migrator::migrations`] and in the table above. A
 //! step that has landed is never changed. Expand first, contract a release later: two neighbouring releases
@@ -12,6 +13,7 @@
 
 mod command;
 pub mod m20261123_000001_create_lobby;
+pub mod m20261124_000001_keep_the_log;
 
 pub use command::{Command, run};
 use sea_orm_migration::prelude::*;
@@ -22,6 +24,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_create_lobby::Migration)]
+        vec![
+            Box::new(m20261123_000001_create_lobby::Migration),
+            Box::new(m20261124_000001_keep_the_log::Migration),
+        ]
     }
 }

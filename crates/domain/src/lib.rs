@@ -7,8 +7,11 @@
 //! | --- | --- |
 //! | [`pseudonym`] | names: which are allowed, and which are the same |
 //! | [`user`], [`session`], [`message`], [`event`] | the things the lobby is about |
+//! | [`client_id`], [`recipient`] | what makes a post safe to repeat; for whom a private message is |
 //! | [`auth`] | who is calling, and what that allows |
 //! | [`roster`] | who is online, as a pure state machine fed by events |
+//! | [`timeline`] | puts what is heard of a log into its order, as a pure state machine |
+//! | [`resume`] | going on where a connection left off |
 //! | [`ports`] | what the rules need from outside: storage, time, ids, tokens, an audience |
 //! | [`use_cases`] | what people do: log in, log out, see who is online, post |
 //! | `testing` | mocks, fakes and the contract suites (feature `testing`) |
@@ -20,14 +23,18 @@
 //! Invariant: a use case announces only what has been committed.
 
 pub mod auth;
+pub mod client_id;
 pub mod event;
 pub mod message;
 pub mod ports;
 pub mod pseudonym;
+pub mod recipient;
+pub mod resume;
 pub mod roster;
 pub mod session;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timeline;
 pub mod timestamp;
 pub mod use_cases;
 pub mod user;

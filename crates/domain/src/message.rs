@@ -4,6 +4,7 @@ use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 use uuid::Uuid;
 
+use crate::client_id::ClientId;
 use crate::pseudonym::Pseudonym;
 use crate::session::SessionId;
 use crate::timestamp::Timestamp;
@@ -33,10 +34,54 @@ pub struct Message {
     pub sender_id: UserId,
     /// The sender's name.
     pub sender: Pseudonym,
+    /// For whom alone it is, if it is private.
+    pub to: Option<Recipient>,
     /// What was said.
     pub content: Content,
+    /// What the sender called it.
+    pub client_id: Option<ClientId>,
     /// When it was committed; never before the previous message's.
     pub timestamp: Timestamp,
+}
+
+/// For whom a private message is: a session, not a name, which may have another holder later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The session.
+    pub session: SessionId,
+    /// Its name.
+    pub pseudonym: Pseudonym,
+}
+
+/// Who may see a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever may listen at all.
+    Everybody,
+    /// The sender's session and the recipient's.
+    Sessions([SessionId; 2]),
+}
+
+impl Message {
+    /// Who may see it.
+    #[must_use]
+    pub fn audience(&self) -> Audience {
+        match &self.to {
+            None => Audience::Everybody,
+            Some(to) => Audience::Sessions([self.sender_session, to.session]),
+        }
+    }
+}
+
+impl Audience {
+    /// Whether somebody who has proved to be `session`, or nothing, is among them.
+    #[must_use]
+    pub fn includes(&self, session: Option<SessionId>) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Sessions(sessions) => session.is_some_and(|session| sessions.contains(&session)),
+        }
+    }
 }
 
 /// What a message says: 1 to 4,000 characters, trimmed, lines ended by LF, no control characters but newline

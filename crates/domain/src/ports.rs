@@ -7,13 +7,18 @@
 mod announcer;
 mod clock;
 mod message_log;
+mod reach;
 mod session_ids;
 mod sessions;
 mod tokens;
 
 pub use announcer::Announcer;
 pub use clock::Clock;
-pub use message_log::{Draft, LogHead, MessageLog};
+pub use message_log::{
+    Address, AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Span,
+    Viewer,
+};
+pub use reach::Reach;
 pub use session_ids::SessionIds;
 pub use sessions::{NewSession, Online, OpenError, Sessions};
 pub use tokens::{Token, Tokens};

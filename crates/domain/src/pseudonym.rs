@@ -9,6 +9,8 @@
 //! | more than four marks in a row, one twice, a dot above `i` | [`InvalidPseudonym::Marks`] |
 //! | `admin`, `Admin`, `аdmin` with a Cyrillic `а` | [`InvalidPseudonym::Reserved`] |
 
+use std::sync::OnceLock;
+
 mod key;
 mod mention;
 mod policy;
@@ -29,7 +31,8 @@ const MAX_RAW_BYTES: usize = 1_024;
 #[derive(Debug, Clone)]
 pub struct Pseudonym {
     display: String,
-    key: PseudonymKey,
+    /// Made when it is first asked for: it costs some microseconds, and a message's sender is only shown.
+    key: OnceLock<PseudonymKey>,
 }
 
 impl Pseudonym {
@@ -37,8 +40,7 @@ impl Pseudonym {
     /// can disagree with the display form.
     #[must_use]
     pub fn from_stored(display: String) -> Self {
-        let key = PseudonymKey::of(&display);
-        Self { display, key }
+        Self { display, key: OnceLock::new() }
     }
 
     /// The display form.
@@ -50,7 +52,7 @@ impl Pseudonym {
     /// What must be unique.
     #[must_use]
     pub fn key(&self) -> &PseudonymKey {
-        &self.key
+        self.key.get_or_init(|| PseudonymKey::of(&self.display))
     }
 }
 

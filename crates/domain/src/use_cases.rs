@@ -9,6 +9,7 @@ mod list_online;
 mod log_in;
 mod log_out;
 mod post_messages;
+mod read_history;
 #[cfg(test)]
 mod tests;
 
@@ -17,3 +18,4 @@ pub use list_online::{ListOnline, SortBy};
 pub use log_in::{LogIn, LogInError, LogInRequest, LoggedIn};
 pub use log_out::{LogOut, LogOutError, LogOutRequest};
 pub use post_messages::{Post, PostError, PostMessages};
+pub use read_history::{DEFAULT_PAGE, HistoryError, MAX_PAGE, Passage, ReadHistory};

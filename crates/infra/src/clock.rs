@@ -36,3 +36,15 @@ impl SessionIds for RandomSessionIds {
 pub(crate) fn random_log_id() -> Uuid {
     Uuid::new_v4()
 }
+
+/// A key for one post, which sorts by age.
+#[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
+pub(crate) fn random_post_key() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// A number that tells one recoverable connection from all others.
+#[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
+pub(crate) fn random_pid() -> u128 {
+    Uuid::new_v4().as_u128()
+}

@@ -6,6 +6,7 @@
 //! | [`problem`] | refusals as responses, for what handlers refuse and for what never reaches one |
 //! | [`origin`] | which pages may act in their visitors' names |
 //! | `accounts` | `POST /login`, `GET /users`, `POST /logout`, `GET /session` |
+//! | `messages` | `GET /messages`, `POST /messages` |
 //! | `health` | `GET /health/live`, `GET /health/ready` |
 //!
 //! Invariant: whatever comes in, the answer has a body that says what was wrong; never a 500 for what a
@@ -14,10 +15,12 @@
 mod accounts;
 pub mod credentials;
 mod health;
+mod messages;
 pub mod origin;
 pub mod problem;
 
 pub use accounts::Accounts;
+pub use messages::Messages;
 use std::future::ready;
 
 use actix_web::http::{StatusCode, header};
@@ -31,20 +34,33 @@ use crate::refusal::Refusal;
 /// Bytes of a request's body: a log-in is a name and a flag.
 const MAX_BODY: usize = 16 * 1024;
 
-/// Adds every REST route, and answers for all that is no route. [`Accounts`] and [`Readiness`] have to be in
-/// the app's data.
+/// The same of a message: its 16 KiB take up to 6 times that in JSON's escapes, as at `/ws`.
+const MAX_MESSAGE_BODY: usize = 128 * 1024;
+
+/// Adds every REST route, and answers for all that is no route. [`Accounts`], [`Messages`] and [`Readiness`] have to be
+/// in the app's data.
 pub fn configure(app: &mut web::ServiceConfig) {
-    app.app_data(
-        web::JsonConfig::default().limit(MAX_BODY).error_handler(|error, _| problem::invalid_json(&error)),
-    )
-    .app_data(web::QueryConfig::default().error_handler(|error, _| problem::invalid_query(&error)))
-    .service(act("/login", accounts::log_in))
-    .service(read("/users", accounts::list_users))
-    .service(act("/logout", accounts::log_out))
-    .service(read("/session", accounts::session))
-    .service(read("/health/live", health::live))
-    .service(read("/health/ready", health::ready))
-    .default_service(web::to(not_found));
+    app.app_data(json_of(MAX_BODY))
+        .app_data(web::QueryConfig::default().error_handler(|error, _| problem::invalid_query(&error)))
+        .service(act("/login", accounts::log_in))
+        .service(read("/users", accounts::list_users))
+        .service(act("/logout", accounts::log_out))
+        .service(read("/session", accounts::session))
+        .service(messages())
+        .service(read("/health/live", health::live))
+        .service(read("/health/ready", health::ready))
+        .default_service(web::to(not_found));
+}
+
+fn json_of(most_bytes: usize) -> web::JsonConfig {
+    web::JsonConfig::default().limit(most_bytes).error_handler(|error, _| problem::invalid_json(&error))
+}
+
+fn messages() -> Resource {
+    let list = web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(messages::list);
+    resource("/messages", "GET, HEAD, POST", list)
+        .route(web::post().to(messages::post))
+        .app_data(json_of(MAX_MESSAGE_BODY))
 }
 
 /// What can be read at a path; HEAD gets the same without the body (RFC 9110 §9.3.2).

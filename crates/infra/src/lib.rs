@@ -6,9 +6,11 @@
 //! | [`writer`] | the one task that all changes go through |
 //! | [`realtime`] | hub, shards and the two socket protocols |
 //! | [`http`] | REST and problem details |
+//! | [`sweeper`] | deletes what is not to be kept, in the background |
+//! | [`send_message`] | what a client sends to say something, over REST and sockets alike |
 //! | [`identify`] | who is calling, over REST and sockets alike |
 //! | [`wire`], [`refusal`] | JSON shapes and refusals, the same over REST and sockets |
-//! | [`token`], [`clock`] | signed tokens; time and random ids |
+//! | [`token`], [`signature`], [`clock`] | signed tokens; signing; time and random ids |
 //!
 //! Invariant: the domain knows nothing of this crate, and nothing in here decides what a rule of the domain
 //! decides.
@@ -19,6 +21,9 @@ pub mod identify;
 pub mod persistence;
 pub mod realtime;
 pub mod refusal;
+pub mod send_message;
+pub mod signature;
+pub mod sweeper;
 pub mod token;
 pub mod wire;
 pub mod writer;

@@ -5,45 +5,81 @@
 //! | `connect` | opening, tuning and migrating |
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
 //! | `sessions`, `message_log` | the ports, one file each |
+//! | `append` | the transaction that gives messages their ids |
+//! | `outcome` | what came of a commit whose answer got lost |
+//! | `retention` | deleting what is not to be kept |
+//! | `whole` | whether the log has lost its last moments |
+//! | `batch` | statements for many rows at a time |
 //!
 //! To add a repository: a port with its contract suite in the domain, a migration, an entity, a file here, a
 //! line in `tests`.
 //!
 //! Invariant: what changes something goes through [`Store`]'s writing connection, in one transaction whose
 //! first statement locks a head row: on SQLite that takes the write lock before anything was read, elsewhere
-//! it gives the order.
+//! it gives the order. Whoever needs both heads takes the log's first.
 
+mod append;
+mod batch;
 mod connect;
 mod entities;
 mod message_log;
+mod outcome;
+mod retention;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
 
-pub use connect::{Durability, OpenStoreError, StoreSettings};
+pub use connect::{Durability, OpenStoreError, StoreSettings, Timeouts};
 use lobby_domain::ports::Unavailable;
-use sea_orm::{DatabaseConnection, DbErr};
+use lobby_domain::timestamp::Timestamp;
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+
+/// For transactions that post nothing: a log's time does not move.
+const LONG_AGO: Timestamp = Timestamp::from_millis(i64::MIN);
 
 /// The database, as the domain's storage ports.
 #[derive(Clone)]
 pub struct Store {
+    settings: StoreSettings,
     /// Many at a time.
     read: DatabaseConnection,
     /// One at a time: SQLite has one writer, and waiting for it in our queue is fairer than in SQLite's busy
-    /// loop.
-    write: DatabaseConnection,
-    /// Held for as long as the database is used.
-    _lock: Arc<File>,
+    /// loop. It is replaced after a failure on a network, where an old one may be dead without knowing it. A std lock: it
+    /// is held to take the handle out, and never while something waits.
+    write: Arc<RwLock<DatabaseConnection>>,
+    /// The newest message that this node knows to be committed. A log that ends before it has lost some.
+    seen: Arc<AtomicI64>,
+    /// Held for as long as the database is used, where it is a file.
+    _lock: Option<Arc<File>>,
 }
 
 impl Store {
     /// Waits for what is under way and closes all connections.
     pub async fn close(self) -> Result<(), Unavailable> {
-        self.write.close().await.map_err(unavailable)?;
+        self.log_is_whole().await.map_err(unavailable)?;
+        self.writer().close().await.map_err(unavailable)?;
         self.read.close().await.map_err(unavailable)
+    }
+
+    fn writer(&self) -> DatabaseConnection {
+        self.write.read().expect("nothing panics while it holds the handle").clone()
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.writer().begin().await
+    }
+
+    fn saw(&self, last_id: i64) {
+        self.seen.fetch_max(last_id, Ordering::AcqRel);
     }
 }
 

@@ -3,18 +3,30 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`hub`] | the one announcer: keeps the roster, encodes an event once for each wire format, feeds the shards |
+//! | [`follow`] | keeps the hub up with the log, whatever announcements get lost |
+//! | `recent` | the last messages, for those who come back |
 //! | [`shard`] | the connections of one worker, and the delivery to them |
+//! | `replay` | sends a connection what it missed, and joins it to the live feed |
+//! | [`recovery`] | Socket.IO's connection state recovery, served from the log |
+//! | `sink` | the way out to one connection |
 //! | `encode` | events in each wire format |
 //! | [`gateway`] | what a connection may do, whatever its wire format |
 //! | [`plain`], [`socketio`] | the wire formats: JSON text frames at `/ws`, Socket.IO at `/socket.io/` |
 //!
 //! Invariant: the feed of a shard is one sequence of deliveries and entries. A connection is let in at its
 //! place in that sequence, so what its `session` event says and what follows fit without a gap or a double.
+//! Invariant: messages reach the feeds through the hub's timeline alone, in the order of their ids, each once.
+//! Invariant: a member is sent messages in the order of their ids: its position only grows.
 //! Invariant: delivering never waits for a receiver, takes no lock and encodes nothing.
 
 mod encode;
+pub mod follow;
 pub mod gateway;
 pub mod hub;
 pub mod plain;
+mod recent;
+pub mod recovery;
+mod replay;
 pub mod shard;
+mod sink;
 pub mod socketio;

@@ -3,9 +3,12 @@
 
 use actix_web::http::StatusCode;
 use lobby_domain::auth::Forbidden;
+use lobby_domain::client_id::InvalidClientId;
 use lobby_domain::message::InvalidContent;
 use lobby_domain::ports::Unavailable;
-use lobby_domain::use_cases::{AuthenticateError, LogInError, LogOutError, PostError};
+use lobby_domain::recipient::Unreached;
+use lobby_domain::resume::NotResumable;
+use lobby_domain::use_cases::{AuthenticateError, HistoryError, LogInError, LogOutError, PostError};
 
 use crate::writer::WriteError;
 
@@ -50,6 +53,12 @@ impl Refusal {
     #[must_use]
     pub fn nobody() -> Self {
         Self::not_connected("nobody of that name is connected: it is longer than any name")
+    }
+
+    /// The same of whom a message is for.
+    #[must_use]
+    pub fn unknown_recipient(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "unknown_recipient", detail)
     }
 }
 
@@ -113,8 +122,42 @@ impl From<PostError> for Refusal {
         match &error {
             PostError::Forbidden(forbidden) => (*forbidden).into(),
             PostError::NotConnected(_) => Self::not_connected(error.to_string()),
+            PostError::Unreached(unreached) => unreached.into(),
+            // Draft "The Idempotency-Key HTTP Header Field", §2.7: a key that is used again for another request.
+            PostError::ClientIdConflict(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "client_id_conflict", error.to_string())
+            }
             PostError::Unavailable(cause) => cause.as_ref().into(),
+            PostError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
         }
+    }
+}
+
+impl From<&Unreached> for Refusal {
+    fn from(error: &Unreached) -> Self {
+        let code = match error {
+            Unreached::Unknown(_) => return Self::unknown_recipient(error.to_string()),
+            Unreached::Offline(_) => "recipient_offline",
+            Unreached::Unreachable(_) => "recipient_unreachable",
+        };
+        Self::new(StatusCode::CONFLICT, code, error.to_string())
+    }
+}
+
+impl From<HistoryError> for Refusal {
+    fn from(error: HistoryError) -> Self {
+        let (status, code) = match &error {
+            HistoryError::NotResumable(NotResumable::OtherLog(_)) => (StatusCode::CONFLICT, "other_log"),
+            HistoryError::NotResumable(NotResumable::Pruned(_)) => (StatusCode::GONE, "log_pruned"),
+            HistoryError::Unavailable(cause) => return cause.into(),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<InvalidClientId> for Refusal {
+    fn from(error: InvalidClientId) -> Self {
+        Self::bad_request("invalid_client_id", error.to_string())
     }
 }
 

@@ -1,60 +1,36 @@
 //! Tokens: the session's id and a signature of it, so that a forged one is refused without a look into the
 //! database, and nothing secret has to be stored. Revoking is the session's row's job.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use lobby_domain::ports::{Token, Tokens};
 use lobby_domain::session::SessionId;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use secrecy::SecretString;
 use uuid::Uuid;
 
-const ID_BYTES: usize = 16;
-const SIGNATURE_BYTES: usize = 32;
+use crate::signature::Signer;
 
 /// Tokens signed with a key derived from `SECRET_KEY`: base64url of the session's id (16 bytes) and its
 /// HMAC-SHA-256 (32 bytes), 64 characters in all.
 #[derive(Clone)]
 pub struct SignedTokens {
-    keyed: Hmac<Sha256>,
+    signer: Signer,
 }
 
 impl SignedTokens {
-    /// Derives the signing key. The label keeps it apart from every other key made of the same secret.
+    /// With a key of their own, made of the secret.
     #[must_use]
     pub fn new(secret_key: &SecretString) -> Self {
-        let mut derivation = keyed_with(secret_key.expose_secret().as_bytes());
-        derivation.update(b"lobby session token v1");
-        Self { keyed: keyed_with(&derivation.finalize().into_bytes()) }
+        Self { signer: Signer::new(secret_key, b"lobby session token v1") }
     }
-
-    fn signature_of(&self, id: &[u8]) -> Hmac<Sha256> {
-        let mut signature = self.keyed.clone();
-        signature.update(id);
-        signature
-    }
-}
-
-fn keyed_with(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 impl Tokens for SignedTokens {
     fn issue(&self, session: SessionId) -> Token {
-        let id = session.0.as_bytes();
-        let mut token = Vec::with_capacity(ID_BYTES + SIGNATURE_BYTES);
-        token.extend_from_slice(id);
-        token.extend_from_slice(&self.signature_of(id).finalize().into_bytes());
-        Token::new(URL_SAFE_NO_PAD.encode(token))
+        Token::new(self.signer.sign(session.0.as_bytes()))
     }
 
     fn verify(&self, token: &str) -> Option<SessionId> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (id, signature) = bytes.split_first_chunk::<ID_BYTES>()?;
-        // Compares in constant time.
-        self.signature_of(id).verify_slice(signature).ok()?;
-        Some(SessionId(Uuid::from_bytes(*id)))
+        let id = self.signer.verify(token)?;
+        Some(SessionId(Uuid::from_bytes(id)))
     }
 }
 

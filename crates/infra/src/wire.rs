@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use lobby_domain::client_id::ClientId;
 use lobby_domain::event::{Departure, DepartureReason};
 use lobby_domain::message::Message;
 use lobby_domain::session::Session;
@@ -68,7 +69,7 @@ impl<'a> From<&'a Session> for UserView<'a> {
     }
 }
 
-/// `new_message`.
+/// `new_message`, and a message over REST.
 #[derive(Debug, Serialize)]
 pub struct MessageView<'a> {
     id: i64,
@@ -77,6 +78,12 @@ pub struct MessageView<'a> {
     sender_session: Uuid,
     content: &'a str,
     timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_session: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
 }
 
 impl<'a> From<&'a Message> for MessageView<'a> {
@@ -88,6 +95,9 @@ impl<'a> From<&'a Message> for MessageView<'a> {
             sender_session: message.sender_session.0,
             content: message.content.as_str(),
             timestamp: rfc3339(message.timestamp),
+            to: message.to.as_ref().map(|to| to.pseudonym.as_str()),
+            to_session: message.to.as_ref().map(|to| to.session.0),
+            client_id: message.client_id.as_ref().map(ClientId::as_str),
         }
     }
 }

@@ -4,23 +4,35 @@
 //! command that was taken is carried to its end also when the client that sent it has gone. Messages that
 //! have queued up while the last commit ran go into the next one together (group commit): under load latency
 //! buys throughput, idle nothing waits.
+//!
+//! While the storage is away, nobody waits for it: what is queued is refused, and the task looks every second whether it is
+//! back.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use lobby_domain::message::Message;
+use lobby_domain::ports::Unavailable;
 use lobby_domain::session::Session;
 use lobby_domain::use_cases::{
     Authenticate, AuthenticateError, LogIn, LogInError, LogInRequest, LogOut, LogOutError, LogOutRequest,
     LoggedIn, Post, PostError, PostMessages,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// The most messages in one transaction. Past this the cost of a commit is already shared by so many that
 /// more gain nothing, while all of them wait for the last.
 const MAX_BATCH: usize = 256;
+
+/// Places in the queue that messages do not take: whoever logs out in the rush is not told to come back later.
+const ACCOUNT_PLACES: usize = 256;
+
+/// Between two looks whether the storage is back.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What the writer does.
 pub struct Changes {
@@ -39,7 +51,13 @@ pub struct Changes {
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Command>,
+    /// A permit for each message that may wait.
+    places: Arc<Semaphore>,
 }
+
+/// Whether changes can be committed, as far as the writer knows. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Health(Arc<AtomicBool>);
 
 /// Why a command was not carried out, or may not have been.
 #[derive(Debug, thiserror::Error)]
@@ -56,23 +74,47 @@ pub enum WriteError<E> {
 }
 
 enum Command {
-    LogIn(LogInRequest, oneshot::Sender<Result<LoggedIn, LogInError>>),
-    LogOut(LogOutRequest, oneshot::Sender<Result<Session, LogOutError>>),
-    Claim(Session, oneshot::Sender<Result<Session, AuthenticateError>>),
-    Post(Post, Reply),
+    LogIn(LogInRequest, Reply<LoggedIn, LogInError>),
+    LogOut(LogOutRequest, Reply<Session, LogOutError>),
+    Claim(Session, Reply<Session, AuthenticateError>),
+    Post(Post, OwnedSemaphorePermit, Reply<Message, PostError>),
 }
 
-type Reply = oneshot::Sender<Result<Message, PostError>>;
+type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+
+impl Health {
+    fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Whether the last change could be committed, or the last look was fine.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, good: bool) {
+        if self.0.swap(good, Ordering::Relaxed) != good {
+            match good {
+                true => tracing::info!("the database takes changes again"),
+                false => tracing::error!("the database takes no changes: they are refused until it does"),
+            }
+        }
+    }
+}
 
 impl Writer {
-    /// Starts the task, with a queue of `capacity` commands.
+    /// Starts the task, with a queue of `capacity` messages.
     ///
     /// # Panics
     /// Outside a tokio runtime, or if `capacity` is 0.
     #[must_use]
-    pub fn spawn(changes: Changes, capacity: usize) -> (Self, JoinHandle<()>) {
-        let (queue, commands) = mpsc::channel(capacity);
-        (Self { queue }, tokio::spawn(run(Arc::new(changes), commands)))
+    pub fn spawn(changes: Changes, capacity: usize) -> (Self, Health, JoinHandle<()>) {
+        let (queue, commands) = mpsc::channel(capacity + ACCOUNT_PLACES);
+        let places = Arc::new(Semaphore::new(capacity));
+        let health = Health::new();
+        let desk = Desk { changes, commands, health: health.clone() };
+        (Self { queue, places }, health, tokio::spawn(desk.run()))
     }
 
     /// Logs somebody in.
@@ -92,13 +134,11 @@ impl Writer {
 
     /// Posts a message. Its place in the queue is taken when this is first polled.
     pub async fn post(&self, post: Post) -> Result<Message, WriteError<PostError>> {
-        self.submit(|reply| Command::Post(post, reply)).await
+        let place = self.places.clone().try_acquire_owned().map_err(|_| WriteError::Busy)?;
+        self.submit(|reply| Command::Post(post, place, reply)).await
     }
 
-    async fn submit<T, E>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Command,
-    ) -> Result<T, WriteError<E>> {
+    async fn submit<T, E>(&self, command: impl FnOnce(Reply<T, E>) -> Command) -> Result<T, WriteError<E>> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(command(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::Busy,
@@ -108,49 +148,118 @@ impl Writer {
     }
 }
 
-async fn run(changes: Arc<Changes>, mut commands: mpsc::Receiver<Command>) {
-    let mut queued = Vec::with_capacity(MAX_BATCH);
-    while commands.recv_many(&mut queued, MAX_BATCH).await > 0 {
-        // A bug in one command must not end the writer: whoever waits for it gets `OutcomeUnknown`.
-        let carried_out = AssertUnwindSafe(carry_out(&changes, queued.drain(..))).catch_unwind().await;
-        if carried_out.is_err() {
-            tracing::error!(
-                "a command panicked; those it was queued with are answered with an unknown outcome"
-            );
+/// The writer's side of the queue.
+struct Desk {
+    changes: Changes,
+    commands: mpsc::Receiver<Command>,
+    health: Health,
+}
+
+impl Desk {
+    async fn run(mut self) {
+        let mut queued = Vec::with_capacity(MAX_BATCH);
+        while self.next(&mut queued).await {
+            if !self.health.is_good() && !self.look().await {
+                self.refuse_all(queued.drain(..));
+                continue;
+            }
+            // A bug in one command must not end the writer: whoever waits for it gets `OutcomeUnknown`.
+            let carried_out = AssertUnwindSafe(self.carry_out(queued.drain(..))).catch_unwind().await;
+            if carried_out.is_err() {
+                tracing::error!(
+                    "a command panicked; those it was queued with are answered with an unknown outcome"
+                );
+            }
+        }
+    }
+
+    /// Waits for commands; `false` when there will be none. Meanwhile it looks after a storage that is away.
+    async fn next(&mut self, queued: &mut Vec<Command>) -> bool {
+        loop {
+            if self.health.is_good() {
+                return self.commands.recv_many(queued, MAX_BATCH).await > 0;
+            }
+            tokio::select! {
+                received = self.commands.recv_many(queued, MAX_BATCH) => return received > 0,
+                () = tokio::time::sleep(LOOK_EVERY) => drop(self.look().await),
+            }
+        }
+    }
+
+    async fn look(&self) -> bool {
+        let is_back = self.changes.post.log.check_writable().await.is_ok();
+        self.health.set(is_back);
+        is_back
+    }
+
+    /// Nothing of what is queued was tried, so nothing was changed.
+    fn refuse_all(&mut self, queued: impl Iterator<Item = Command>) {
+        queued.for_each(Command::refuse);
+        while let Ok(command) = self.commands.try_recv() {
+            command.refuse();
+        }
+    }
+
+    /// In the order of the queue; messages that follow each other go together.
+    async fn carry_out(&self, commands: impl Iterator<Item = Command>) {
+        let mut posts = Vec::new();
+        for command in commands {
+            match command {
+                Command::Post(post, _place, reply) => posts.push((post, reply)),
+                Command::LogIn(request, reply) => {
+                    self.post_all(std::mem::take(&mut posts)).await;
+                    let outcome = self.changes.log_in.execute(request).await;
+                    self.note(matches!(outcome, Err(LogInError::Unavailable(_))));
+                    answer(reply, outcome);
+                }
+                Command::LogOut(request, reply) => {
+                    self.post_all(std::mem::take(&mut posts)).await;
+                    let outcome = self.changes.log_out.execute(request).await;
+                    self.note(matches!(outcome, Err(LogOutError::Unavailable(_))));
+                    answer(reply, outcome);
+                }
+                Command::Claim(session, reply) => {
+                    self.post_all(std::mem::take(&mut posts)).await;
+                    let outcome = self.changes.authenticate.claim(session).await;
+                    self.note(matches!(outcome, Err(AuthenticateError::Unavailable(_))));
+                    answer(reply, outcome);
+                }
+            }
+        }
+        self.post_all(posts).await;
+    }
+
+    async fn post_all(&self, posts: Vec<(Post, Reply<Message, PostError>)>) {
+        if posts.is_empty() {
+            return;
+        }
+        let (posts, replies): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
+        let outcomes = self.changes.post.execute(posts).await;
+        let is_away = |outcome: &Result<Message, PostError>| {
+            matches!(outcome, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
+        };
+        self.note(outcomes.iter().any(is_away));
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            answer(reply, outcome);
+        }
+    }
+
+    fn note(&self, is_away: bool) {
+        if is_away {
+            self.health.set(false);
         }
     }
 }
 
-/// In the order of the queue; messages that follow each other go together.
-async fn carry_out(changes: &Changes, commands: impl Iterator<Item = Command>) {
-    let mut posts = Vec::new();
-    for command in commands {
-        match command {
-            Command::Post(post, reply) => posts.push((post, reply)),
-            Command::LogIn(request, reply) => {
-                post_all(changes, std::mem::take(&mut posts)).await;
-                answer(reply, changes.log_in.execute(request).await);
-            }
-            Command::LogOut(request, reply) => {
-                post_all(changes, std::mem::take(&mut posts)).await;
-                answer(reply, changes.log_out.execute(request).await);
-            }
-            Command::Claim(session, reply) => {
-                post_all(changes, std::mem::take(&mut posts)).await;
-                answer(reply, changes.authenticate.claim(session).await);
-            }
+impl Command {
+    fn refuse(self) {
+        let away = || Unavailable::new("the database takes no changes");
+        match self {
+            Self::LogIn(_, reply) => answer(reply, Err(away().into())),
+            Self::LogOut(_, reply) => answer(reply, Err(away().into())),
+            Self::Claim(_, reply) => answer(reply, Err(away().into())),
+            Self::Post(_, _, reply) => answer(reply, Err(PostError::Unavailable(Arc::new(away())))),
         }
-    }
-    post_all(changes, posts).await;
-}
-
-async fn post_all(changes: &Changes, posts: Vec<(Post, Reply)>) {
-    if posts.is_empty() {
-        return;
-    }
-    let (posts, replies): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
-    for (reply, outcome) in replies.into_iter().zip(changes.post.execute(posts).await) {
-        answer(reply, outcome);
     }
 }
 

@@ -11,17 +11,20 @@ use actix_web::{App, HttpServer, middleware, web};
 use lobby_domain::auth::AuthMode;
 use lobby_domain::ports::{Clock, MessageLog, Sessions, Tokens};
 use lobby_domain::pseudonym::NamePolicy;
-use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages};
+use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages, ReadHistory};
 use lobby_infra::clock::{RandomSessionIds, SystemClock};
 use lobby_infra::http::origin::{self, OriginPolicy};
-use lobby_infra::http::{self, Accounts, Readiness};
+use lobby_infra::http::{self, Accounts, Messages, Readiness};
 use lobby_infra::identify::Identify;
-use lobby_infra::persistence::{Durability, OpenStoreError, Store, StoreSettings};
+use lobby_infra::persistence::{Durability, OpenStoreError, Store, StoreSettings, Timeouts};
+use lobby_infra::realtime::follow::follow;
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
 use lobby_infra::realtime::plain::{self, PlainSettings};
+use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
 use lobby_infra::realtime::socketio::LobbyHandler;
+use lobby_infra::sweeper::{self, Keep};
 use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
 use lobby_websocket::{Heartbeat, Limits};
@@ -40,18 +43,26 @@ pub struct Application {
     socketio: SocketIo,
     readiness: Readiness,
     writer: JoinHandle<()>,
+    /// What goes on beside requests and changes.
+    background: Vec<Background>,
     shutdown_timeout: Duration,
 }
+
+/// A task that runs until it is dropped.
+struct Background(JoinHandle<()>);
 
 type Failure = Box<dyn std::error::Error>;
 
 impl Application {
     /// Starts the writer and binds the address.
     pub async fn build(settings: Settings, store: Store, secret_key: &SecretString) -> Result<Self, Failure> {
-        let hub = Arc::new(Hub::new(store.online().await?, store.head().await?, settings.presence.snapshot));
+        let (online, head) = (store.online().await?, store.head().await?);
+        let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, Arc::new(store.clone())));
         let services = Services::new(&settings, &store, &hub, secret_key);
-        let (writer, writing) = Writer::spawn(services.changes(), settings.messages.queue);
-        let readiness = Readiness::new(Arc::new(store.clone()));
+        let (writer, health, writing) = Writer::spawn(services.changes(), settings.messages.queue);
+        let readiness = Readiness::new(services.log.clone(), health);
+        let sweeping = sweeper::sweep(services.log.clone(), services.clock.clone(), keep(&settings));
+        let background = vec![Background::spawn(follow(hub.clone())), Background::spawn(sweeping)];
 
         let shutdown_timeout = settings.server.shutdown_timeout;
         let (host, port) = (settings.server.host.clone(), settings.server.port);
@@ -61,10 +72,17 @@ impl Application {
         let address = listener.local_addr()?;
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
         let socketio = SocketIo::new(socketio_config(&settings, &origins));
-        let doors =
-            Doors { services, writer, readiness: readiness.clone(), origins, socketio: socketio.clone() };
+        let doors = Doors {
+            services,
+            writer,
+            readiness: readiness.clone(),
+            origins,
+            socketio: socketio.clone(),
+            pids: Pids::new(secret_key),
+        };
         let server = serve(listener, &settings, doors)?;
-        Ok(Self { address, server, store, hub, socketio, readiness, writer: writing, shutdown_timeout })
+        let writer = writing;
+        Ok(Self { address, server, store, hub, socketio, readiness, writer, background, shutdown_timeout })
     }
 
     /// Where it listens.
@@ -90,6 +108,9 @@ impl Application {
             serving.await??;
             // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
             self.writer.await?;
+            for task in self.background {
+                task.end().await;
+            }
             self.store.close().await?;
             Ok::<_, Failure>(())
         };
@@ -97,6 +118,22 @@ impl Application {
         stopped.map_err(|_| "not everything was done within server.shutdown_timeout")??;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+impl Background {
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(task))
+    }
+
+    /// Ends it where it waits; a change of the database that is under way is taken back.
+    async fn end(self) {
+        self.0.abort();
+        if let Err(error) = self.0.await
+            && error.is_panic()
+        {
+            tracing::error!("a background task had panicked");
+        }
     }
 }
 
@@ -115,7 +152,22 @@ pub fn store_settings(settings: &Settings) -> Result<StoreSettings, OpenStoreErr
         settings::Durability::Full => Durability::Full,
         settings::Durability::Normal => Durability::Normal,
     };
-    StoreSettings::new(&settings.database.url, durability)
+    let database = &settings.database;
+    let timeouts = Timeouts {
+        lock: database.lock_timeout,
+        statement: database.statement_timeout,
+        idle: database.idle_in_transaction_timeout,
+    };
+    StoreSettings::new(&database.url, durability, timeouts)
+}
+
+fn keep(settings: &Settings) -> Keep {
+    let messages = &settings.messages;
+    Keep {
+        messages_for: messages.keep_for,
+        messages_at_most: messages.keep_at_most,
+        client_ids_for: messages.idempotency,
+    }
 }
 
 /// The adapters, as the use cases want them.
@@ -175,6 +227,7 @@ impl Services {
                 sessions: self.sessions.clone(),
                 log: self.log.clone(),
                 clock: self.clock.clone(),
+                reach: self.hub.clone(),
                 announcer: self.hub.clone(),
             },
         }
@@ -189,6 +242,7 @@ struct Doors {
     readiness: Readiness,
     origins: OriginPolicy,
     socketio: SocketIo,
+    pids: Pids,
 }
 
 impl Doors {
@@ -206,6 +260,14 @@ impl Doors {
         }
     }
 
+    fn messages(&self) -> Messages {
+        Messages {
+            identify: self.identify(),
+            history: ReadHistory::new(self.services.log.clone()),
+            writer: self.writer.clone(),
+        }
+    }
+
     /// The gateway of the worker that calls this.
     fn gateway(&self) -> Rc<Gateway> {
         Rc::new(Gateway {
@@ -219,6 +281,7 @@ impl Doors {
 fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::Result<Server> {
     let plain = plain_settings(settings);
     let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie));
+    let messages = web::Data::new(doors.messages());
     let write_timeout = settings.websocket.write_timeout;
 
     let factory = move || {
@@ -230,8 +293,9 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
             .app_data(web::Data::new(doors.origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))
             .app_data(accounts.clone())
+            .app_data(messages.clone())
             .service(plain::service(gateway.clone(), plain.clone()))
-            .service(doors.socketio.service(LobbyHandler::new(gateway)))
+            .service(doors.socketio.service(LobbyHandler::new(gateway, doors.pids.clone())))
             .configure(http::configure)
     };
     let mut server = HttpServer::new(factory)

@@ -39,6 +39,15 @@ enum Command {
     /// Bring the database's schema up to date, take steps back, or say where it stands
     #[command(subcommand)]
     Migrate(lobby_migration::Command),
+    /// The log of messages
+    #[command(subcommand)]
+    Log(LogCommand),
+}
+
+#[derive(Subcommand, Clone, Copy)]
+enum LogCommand {
+    /// Give the log a new id, so that nobody goes on where the old one ended: owed after a backup was restored
+    Renew,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -65,6 +74,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let outcome = match command {
         Command::Serve => runtime.block_on(serve(settings, &environment)),
         Command::Migrate(command) => runtime.block_on(migrate(&settings, command)),
+        Command::Log(LogCommand::Renew) => runtime.block_on(renew_log(&settings)),
     };
     // Whatever still runs had its time.
     runtime.shutdown_background();
@@ -74,7 +84,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
     let database = store_settings(&settings)?;
     let store = Store::open(&database).await?;
-    let secret_key = secret::secret_key(environment, &database.beside("-key"))?;
+    let secret_key = secret::secret_key(environment, database.beside("-key").as_deref())?;
     let application = Application::build(settings, store, &secret_key).await?;
     // Nobody has to be there to read it.
     if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
@@ -92,10 +102,20 @@ async fn migrate(settings: &Settings, command: lobby_migration::Command) -> Resu
     // Looking is harmless while a lobby runs, changing its schema is not.
     let _lock = match command {
         lobby_migration::Command::Status => None,
-        lobby_migration::Command::Up | lobby_migration::Command::Down { .. } => Some(database.lock()?),
+        lobby_migration::Command::Up | lobby_migration::Command::Down { .. } => database.lock()?,
     };
     let database = Store::open_unmigrated(&database).await?;
     print!("{}", lobby_migration::run(command, &database).await?);
+    Ok(())
+}
+
+/// Clients that come back are told that they missed something, instead of being given other messages under the ids that
+/// they know.
+#[expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
+async fn renew_log(settings: &Settings) -> Result<(), Failure> {
+    let store = Store::open(&store_settings(settings)?).await?;
+    println!("the log is {} from now on", store.renew_log().await?);
+    store.close().await?;
     Ok(())
 }
 

@@ -19,6 +19,11 @@ pub enum SecretKeyError {
         "SECRET_KEY is owed in production: set it, or SECRET_KEY_FILE, to at least {MIN_BYTES} random bytes"
     )]
     Missing,
+    /// Each node would make one of its own.
+    #[error(
+        "SECRET_KEY is owed where the database is no file, since all nodes need the same: set it, or SECRET_KEY_FILE"
+    )]
+    NotShared,
     /// Easily guessed.
     #[error(
         "SECRET_KEY has {0} bytes; in production it needs at least {MIN_BYTES}, such as 'openssl rand -hex 32' makes"
@@ -36,7 +41,7 @@ pub enum SecretKeyError {
 
 /// Finds the key: `SECRET_KEY`, else the file that `SECRET_KEY_FILE` names, else, in development, a random
 /// one kept in `beside`.
-pub fn secret_key(environment: &Environment, beside: &Path) -> Result<SecretString, SecretKeyError> {
+pub fn secret_key(environment: &Environment, beside: Option<&Path>) -> Result<SecretString, SecretKeyError> {
     let production = environment.get("LOBBY_ENV") == Some("production");
     let given = match (environment.get("SECRET_KEY"), environment.get("SECRET_KEY_FILE")) {
         (Some(key), _) => Some(key.to_owned()),
@@ -51,7 +56,7 @@ pub fn secret_key(environment: &Environment, beside: &Path) -> Result<SecretStri
             Ok(key.into())
         }
         None if production => Err(SecretKeyError::Missing),
-        None => keep_one(beside).map(Into::into),
+        None => beside.map_or(Err(SecretKeyError::NotShared), |beside| keep_one(beside).map(Into::into)),
     }
 }
 
@@ -101,7 +106,7 @@ mod tests {
     }
 
     fn key_of<const N: usize>(variables: [(&str, &str); N], beside: &Path) -> Result<String, String> {
-        let key = secret_key(&Environment::from(variables), beside);
+        let key = secret_key(&Environment::from(variables), Some(beside));
         key.map(|key| key.expose_secret().to_owned()).map_err(|error| error.to_string())
     }
 
@@ -146,6 +151,13 @@ mod tests {
         let long = "x".repeat(32);
         assert_eq!(key_of([production, ("SECRET_KEY", &long)], &beside), Ok(long.clone()));
         assert!(!beside.exists());
+    }
+
+    #[test]
+    fn nodes_that_share_a_database_have_to_be_given_one() {
+        let refused = secret_key(&Environment::default(), None).map(drop).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|error| error.contains("all nodes need the same")));
+        assert!(secret_key(&Environment::from([("SECRET_KEY", "given")]), None).is_ok());
     }
 
     #[test]

@@ -54,6 +54,12 @@ pub struct Server {
 pub struct Database {
     pub url: String,
     pub durability: Durability,
+    #[serde(deserialize_with = "duration")]
+    pub lock_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub statement_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub idle_in_transaction_timeout: Duration,
 }
 
 /// `database.durability`
@@ -100,6 +106,12 @@ pub struct Names {
 #[expect(missing_docs, reason = "config/default.toml says what each means")]
 pub struct Messages {
     pub queue: usize,
+    #[serde(deserialize_with = "duration_or_none")]
+    pub keep_for: Option<Duration>,
+    #[serde(deserialize_with = "number_or_none")]
+    pub keep_at_most: Option<u64>,
+    #[serde(deserialize_with = "duration")]
+    pub idempotency: Duration,
 }
 
 /// `presence`
@@ -171,13 +183,39 @@ pub enum LogFormat {
     Json,
 }
 
+/// Says that there is no bound.
+const NONE: &str = "none";
+
 /// A duration such as `250ms`, `10s` or `5m`, longer than nothing.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    parse_duration(&String::deserialize(deserializer)?)
+}
+
+/// The same, or `none`.
+fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        NONE => Ok(None),
+        text => parse_duration(text).map(Some),
+    }
+}
+
+/// A whole number from 1, or `none`.
+fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = String::deserialize(deserializer)?;
+    match text.parse() {
+        _ if text == NONE => Ok(None),
+        Ok(number) if number > 0 => Ok(Some(number)),
+        Ok(_) | Err(_) => {
+            Err(de::Error::custom(format!("'{text}' is neither a whole number from 1 nor '{NONE}'")))
+        }
+    }
+}
+
+fn parse_duration<E: de::Error>(text: &str) -> Result<Duration, E> {
     let wrong = |why: &dyn std::fmt::Display| {
-        de::Error::custom(format!("'{text}' is no duration such as '250ms', '10s' or '5m': {why}"))
+        E::custom(format!("'{text}' is no duration such as '250ms', '10s' or '5m': {why}"))
     };
-    match humantime::parse_duration(&text) {
+    match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err(wrong(&"it has to be longer than nothing")),
         Ok(duration) => Ok(duration),
         Err(error) => Err(wrong(&error)),

@@ -121,7 +121,12 @@ async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
         (&["--set", "names.min_length=40"], &[], "names.min_length"),
         (&["--set", "messages.queue=0"], &[], "messages.queue"),
         (&["--set", "log.level=info,=nonsense"], &[], "log.level"),
-        (&["--set", "database.url=postgres://localhost/lobby"], &[], "database.url"),
+        (&["--set", "database.url=mysql://localhost/lobby"], &[], "database.url"),
+        (&["--set", "database.url=postgres://lobby:hush@127.0.0.1:1/lobby"], &[], "refused"),
+        (&["--set", "messages.keep_for=0s"], &[], "messages.keep_for"),
+        (&["--set", "messages.keep_at_most=0"], &[], "messages.keep_at_most"),
+        (&["--set", "messages.idempotency=1s"], &[], "messages.idempotency"),
+        (&["--set", "database.lock_timeout=1ms"], &[], "database.lock_timeout"),
         (&["--set", "database.url=sqlite:///no/such/folder/lobby.db"], &[], "/no/such/folder"),
         (&["--set", "server.host=256.0.0.1"], &[], "server.host"),
         (&["--set", "port"], &[], "server.port=5001"),
@@ -133,7 +138,7 @@ async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{arguments:?} {variables:?} was taken");
         assert!(said.contains(expected), "{arguments:?} {variables:?}: {said}");
-        assert!(!said.contains("panicked"), "{said}");
+        assert!(!said.contains("panicked") && !said.contains("hush"), "{said}");
     }
 }
 
@@ -170,13 +175,37 @@ async fn the_schema_is_migrated_by_hand_too() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).expect("UTF-8")
     };
-    assert_eq!(migrate(&["status"]).await, "Pending  m20261123_000001_create_lobby\n");
-    assert_eq!(migrate(&["up"]).await, "Applied  m20261123_000001_create_lobby\n");
-    assert_eq!(migrate(&["up"]).await, "Applied  m20261123_000001_create_lobby\n");
-    assert_eq!(migrate(&["down"]).await, "Pending  m20261123_000001_create_lobby\n");
+    let all = |status: [&str; 2]| {
+        let [first, second] = status;
+        format!("{first:8} m20261123_000001_create_lobby\n{second:8} m20261124_000001_keep_the_log\n")
+    };
+    assert_eq!(migrate(&["status"]).await, all(["Pending", "Pending"]));
+    assert_eq!(migrate(&["up"]).await, all(["Applied", "Applied"]));
+    assert_eq!(migrate(&["up"]).await, all(["Applied", "Applied"]));
+    assert_eq!(migrate(&["down"]).await, all(["Applied", "Pending"]));
+    assert_eq!(migrate(&["down", "--steps", "2"]).await, all(["Pending", "Pending"]));
     let (child, _) = serving(&folder, &[]).await;
     drop(child);
-    assert_eq!(migrate(&["status"]).await, "Applied  m20261123_000001_create_lobby\n");
+    assert_eq!(migrate(&["status"]).await, all(["Applied", "Applied"]));
+}
+
+#[tokio::test]
+async fn the_log_gets_a_new_id_by_hand() {
+    let folder = folder();
+    let renew = async || {
+        let output = run(&folder, &["log", "renew"], &[]).await;
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let (first, second) = (renew().await, renew().await);
+    assert_ne!(first, second);
+    let (child, url) = serving(&folder, &[]).await;
+    let history = reqwest::get(format!("{url}/messages")).await.expect("an answer").text().await;
+    let history: serde_json::Value = serde_json::from_str(&history.expect("a body")).expect("JSON");
+    assert!(second.contains(history["log"].as_str().expect("an id")), "{second} {history}");
+    let in_use = run(&folder, &["log", "renew"], &[]).await;
+    assert!(!in_use.status.success(), "while a lobby runs");
+    drop(child);
 }
 
 #[tokio::test]

@@ -67,6 +67,13 @@ impl App {
         Self::spawn_in(self.stop().await, &[]).await
     }
 
+    /// Waits until it says that it is ready.
+    pub async fn ready(&self) {
+        while self.get("/health/ready").await.status != StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Changes the database behind the lobby's back.
     pub async fn alter_database(&self, statement: &str) {
         let program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])";

@@ -86,7 +86,7 @@ impl NamePolicy {
         if self.reserved.iter().any(|reserved| reserved.matches(&key)) {
             return Err(InvalidPseudonym::Reserved);
         }
-        Ok(Pseudonym { display, key })
+        Ok(Pseudonym { display, key: key.into() })
     }
 
     fn wrong_length(&self, actual: usize) -> InvalidPseudonym {

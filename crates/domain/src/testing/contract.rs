@@ -42,15 +42,19 @@ async fn open(store: &impl Store, number: u128, pseudonym: &str) -> Session {
 
 /// Makes a test of each rule of [`crate::ports::Sessions`] for the stores that `$fixture` makes: an async
 /// function that answers with a store and something that is kept until the test is over.
+///
+/// With `on $server`, an async function that starts what is slow to start, it is one test: each rule gets a store that
+/// `$fixture` makes on that server.
 #[macro_export]
 macro_rules! sessions_contract {
-    ($fixture:path) => {
-        $crate::contract_tests!($fixture:
+    ($fixture:path $(, on $server:path)?) => {
+        $crate::contract_tests!($fixture $(, on $server)?:
             a_session_is_opened_as_asked,
             a_name_that_is_taken_is_refused,
             one_of_many_who_open_at_once_wins,
             an_ended_session_frees_its_name_at_once,
             a_name_keeps_its_number,
+            a_name_is_known_once_it_was_used,
             a_claim_is_for_good_and_needs_a_living_session,
             a_claimed_session_is_not_ended_by_name,
             a_session_ends_once,
@@ -66,15 +70,27 @@ macro_rules! sessions_contract {
 /// [`sessions_contract!`](crate::sessions_contract) does.
 #[macro_export]
 macro_rules! message_log_contract {
-    ($fixture:path) => {
-        $crate::contract_tests!($fixture:
+    ($fixture:path $(, on $server:path)?) => {
+        $crate::contract_tests!($fixture $(, on $server)?:
             an_empty_log_stands_at_zero_and_keeps_its_id,
             messages_get_the_next_ids_in_order,
-            a_message_says_who_sent_it_and_when,
+            a_message_says_who_sent_it_and_to_whom,
+            any_number_of_messages_goes_into_one_transaction,
             a_session_that_is_over_gets_no_id,
             a_claimed_session_says_nothing_by_its_name_alone,
             time_in_the_log_never_goes_back,
             ids_stay_gapless_under_concurrency,
+            a_repeat_gets_the_first_answer_and_no_second_message,
+            a_repeat_that_races_the_first_is_one_message,
+            a_client_id_is_not_used_for_something_else,
+            a_repeat_is_answered_also_when_its_recipient_is_gone,
+            a_repeat_is_answered_also_when_its_message_is_pruned,
+            client_ids_are_forgotten_when_their_time_is_over,
+            a_private_message_needs_a_recipient_who_is_there,
+            private_messages_are_seen_by_the_two_sessions_alone,
+            the_log_is_read_in_pages,
+            what_is_not_to_be_kept_is_pruned,
+            a_log_that_can_be_written_says_so,
         );
     };
 }
@@ -92,6 +108,16 @@ macro_rules! contract_tests {
             }
         )+
     };
+    ($fixture:path, on $server:path: $($rule:ident),+ $(,)?) => {
+        #[tokio::test]
+        async fn every_rule_holds() {
+            let server = $server().await;
+            $({
+                let (store, _kept) = $fixture(&server).await;
+                $crate::testing::contract::$rule(&store).await;
+            })+
+        }
+    };
 }
 
 #[cfg(test)]
@@ -104,4 +130,5 @@ mod the_fake {
 
     sessions_contract!(store);
     message_log_contract!(store);
+    contract_tests!(store: the_nodes_own_clock_counts);
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::event::Event;
-use crate::ports::{Announcer, Clock, SessionIds, Token, Tokens};
+use crate::ports::{Announcer, Clock, Reach, SessionIds, Token, Tokens};
 use crate::session::SessionId;
 use crate::timestamp::Timestamp;
 
@@ -49,6 +49,26 @@ impl Tokens for PlainTokens {
 
     fn verify(&self, token: &str) -> Option<SessionId> {
         token.strip_prefix(PREFIX)?.parse().ok().map(SessionId)
+    }
+}
+
+/// Everybody who was named is listening, and nobody else.
+#[derive(Debug, Default)]
+pub struct Listeners(Mutex<Vec<SessionId>>);
+
+impl Listeners {
+    /// From now on this session has a connection that proved to be it.
+    ///
+    /// # Panics
+    /// If a test panicked while it looked.
+    pub fn add(&self, session: SessionId) {
+        self.0.lock().expect("no test panics while it looks").push(session);
+    }
+}
+
+impl Reach for Listeners {
+    fn reaches(&self, session: SessionId) -> bool {
+        self.0.lock().expect("no test panics while it looks").contains(&session)
     }
 }
 

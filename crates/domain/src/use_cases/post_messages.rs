@@ -1,11 +1,16 @@
 use std::sync::Arc;
 
 use crate::auth::{AuthMode, Authority, Caller, Forbidden};
+use crate::client_id::ClientId;
 use crate::event::Event;
 use crate::message::{Content, Message};
-use crate::ports::{Announcer, Clock, Draft, MessageLog, Sessions, Unavailable};
+use crate::ports::{
+    Address, Announcer, AppendError, Clock, Draft, MessageLog, Posted, Reach, Rejection, Sessions,
+    Unavailable,
+};
 use crate::pseudonym::{Mention, PseudonymKey};
-use crate::session::{Session, best_match};
+use crate::recipient::{Addressee, Meant, Unreached};
+use crate::session::{Session, SessionId, best_match};
 
 /// Puts messages into the log: as many as have come in, in one transaction.
 pub struct PostMessages {
@@ -17,6 +22,8 @@ pub struct PostMessages {
     pub log: Arc<dyn MessageLog>,
     /// Says when.
     pub clock: Arc<dyn Clock>,
+    /// Knows who is listening.
+    pub reach: Arc<dyn Reach>,
     /// Hears what was said.
     pub announcer: Arc<dyn Announcer>,
 }
@@ -28,80 +35,133 @@ pub struct Post {
     pub caller: Caller,
     /// In whose name. The original's clients always say it; who has shown a token need not.
     pub sender: Option<Mention>,
+    /// For whom alone, if it is private.
+    pub to: Option<Addressee>,
     /// What.
     pub content: Content,
+    /// What makes it safe to repeat.
+    pub client_id: Option<ClientId>,
 }
 
 /// Why a message was not posted.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
-    /// The caller may not speak for that session, or does not say for which.
+    /// The caller may not speak for that session, or does not say for which; or asks for what only a proved session has.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     /// The sender is not online, or no longer, or has been claimed just now.
     #[error("'{0}' is not connected")]
     NotConnected(String),
-    /// The storage is away.
+    /// There is nobody to send it to.
     #[error(transparent)]
-    Unavailable(#[from] Arc<Unavailable>),
+    Unreached(#[from] Unreached),
+    /// The session has used the client id for another message.
+    #[error("the client_id '{0}' was used for another message of this session")]
+    ClientIdConflict(ClientId),
+    /// The storage is away: nothing was posted.
+    #[error(transparent)]
+    Unavailable(Arc<Unavailable>),
+    /// The storage went away while it committed: the message is posted or not.
+    #[error("what came of this is not known")]
+    OutcomeUnknown(Arc<Unavailable>),
 }
+
+/// Who speaks, and by what right.
+type Speaker = Result<(Session, Authority), PostError>;
 
 impl PostMessages {
     /// Appends what may be said to the log and announces it, all in the order of `posts`; answers in that
     /// order.
     pub async fn execute(&self, posts: Vec<Post>) -> Vec<Result<Message, PostError>> {
         let count = posts.len();
+        let refuse_all = |refusal: &dyn Fn() -> PostError| (0..count).map(|_| Err(refusal())).collect();
         match self.try_execute(posts).await {
             Ok(answers) => answers,
-            Err(error) => {
+            Err(AppendError::Unavailable(error)) => {
                 let error = Arc::new(error);
-                (0..count).map(|_| Err(error.clone().into())).collect()
+                refuse_all(&|| PostError::Unavailable(error.clone()))
+            }
+            Err(AppendError::OutcomeUnknown(error)) => {
+                let error = Arc::new(error);
+                refuse_all(&|| PostError::OutcomeUnknown(error.clone()))
             }
         }
     }
 
-    async fn try_execute(&self, posts: Vec<Post>) -> Result<Vec<Result<Message, PostError>>, Unavailable> {
+    async fn try_execute(&self, posts: Vec<Post>) -> Result<Vec<Result<Message, PostError>>, AppendError> {
         let named = self.sessions_named_in(&posts).await?;
-        let senders: Vec<_> = posts.iter().map(|post| self.sender_of(post, &named)).collect();
-        let drafts: Vec<_> = (posts.into_iter().zip(&senders))
-            .filter_map(|(post, sender)| {
-                let (sender, authority) = sender.as_ref().ok()?;
-                Some(Draft { sender_session: sender.id, authority: *authority, content: post.content })
-            })
-            .collect();
-        let mut appended = self.append_and_announce(drafts).await?.into_iter();
-        Ok(senders
-            .into_iter()
-            .map(|sender| {
-                let (sender, _) = sender?;
-                let message = appended.next().expect("the log answers each draft");
-                message.ok_or_else(|| PostError::NotConnected(sender.pseudonym.to_string()))
-            })
-            .collect())
+        let speakers: Vec<_> = posts.iter().map(|post| self.speaker_of(post, &named)).collect();
+        let mut drafts = Vec::with_capacity(posts.len());
+        for (post, speaker) in posts.into_iter().zip(&speakers) {
+            if let Ok((sender, authority)) = speaker {
+                drafts.push(self.draft(post, sender.id, *authority, &named).await?);
+            }
+        }
+        let mut outcomes = self.append_and_announce(&drafts).await?.into_iter();
+        let mut outcome_of = |speaker: Speaker| {
+            let (sender, _) = speaker?;
+            let outcome = outcomes.next().expect("the log answers each draft");
+            outcome.map(|posted| posted.message).map_err(|rejection| refusal(rejection, &sender))
+        };
+        Ok(speakers.into_iter().map(&mut outcome_of).collect())
     }
 
-    async fn append_and_announce(&self, drafts: Vec<Draft>) -> Result<Vec<Option<Message>>, Unavailable> {
+    async fn append_and_announce(
+        &self,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        let appended = self.log.append(drafts, self.clock.now()).await?;
-        let events: Vec<_> = appended.iter().flatten().cloned().map(Event::NewMessage).collect();
+        let outcomes = self.log.append(drafts, self.clock.now()).await?;
+        let new = outcomes.iter().flatten().filter(|posted| !posted.repeated);
+        let events: Vec<_> = new.map(|posted| Event::NewMessage(posted.message.clone())).collect();
         if !events.is_empty() {
             self.announcer.announce(events).await;
         }
-        Ok(appended)
+        Ok(outcomes)
     }
 
-    /// All living sessions whose names somebody wants to speak in without having shown that it is theirs.
+    async fn draft(
+        &self,
+        post: Post,
+        sender_session: SessionId,
+        authority: Authority,
+        named: &[Session],
+    ) -> Result<Draft, Unavailable> {
+        let to = match post.to {
+            Some(addressee) => Some(self.address(addressee, named).await?),
+            None => None,
+        };
+        Ok(Draft { sender_session, authority, to, content: post.content, client_id: post.client_id })
+    }
+
+    /// Whom the sender means. Whether that session is still alive is seen when the message gets its id.
+    async fn address(&self, addressee: Addressee, named: &[Session]) -> Result<Address, Unavailable> {
+        let session = match &addressee.meant {
+            Meant::Session(id) => Ok(*id),
+            Meant::Name(name) => match best_match(named, name.key()) {
+                Some(session) => Ok(session.id),
+                None if self.sessions.is_known(name.key()).await? => {
+                    Err(Unreached::Offline(addressee.clone()))
+                }
+                None => Err(Unreached::Unknown(addressee.clone())),
+            },
+        };
+        let is_reached = session.as_ref().is_ok_and(|id| self.reach.reaches(*id));
+        Ok(Address { addressee, session, is_reached })
+    }
+
+    /// All living sessions whose names somebody wants to speak in without having shown that it is theirs, or to.
     async fn sessions_named_in(&self, posts: &[Post]) -> Result<Vec<Session>, Unavailable> {
-        let mut keys: Vec<_> = posts.iter().filter_map(unproved_sender).collect();
+        let mut keys: Vec<_> =
+            posts.iter().flat_map(|post| [unproved_sender(post), named_addressee(post)]).flatten().collect();
         keys.sort_unstable_by(|a, b| a.folded().cmp(b.folded()));
         keys.dedup();
         if keys.is_empty() { Ok(Vec::new()) } else { self.sessions.named(&keys).await }
     }
 
-    /// Who speaks, and by what right.
-    fn sender_of(&self, post: &Post, named: &[Session]) -> Result<(Session, Authority), PostError> {
+    fn speaker_of(&self, post: &Post, named: &[Session]) -> Speaker {
         if let Some(session) = proved_sender(post) {
             return Ok((session.clone(), Authority::Token));
         }
@@ -113,7 +173,19 @@ impl PostMessages {
         let session =
             best_match(named, name.key()).ok_or_else(|| PostError::NotConnected(name.to_string()))?;
         let authority = post.caller.authority_over(self.mode, session)?;
+        // Anybody may speak in an unclaimed name; nobody but its holder may speak in private, or use up its client ids.
+        if authority == Authority::Name && (post.to.is_some() || post.client_id.is_some()) {
+            return Err(Forbidden::TokenRequired.into());
+        }
         Ok((session.clone(), authority))
+    }
+}
+
+fn refusal(rejection: Rejection, sender: &Session) -> PostError {
+    match rejection {
+        Rejection::Silenced => PostError::NotConnected(sender.pseudonym.to_string()),
+        Rejection::ClientIdConflict(client_id) => PostError::ClientIdConflict(client_id),
+        Rejection::Unreached(unreached) => unreached.into(),
     }
 }
 
@@ -133,5 +205,12 @@ fn unproved_sender(post: &Post) -> Option<PseudonymKey> {
     match &post.caller {
         Caller::Token(_) => None,
         Caller::Cookie(_) | Caller::Nobody => post.sender.as_ref().map(|name| name.key().clone()),
+    }
+}
+
+fn named_addressee(post: &Post) -> Option<PseudonymKey> {
+    match &post.to.as_ref()?.meant {
+        Meant::Session(_) => None,
+        Meant::Name(name) => Some(name.key().clone()),
     }
 }

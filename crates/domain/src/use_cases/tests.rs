@@ -4,12 +4,19 @@ use rstest::rstest;
 
 use super::*;
 use crate::auth::{AuthMode, Caller, Credentials, Forbidden};
+use crate::client_id::ClientId;
 use crate::event::{DepartureReason, Event, Revision};
-use crate::message::Content;
-use crate::ports::{MockMessageLog, MockSessions, Sessions, Tokens, Unavailable};
+use crate::message::{Content, Message, MessageId};
+use crate::ports::{
+    AppendError, MessageLog, MockMessageLog, MockSessions, Retention, Sessions, Tokens, Unavailable,
+};
 use crate::pseudonym::{InvalidPseudonym, Mention};
+use crate::recipient::{Addressee, Unreached};
+use crate::resume::{NotResumable, Resume};
 use crate::session::Session;
-use crate::testing::{FixedClock, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names};
+use crate::testing::{
+    FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names,
+};
 
 /// A lobby in memory.
 struct Lobby {
@@ -20,6 +27,8 @@ struct Lobby {
     log_out: LogOut,
     post: PostMessages,
     list: ListOnline,
+    history: ReadHistory,
+    listeners: Arc<Listeners>,
 }
 
 impl Lobby {
@@ -27,6 +36,7 @@ impl Lobby {
         let store = Arc::new(MemoryStore::default());
         let announced = Arc::new(RecordingAnnouncer::default());
         let clock = Arc::new(FixedClock::default());
+        let listeners = Arc::new(Listeners::default());
         let tokens = Arc::new(PlainTokens);
         let authenticate = || Authenticate::new(store.clone(), tokens.clone());
         Self {
@@ -51,10 +61,13 @@ impl Lobby {
                 sessions: store.clone(),
                 log: store.clone(),
                 clock: clock.clone(),
+                reach: listeners.clone(),
                 announcer: announced.clone(),
             },
             list: ListOnline::new(store.clone()),
+            history: ReadHistory::new(store.clone()),
             store,
+            listeners,
             announced,
             clock,
         }
@@ -85,12 +98,30 @@ impl Lobby {
     }
 
     async fn say(&self, caller: Caller, sender: Option<&str>, text: &str) -> Result<String, PostError> {
-        let content = Content::parse(text).expect("a good content");
-        let post = Post { caller, sender: sender.map(mention), content };
-        let answers = self.post.execute(vec![post]).await;
-        let [answer] = answers.try_into().expect("one post, one answer");
-        answer.map(|message| message.sender.to_string())
+        self.try_post(post(caller, sender, text)).await.map(|message| message.sender.to_string())
     }
+
+    async fn try_post(&self, post: Post) -> Result<Message, PostError> {
+        let [answer] = self.post.execute(vec![post]).await.try_into().expect("one post, one answer");
+        answer
+    }
+}
+
+fn post(caller: Caller, sender: Option<&str>, text: &str) -> Post {
+    let content = Content::parse(text).expect("a good content");
+    Post { caller, sender: sender.map(mention), to: None, content, client_id: None }
+}
+
+fn by(of: &LoggedIn) -> Caller {
+    Caller::Token(of.session.clone())
+}
+
+fn called(client_id: &str, post: Post) -> Post {
+    Post { client_id: Some(ClientId::parse(client_id).expect("a good client id")), ..post }
+}
+
+fn private(to: &str, post: Post) -> Post {
+    Post { to: Some(Addressee::parse(to).expect("short enough")), ..post }
 }
 
 fn mention(name: &str) -> Mention {
@@ -289,11 +320,6 @@ async fn messages_are_stored_and_announced_in_the_order_they_came() {
     let lobby = Lobby::open();
     let john = lobby.there_is("JohnDoe", true).await;
     lobby.there_is("Zoë", false).await;
-    let post = |caller: Caller, sender: Option<&str>, text: &str| Post {
-        caller,
-        sender: sender.map(mention),
-        content: Content::parse(text).expect("a good content"),
-    };
     let answers = lobby
         .post
         .execute(vec![
@@ -346,7 +372,7 @@ async fn a_log_that_is_away_refuses_every_post_and_announces_nothing() {
     let mut lobby = Lobby::open();
     let john = lobby.there_is("JohnDoe", false).await;
     let mut log = MockMessageLog::new();
-    log.expect_append().times(1).return_once(|_, _| Err(away()));
+    log.expect_append().times(1).return_once(|_, _| Err(away().into()));
     lobby.post.log = Arc::new(log);
     let refused = lobby.say(Caller::Token(john.session), None, "hello").await;
     assert!(matches!(refused, Err(PostError::Unavailable(_))), "{refused:?}");
@@ -379,4 +405,134 @@ async fn who_is_online_is_listed_as_asked(#[case] sort_by: SortBy, #[case] order
     let names: Vec<_> = online.sessions.iter().map(|s| s.pseudonym.as_str()).collect();
     assert_eq!(names, order);
     assert_eq!(online.revision, Revision(8));
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_not_known_is_told_as_such_and_nothing_is_announced() {
+    let mut lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", false).await;
+    let mut log = MockMessageLog::new();
+    log.expect_append().times(1).return_once(|_, _| Err(AppendError::OutcomeUnknown(away())));
+    lobby.post.log = Arc::new(log);
+    let refused = lobby.say(Caller::Token(john.session), None, "hello").await;
+    assert!(matches!(refused, Err(PostError::OutcomeUnknown(_))), "{refused:?}");
+    assert_eq!(lobby.announced.take(), []);
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_and_not_announced_again() {
+    let lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", true).await;
+    let again = called("x", post(by(&john), None, "hello"));
+    let first = lobby.try_post(again.clone()).await.expect("posted");
+    assert_eq!(lobby.announced.take().len(), 1);
+    assert_eq!(lobby.try_post(again).await.expect("the first answer"), first);
+    assert_eq!(lobby.announced.take(), []);
+    let other = lobby.try_post(called("x", post(by(&john), None, "other"))).await;
+    assert!(matches!(other, Err(PostError::ClientIdConflict(_))), "{other:?}");
+}
+
+/// Whoever has only a name must neither whisper in it nor use up its client ids.
+#[tokio::test]
+async fn what_only_a_proved_session_has_is_refused_to_a_mere_name() {
+    let lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", false).await;
+    let by_name = || post(Caller::Nobody, Some("JohnDoe"), "hello");
+    for refused in [called("x", by_name()), private("JohnDoe", by_name())] {
+        let refused = lobby.try_post(refused).await;
+        assert!(matches!(refused, Err(PostError::Forbidden(Forbidden::TokenRequired))), "{refused:?}");
+    }
+    let by_cookie = post(Caller::Cookie(john.session), None, "hello");
+    lobby.try_post(called("x", by_cookie)).await.expect("a cookie proves the session");
+}
+
+#[tokio::test]
+async fn a_private_message_goes_to_the_session_that_is_meant() {
+    let lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", true).await;
+    let zoe = lobby.there_is("Zoë", true).await;
+    let id = zoe.session.id.to_string();
+    for to in ["zoë", "Zoë", id.as_str(), id.to_uppercase().as_str()] {
+        let message = lobby.try_post(private(to, post(by(&john), None, "psst"))).await.expect(to);
+        assert_eq!(message.to.expect("it is private").session, zoe.session.id);
+    }
+    let to_himself = lobby.try_post(private("JohnDoe", post(by(&john), None, "note"))).await.expect("posted");
+    assert_eq!(to_himself.to.expect("it is private").session, john.session.id);
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_reached_is_said_to_be_so() {
+    let lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", true).await;
+    let zoe = lobby.there_is("Zoë", false).await;
+    let gone = lobby.there_is("gone", true).await;
+    lobby.try_log_out("gone", token(&gone)).await.expect("it is theirs");
+    let verdict = async |to: &str| match lobby.try_post(private(to, post(by(&john), None, "psst"))).await {
+        Ok(_) => "reached",
+        Err(PostError::Unreached(Unreached::Unknown(_))) => "unknown",
+        Err(PostError::Unreached(Unreached::Offline(_))) => "offline",
+        Err(PostError::Unreached(Unreached::Unreachable(_))) => "unreachable",
+        Err(other) => panic!("{other:?}"),
+    };
+    assert_eq!(verdict("nobody").await, "unknown");
+    assert_eq!(verdict("00000000-0000-0000-0000-0000000000ff").await, "unknown");
+    assert_eq!(verdict("gone").await, "offline");
+    assert_eq!(verdict(&gone.session.id.to_string()).await, "offline");
+    assert_eq!(verdict("Zoë").await, "unreachable");
+    assert_eq!(verdict(&zoe.session.id.to_string()).await, "unreachable");
+    lobby.listeners.add(zoe.session.id);
+    assert_eq!(verdict("Zoë").await, "reached");
+}
+
+/// Between looking the name up and getting an id it may have changed hands.
+#[tokio::test]
+async fn a_private_message_never_goes_to_a_successor() {
+    let mut lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", true).await;
+    let zoe = lobby.there_is("Zoë", true).await;
+    let seen_before = vec![zoe.session.clone()];
+    let mut sessions = MockSessions::new();
+    sessions.expect_named().return_once(move |_| Ok(seen_before));
+    lobby.post.sessions = Arc::new(sessions);
+    lobby.try_log_out("Zoë", token(&zoe)).await.expect("it is hers");
+    lobby.there_is("Zoë", true).await;
+    let refused = lobby.try_post(private("Zoë", post(by(&john), None, "psst"))).await;
+    assert!(matches!(refused, Err(PostError::Unreached(Unreached::Offline(_)))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn history_is_read_by_whoever_may_see_it() {
+    let lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", true).await;
+    let zoe = lobby.there_is("Zoë", true).await;
+    lobby.try_post(post(by(&john), None, "public")).await.expect("posted");
+    lobby.try_post(private("Zoë", post(by(&john), None, "psst"))).await.expect("posted");
+    let seen = async |caller: &Caller, passage| {
+        let page = lobby.history.execute(caller, passage, 10).await.expect("a page");
+        page.messages.iter().map(|message| message.id.0).collect::<Vec<_>>()
+    };
+    let from_start = Passage::After(Resume { log: None, after: MessageId(0) });
+    for passage in [from_start, Passage::Newest, Passage::Before(MessageId(3))] {
+        assert_eq!(seen(&by(&zoe), passage).await, [1, 2]);
+        assert_eq!(seen(&Caller::Nobody, passage).await, [1]);
+    }
+    let two = lobby.history.execute(&by(&zoe), from_start, 0).await.expect("a page");
+    assert_eq!((two.messages.len(), two.has_more), (1, true), "at least one");
+}
+
+#[tokio::test]
+async fn history_that_is_not_whole_is_refused() {
+    let lobby = Lobby::open();
+    let john = lobby.there_is("JohnDoe", true).await;
+    for n in 0..3 {
+        lobby.try_post(post(by(&john), None, &n.to_string())).await.expect("posted");
+    }
+    lobby.store.prune(Retention { since: None, at_most: Some(1) }, 10).await.expect("it prunes");
+    let after = async |id| {
+        let passage = Passage::After(Resume { log: None, after: MessageId(id) });
+        lobby.history.execute(&Caller::Nobody, passage, 10).await
+    };
+    assert!(matches!(after(1).await, Err(HistoryError::NotResumable(NotResumable::Pruned(_)))));
+    assert_eq!(after(2).await.expect("a page").messages.len(), 1);
+    assert!(matches!(after(4).await, Err(HistoryError::NotResumable(NotResumable::OtherLog(_)))));
 }

@@ -1,11 +1,14 @@
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use lobby_migration::Migrator;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::sqlx::{self, Connection, PgConnection};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, RuntimeErr, sea_query};
 use sea_orm_migration::MigratorTrait;
 
@@ -13,9 +16,12 @@ use super::Store;
 use super::entities::log_head;
 use crate::clock::random_log_id;
 
-/// How long a statement waits for a free connection or for another process' lock before it counts as failed:
+/// How long a statement waits for a free connection, or on SQLite for another process' lock, before it counts as failed:
 /// far above what a commit takes, well below what a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same for a database on a network, which refuses connections while it is away: whoever asks is told soon.
+const NETWORK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each
 /// other.
@@ -25,44 +31,89 @@ const READERS: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
     url: String,
-    file: PathBuf,
+    place: Place,
     durability: Durability,
+    timeouts: Timeouts,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    File(PathBuf),
+    Network,
+}
+
+/// How long one node may hold up the others, on PostgreSQL.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// How long a statement waits for another node's lock.
+    pub lock: Duration,
+    /// How long a statement may take, waiting for locks included.
+    pub statement: Duration,
+    /// How long a transaction may stand still, as that of a frozen node does, before the database ends it.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { lock: Duration::from_secs(2), statement: Duration::from_secs(3), idle: Duration::from_secs(1) }
+    }
 }
 
 impl StoreSettings {
-    /// `url` is `sqlite://PATH`, with `?mode=rwc` behind it to make the file where there is none.
-    pub fn new(url: &str, durability: Durability) -> Result<Self, OpenStoreError> {
-        match url.split_once("://") {
-            Some(("sqlite", _)) => {}
+    /// `url` is `sqlite://PATH`, with `?mode=rwc` behind it to make the file where there is none, or
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    pub fn new(url: &str, durability: Durability, timeouts: Timeouts) -> Result<Self, OpenStoreError> {
+        let malformed = |error| OpenStoreError::Connect {
+            database: shown(url),
+            source: DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
+        };
+        let place = match url.split_once("://") {
+            Some(("sqlite", _)) => {
+                let options = SqliteConnectOptions::from_str(url).map_err(malformed)?;
+                Place::File(options.get_filename().to_owned())
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                PgConnectOptions::from_str(url).map_err(malformed)?;
+                Place::Network
+            }
             Some((kind, _)) => return Err(OpenStoreError::UnknownKind(kind.to_owned())),
             None => return Err(OpenStoreError::UnknownKind(url.to_owned())),
-        }
-        let options = SqliteConnectOptions::from_str(url).map_err(|error| OpenStoreError::Connect {
-            url: url.to_owned(),
-            source: DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
-        })?;
-        Ok(Self { url: url.to_owned(), file: options.get_filename().to_owned(), durability })
+        };
+        Ok(Self { url: url.to_owned(), place, durability, timeouts })
     }
 
-    /// Keeps every other lobby away from the database until the file is dropped: each would tell its own clients only
-    /// half of what happens.
-    pub fn lock(&self) -> Result<File, OpenStoreError> {
-        let path = self.beside("-lock");
+    /// Keeps every other lobby away from a database that is a file until what is returned is dropped: each would tell
+    /// its own clients only half of what happens.
+    pub fn lock(&self) -> Result<Option<File>, OpenStoreError> {
+        let Some(path) = self.beside("-lock") else { return Ok(None) };
         let failed = |source| OpenStoreError::Lock { path: path.clone(), source };
         let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(OpenStoreError::InUse(self.url.clone())),
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Err(OpenStoreError::InUse(shown(&self.url))),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
 
-    /// A file beside the database's, whose name has `suffix` behind it.
+    /// A file beside the database's, whose name has `suffix` behind it; none where the database is no file.
     #[must_use]
-    pub fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = self.file.clone().into_os_string();
+    pub fn beside(&self, suffix: &str) -> Option<PathBuf> {
+        let Place::File(file) = &self.place else { return None };
+        let mut path = file.clone().into_os_string();
         path.push(suffix);
-        path.into()
+        Some(path.into())
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+/// What may be shown of a URL: not the password, which stands before the host.
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((kind, _)), Some((_, host))) => format!("{kind}://…@{host}"),
+        _ => url.to_owned(),
     }
 }
 
@@ -72,7 +123,7 @@ pub enum Durability {
     /// Everything, a power cut too: each commit is synced to the disk.
     #[default]
     Full,
-    /// A crash of the lobby. A power cut may take the last moments.
+    /// A crash of the lobby. A power cut may take the last moments, on PostgreSQL a crash of the database too.
     Normal,
 }
 
@@ -81,14 +132,15 @@ pub enum Durability {
 pub enum OpenStoreError {
     /// A kind of database that is not served.
     #[error(
-        "database.url has to begin with 'sqlite://', as in 'sqlite://lobby.db?mode=rwc'; it begins with '{0}'"
+        "database.url has to begin with 'sqlite://' or 'postgres://', as in 'sqlite://lobby.db?mode=rwc' or \
+         'postgres://lobby@localhost/lobby'; it begins with '{0}'"
     )]
     UnknownKind(String),
-    /// No file, no permission, no database.
-    #[error("the database '{url}' cannot be opened: {source}")]
+    /// No file, no server, no permission, no database.
+    #[error("the database '{database}' cannot be opened: {source}")]
     Connect {
         /// Which.
-        url: String,
+        database: String,
         /// Why.
         source: DbErr,
     },
@@ -112,35 +164,95 @@ impl Store {
     /// Opens the database, makes it if the URL says so, and brings its schema up to date.
     pub async fn open(settings: &StoreSettings) -> Result<Self, OpenStoreError> {
         let lock = settings.lock()?;
-        let write = connect(settings, 1).await?;
+        let migrating = Self::open_unmigrated(settings).await?;
         let migrated = async {
-            Migrator::up(&write, None).await?;
-            begin_log(&write).await
+            Migrator::up(&migrating, None).await?;
+            begin_log(&migrating).await?;
+            migrating.close().await
         };
         migrated.await.map_err(OpenStoreError::Migrate)?;
-        let read = connect(settings, READERS).await?;
-        Ok(Self { read, write, _lock: Arc::new(lock) })
+        let write = connect(settings, Purpose::Write).await?;
+        let read = connect(settings, Purpose::Read).await?;
+        let store = Self {
+            settings: settings.clone(),
+            read,
+            write: Arc::new(RwLock::new(write)),
+            seen: Arc::new(AtomicI64::new(0)),
+            _lock: lock.map(Arc::new),
+        };
+        store.log_is_open().await.map_err(OpenStoreError::Migrate)?;
+        Ok(store)
     }
 
-    /// A connection for migrating, with the schema left as it is.
+    /// A connection for migrating, with the schema left as it is. Its statements may take their time.
     pub async fn open_unmigrated(settings: &StoreSettings) -> Result<DatabaseConnection, OpenStoreError> {
-        connect(settings, 1).await
+        if let Place::Network = settings.place {
+            knock(settings).await?;
+        }
+        connect(settings, Purpose::Migrate).await
+    }
+
+    /// Writes through a new connection from here on; the old one ends when nobody uses it any more. For databases on a
+    /// network alone: a file has no connection that could be dead.
+    pub(super) async fn renew_writer(&self) -> Result<(), DbErr> {
+        if let Place::File(_) = self.settings.place {
+            return Ok(());
+        }
+        let fresh = Database::connect(options(&self.settings, Purpose::Renew)).await?;
+        *self.write.write().expect("nothing panics while it holds the handle") = fresh;
+        Ok(())
     }
 }
 
-async fn connect(settings: &StoreSettings, connections: u32) -> Result<DatabaseConnection, OpenStoreError> {
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Read,
+    Write,
+    /// To write, once the database is back.
+    Renew,
+    Migrate,
+}
+
+async fn connect(settings: &StoreSettings, purpose: Purpose) -> Result<DatabaseConnection, OpenStoreError> {
+    let connected = Database::connect(options(settings, purpose)).await;
+    connected.map_err(|source| OpenStoreError::Connect { database: shown(&settings.url), source })
+}
+
+/// Connects once and lets go: a pool of connections would try again and again, and then not say what was wrong.
+async fn knock(settings: &StoreSettings) -> Result<(), OpenStoreError> {
+    let knocking = async { PgConnection::connect(&settings.url).await?.close().await };
+    let knocked = tokio::time::timeout(PATIENCE, knocking).await;
+    let knocked = knocked.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())));
+    knocked.map_err(|error| OpenStoreError::Connect {
+        database: shown(&settings.url),
+        source: DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
+    })
+}
+
+fn options(settings: &StoreSettings, purpose: Purpose) -> ConnectOptions {
     let mut options = ConnectOptions::new(&settings.url);
-    let synchronous = match settings.durability {
+    options
+        .max_connections(if purpose == Purpose::Read { READERS } else { 1 })
+        .min_connections(1)
+        .connect_lazy(purpose == Purpose::Renew)
+        .sqlx_logging(false);
+    match settings.place {
+        Place::File(_) => tune_sqlite(&mut options, settings.durability),
+        Place::Network => tune_postgres(&mut options, settings, purpose),
+    }
+    options
+}
+
+fn tune_sqlite(options: &mut ConnectOptions, durability: Durability) {
+    let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
     };
     options
-        .max_connections(connections)
-        .min_connections(1)
         .acquire_timeout(PATIENCE)
         // A local file's connections do not go stale.
         .test_before_acquire(false)
-        .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .pragma("journal_mode", "WAL")
@@ -148,13 +260,55 @@ async fn connect(settings: &StoreSettings, connections: u32) -> Result<DatabaseC
                 .pragma("foreign_keys", "ON")
                 .busy_timeout(PATIENCE)
         });
-    let connected = Database::connect(options).await;
-    connected.map_err(|source| OpenStoreError::Connect { url: settings.url.clone(), source })
+}
+
+fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose: Purpose) {
+    let (timeouts, durability) = (settings.timeouts, settings.durability);
+    options
+        .acquire_timeout(NETWORK_PATIENCE)
+        // The writer finds out by itself, and saves the round trip.
+        .test_before_acquire(purpose == Purpose::Read)
+        .map_sqlx_postgres_opts(move |postgres| {
+            let postgres = postgres.application_name("lobby").options([
+                ("synchronous_commit", synchronous_commit(durability).to_owned()),
+                ("idle_in_transaction_session_timeout", millis(timeouts.idle)),
+                // The database notices within seconds that a node's machine is gone, and lets go of its locks.
+                ("tcp_keepalives_idle", "5".to_owned()),
+                ("tcp_keepalives_interval", "2".to_owned()),
+                ("tcp_keepalives_count", "3".to_owned()),
+            ]);
+            match purpose {
+                Purpose::Migrate => postgres.options([("idle_in_transaction_session_timeout", "0")]),
+                Purpose::Read | Purpose::Write | Purpose::Renew => postgres.options([
+                    ("lock_timeout", millis(timeouts.lock)),
+                    ("statement_timeout", millis(timeouts.statement)),
+                ]),
+            }
+        });
+}
+
+/// `on` also where the server's own default is weaker.
+fn synchronous_commit(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Full => "on",
+        Durability::Normal => "off",
+    }
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }
 
 /// A new database gets its log's id.
 async fn begin_log(database: &DatabaseConnection) -> Result<(), DbErr> {
-    let head = log_head::Model { id: 1, log: random_log_id(), last_id: 0, last_timestamp: 0 };
+    let head = log_head::Model {
+        id: 1,
+        log: random_log_id(),
+        first_id: 1,
+        last_id: 0,
+        last_timestamp: 0,
+        machine: None,
+    };
     log_head::Entity::insert(log_head::ActiveModel::from(head))
         .on_conflict(sea_query::OnConflict::column(log_head::Column::Id).do_nothing().to_owned())
         .exec_without_returning(database)

@@ -5,6 +5,7 @@
     reason = "sea-orm's derives need the same visibility on a model and on what they write beside it"
 )]
 
+pub(super) mod client_ids;
 pub(super) mod log_head;
 pub(super) mod messages;
 pub(super) mod roster_head;

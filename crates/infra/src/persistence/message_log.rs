@@ -1,131 +1,147 @@
-use std::collections::HashMap;
-
 use async_trait::async_trait;
-use lobby_domain::auth::Authority;
-use lobby_domain::message::{LogId, Message, MessageId};
-use lobby_domain::ports::{Draft, LogHead, MessageLog, Unavailable};
+use lobby_domain::client_id::ClientId;
+use lobby_domain::message::{Content, LogId, Message, MessageId, Recipient};
+use lobby_domain::ports::{
+    AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Span,
+    Unavailable, Viewer,
+};
 use lobby_domain::pseudonym::Pseudonym;
 use lobby_domain::session::SessionId;
 use lobby_domain::timestamp::Timestamp;
 use lobby_domain::user::UserId;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, TransactionTrait};
-use uuid::Uuid;
+use sea_orm::{
+    AccessMode, ColumnTrait, Condition, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
+    QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+};
 
-use super::entities::{log_head, messages, sessions};
-use super::{Store, unavailable};
+use super::entities::{log_head, messages};
+use super::{LONG_AGO, Store, unavailable};
 
 #[async_trait]
 impl MessageLog for Store {
-    async fn append(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Vec<Option<Message>>, Unavailable> {
-        self.try_append(drafts, now).await.map_err(unavailable)
+    async fn append(
+        &self,
+        drafts: &[Draft],
+        now: Timestamp,
+    ) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.append_for_sure(drafts, now).await
     }
 
     async fn head(&self) -> Result<LogHead, Unavailable> {
         let head = log_head::Entity::find_by_id(1).one(&self.read).await.map_err(unavailable)?;
-        let head = head.ok_or_else(no_head).map_err(unavailable)?;
-        Ok(LogHead { log: LogId(head.log), last_id: MessageId(head.last_id) })
+        head.map(log_head).ok_or_else(no_head).map_err(unavailable)
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
+        self.try_page(query).await.map_err(unavailable)
+    }
+
+    async fn prune(&self, keep: Retention, most: u32) -> Result<bool, Unavailable> {
+        self.try_prune(keep, most).await.map_err(unavailable)
+    }
+
+    async fn forget_client_ids(&self, before: Timestamp, most: u32) -> Result<bool, Unavailable> {
+        self.try_forget_client_ids(before, most).await.map_err(unavailable)
+    }
+
+    async fn check_writable(&self) -> Result<(), Unavailable> {
+        let check = async {
+            self.renew_writer().await?;
+            self.lock_log(0, LONG_AGO).await?.transaction.commit().await
+        };
+        check.await.map_err(unavailable)
     }
 }
 
 impl Store {
-    async fn try_append(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Vec<Option<Message>>, DbErr> {
-        let transaction = self.write.begin().await?;
-        let head = lock_head(&transaction).await?;
-        let senders = living_senders(&transaction, &drafts).await?;
-        let timestamp = now.max(Timestamp::from_millis(head.last_timestamp));
-        let mut last_id = head.last_id;
-        let appended: Vec<_> = drafts
-            .into_iter()
-            .map(|draft| {
-                let sender =
-                    senders.get(&draft.sender_session.0).filter(|sender| may_speak(&draft, sender))?;
-                last_id += 1;
-                Some(message(MessageId(last_id), draft, sender, timestamp))
-            })
-            .collect();
-        if last_id == head.last_id {
-            transaction.rollback().await?;
-            return Ok(appended);
+    async fn try_page(&self, query: PageQuery) -> Result<Page, DbErr> {
+        let transaction = self.begin_snapshot().await?;
+        let head = log_head::Entity::find_by_id(1).one(&transaction).await?.ok_or_else(no_head)?;
+        let mut rows = Vec::new();
+        for part in parts(query.viewer) {
+            rows.extend(read_part(&transaction, part, query).await?);
         }
-        messages::Entity::insert_many(appended.iter().flatten().map(row))
-            .exec_without_returning(&transaction)
-            .await?;
-        move_head(&transaction, last_id, timestamp).await?;
         transaction.commit().await?;
-        Ok(appended)
+        Ok(page(head, rows, query))
+    }
+
+    /// A transaction that sees one moment throughout. On SQLite every one does.
+    pub(super) async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.backend() == DbBackend::Sqlite {
+            return self.read.begin().await;
+        }
+        let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
+        self.read.begin_with_config(Some(isolation), Some(access)).await
     }
 }
 
-/// An update that changes nothing but takes the row's lock, which no other transaction has until this one
-/// ends.
-async fn lock_head(transaction: &DatabaseTransaction) -> Result<log_head::Model, DbErr> {
-    let heads = log_head::Entity::update_many()
-        .col_expr(log_head::Column::LastId, Expr::col(log_head::Column::LastId))
-        .exec_with_returning(transaction)
-        .await?;
-    heads.into_iter().next().ok_or_else(no_head)
-}
-
-async fn move_head(
-    transaction: &DatabaseTransaction,
-    last_id: i64,
-    timestamp: Timestamp,
-) -> Result<(), DbErr> {
-    log_head::Entity::update_many()
-        .col_expr(log_head::Column::LastId, Expr::value(last_id))
-        .col_expr(log_head::Column::LastTimestamp, Expr::value(timestamp.as_millis()))
-        .exec(transaction)
-        .await?;
-    Ok(())
-}
-
-/// The senders whose sessions are alive, seen under the lock.
-async fn living_senders(
-    transaction: &DatabaseTransaction,
-    drafts: &[Draft],
-) -> Result<HashMap<Uuid, sessions::Model>, DbErr> {
-    let mut ids: Vec<_> = drafts.iter().map(|draft| draft.sender_session.0).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let living = sessions::Entity::find()
-        .filter(sessions::Column::Id.is_in(ids))
-        .filter(sessions::Column::EndedAt.is_null())
-        .all(transaction)
-        .await?;
-    Ok(living.into_iter().map(|session| (session.id, session)).collect())
-}
-
-fn may_speak(draft: &Draft, sender: &sessions::Model) -> bool {
-    match draft.authority {
-        Authority::Token => true,
-        Authority::Name => !sender.claimed,
+/// What a viewer may see, in parts that an index each has in order: so a page costs the same in a log of any length.
+fn parts(viewer: Viewer) -> Vec<Condition> {
+    let public = || Condition::all().add(messages::Column::ToSession.is_null());
+    match viewer {
+        Viewer::Lobby => vec![Condition::all()],
+        Viewer::Nobody => vec![public()],
+        Viewer::Session(session) => {
+            let to = Condition::all().add(messages::Column::ToSession.eq(session.0));
+            // Those to oneself are among them already.
+            let from = Condition::all()
+                .add(messages::Column::SenderSession.eq(session.0))
+                .add(messages::Column::ToSession.is_not_null())
+                .add(messages::Column::ToSession.ne(session.0));
+            vec![public(), to, from]
+        }
     }
 }
 
-fn message(id: MessageId, draft: Draft, sender: &sessions::Model, timestamp: Timestamp) -> Message {
+/// One more than is asked for, which tells whether there are more.
+async fn read_part(
+    transaction: &DatabaseTransaction,
+    part: Condition,
+    query: PageQuery,
+) -> Result<Vec<messages::Model>, DbErr> {
+    let select = messages::Entity::find().filter(part).limit(query.limit as u64 + 1);
+    let select = match query.span {
+        Span::After(id) => select.filter(messages::Column::Id.gt(id.0)).order_by_asc(messages::Column::Id),
+        Span::Before(id) => select.filter(messages::Column::Id.lt(id.0)).order_by_desc(messages::Column::Id),
+    };
+    select.all(transaction).await
+}
+
+fn page(head: log_head::Model, mut rows: Vec<messages::Model>, query: PageQuery) -> Page {
+    let has_more = rows.len() > query.limit;
+    match query.span {
+        Span::After(_) => rows.sort_unstable_by_key(|row| row.id),
+        Span::Before(_) => rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id)),
+    }
+    rows.truncate(query.limit);
+    rows.sort_unstable_by_key(|row| row.id);
+    Page { head: log_head(head), messages: rows.into_iter().map(message).collect(), has_more }
+}
+
+fn log_head(row: log_head::Model) -> LogHead {
+    LogHead { log: LogId(row.log), first_id: MessageId(row.first_id), last_id: MessageId(row.last_id) }
+}
+
+pub(super) fn message(row: messages::Model) -> Message {
+    let to = row.to_session.zip(row.to_name);
     Message {
-        id,
-        sender_session: SessionId(sender.id),
-        sender_id: UserId(sender.user_id),
-        sender: Pseudonym::from_stored(sender.pseudonym.clone()),
-        content: draft.content,
-        timestamp,
+        id: MessageId(row.id),
+        sender_session: SessionId(row.sender_session),
+        sender_id: UserId(row.sender_id),
+        sender: Pseudonym::from_stored(row.sender),
+        to: to.map(|(session, name)| Recipient {
+            session: SessionId(session),
+            pseudonym: Pseudonym::from_stored(name),
+        }),
+        content: Content::from_stored(row.content),
+        client_id: row.client_id.map(ClientId::from_stored),
+        timestamp: Timestamp::from_millis(row.timestamp),
     }
 }
 
-fn row(message: &Message) -> messages::ActiveModel {
-    messages::Model {
-        id: message.id.0,
-        sender_session: message.sender_session.0,
-        sender_id: message.sender_id.0,
-        sender: message.sender.as_str().to_owned(),
-        content: message.content.as_str().to_owned(),
-        timestamp: message.timestamp.as_millis(),
-    }
-    .into()
-}
-
-fn no_head() -> DbErr {
+pub(super) fn no_head() -> DbErr {
     DbErr::RecordNotFound("log_head".to_owned())
 }

@@ -10,11 +10,11 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    QueryOrder, TransactionTrait,
+    QueryOrder,
 };
 
 use super::entities::{roster_head, sessions, users};
-use super::{Store, unavailable};
+use super::{LONG_AGO, Store, unavailable};
 
 #[async_trait]
 impl Sessions for Store {
@@ -27,13 +27,7 @@ impl Sessions for Store {
     }
 
     async fn claim(&self, id: SessionId) -> Result<bool, Unavailable> {
-        let claimed = sessions::Entity::update_many()
-            .col_expr(sessions::Column::Claimed, Expr::value(true))
-            .filter(is_alive().add(sessions::Column::Id.eq(id.0)))
-            .exec(&self.write)
-            .await
-            .map_err(unavailable)?;
-        Ok(claimed.rows_affected == 1)
+        self.try_claim(id).await.map_err(unavailable)
     }
 
     async fn end(
@@ -55,6 +49,15 @@ impl Sessions for Store {
         Ok(found.map_err(unavailable)?.into_iter().map(session).collect())
     }
 
+    async fn is_known(&self, key: &PseudonymKey) -> Result<bool, Unavailable> {
+        let same = Condition::any()
+            .add(users::Column::Folded.eq(key.folded()))
+            .add(users::Column::Lookalike.eq(key.lookalike()))
+            .add(users::Column::Crossed.eq(key.crossed()));
+        let found = users::Entity::find().filter(same).one(&self.read).await;
+        Ok(found.map_err(unavailable)?.is_some())
+    }
+
     async fn online(&self) -> Result<Online, Unavailable> {
         self.try_online().await.map_err(unavailable)
     }
@@ -64,7 +67,7 @@ type Row = (sessions::Model, Option<users::Model>);
 
 impl Store {
     async fn try_open(&self, new: NewSession) -> Result<Option<(Session, Revision)>, DbErr> {
-        let transaction = self.write.begin().await?;
+        let transaction = self.begin().await?;
         let revision = next_revision(&transaction).await?;
         let same_name = has_name(std::slice::from_ref(new.pseudonym.key()));
         if living().filter(same_name).one(&transaction).await?.is_some() {
@@ -95,8 +98,20 @@ impl Store {
         Ok(Some((session, revision)))
     }
 
+    async fn try_claim(&self, id: SessionId) -> Result<bool, DbErr> {
+        let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
+        let claimed = sessions::Entity::update_many()
+            .col_expr(sessions::Column::Claimed, Expr::value(true))
+            .filter(is_alive().add(sessions::Column::Id.eq(id.0)))
+            .exec(&transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(claimed.rows_affected == 1)
+    }
+
+    /// Under the log's lock, as the claim is: whoever posts sees under that lock whether a session is over.
     async fn try_end(&self, id: SessionId, by: Authority, now: Timestamp) -> Result<Option<Revision>, DbErr> {
-        let transaction = self.write.begin().await?;
+        let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
         let revision = next_revision(&transaction).await?;
         let mut ends = is_alive().add(sessions::Column::Id.eq(id.0));
         if by == Authority::Name {
@@ -116,8 +131,8 @@ impl Store {
     }
 
     async fn try_online(&self) -> Result<Online, DbErr> {
-        // A transaction, so that list and revision are of one moment.
-        let transaction = self.read.begin().await?;
+        // List and revision are of one moment.
+        let transaction = self.begin_snapshot().await?;
         let head = roster_head::Entity::find_by_id(1).one(&transaction).await?;
         let rows = living().order_by_asc(sessions::Column::Id).all(&transaction).await?;
         transaction.commit().await?;

@@ -1,6 +1,6 @@
 use lobby_domain::auth::Authority;
 use lobby_domain::message::{Content, MessageId};
-use lobby_domain::ports::{Draft, MessageLog, NewSession, Sessions};
+use lobby_domain::ports::{Draft, MessageLog, NewSession, Rejection, Sessions};
 use lobby_domain::session::SessionId;
 use lobby_domain::testing::name;
 use lobby_domain::timestamp::Timestamp;
@@ -13,7 +13,11 @@ use crate::clock::random_log_id;
 
 fn settings(folder: &TempDir, durability: Durability) -> StoreSettings {
     let file = folder.path().join("lobby.db");
-    StoreSettings::new(&format!("sqlite://{}?mode=rwc", file.display()), durability).expect("a good URL")
+    at(&format!("sqlite://{}?mode=rwc", file.display()), durability)
+}
+
+fn at(url: &str, durability: Durability) -> StoreSettings {
+    StoreSettings::new(url, durability, Timeouts::default()).expect("a good URL")
 }
 
 async fn sqlite() -> (Store, TempDir) {
@@ -28,11 +32,12 @@ mod on_sqlite {
 
     lobby_domain::sessions_contract!(sqlite);
     lobby_domain::message_log_contract!(sqlite);
+    lobby_domain::contract_tests!(sqlite: the_nodes_own_clock_counts);
 }
 
 fn draft(sender_session: SessionId, text: &str) -> Draft {
     let content = Content::parse(text).expect("a good content");
-    Draft { sender_session, authority: Authority::Name, content }
+    Draft { sender_session, authority: Authority::Name, to: None, content, client_id: None }
 }
 
 async fn join(store: &Store, pseudonym: &str) -> SessionId {
@@ -44,8 +49,8 @@ async fn join(store: &Store, pseudonym: &str) -> SessionId {
 
 async fn say(store: &Store, sender_session: SessionId, text: &str) -> i64 {
     let draft = draft(sender_session, text);
-    let appended = store.append(vec![draft], Timestamp::from_millis(1)).await.expect("it is appended");
-    appended[0].as_ref().expect("the session lives").id.0
+    let appended = store.append(&[draft], Timestamp::from_millis(1)).await.expect("it is appended");
+    appended[0].as_ref().expect("the session lives").message.id.0
 }
 
 #[tokio::test]
@@ -75,7 +80,7 @@ async fn every_connection_is_tuned_as_the_settings_say() {
                 Statement::from_string(connection.get_database_backend(), format!("PRAGMA {pragma}"));
             connection.query_one_raw(statement).await.expect("a look").expect("a row")
         };
-        for connection in [&store.write, &store.read] {
+        for connection in [&store.writer(), &store.read] {
             let journal: String =
                 pragma(connection, "journal_mode").await.try_get_by_index(0).expect("a text");
             let synced: i32 = pragma(connection, "synchronous").await.try_get_by_index(0).expect("a number");
@@ -92,22 +97,20 @@ async fn a_refused_change_leaves_nothing_behind() {
     let john = join(&store, "JohnDoe").await;
     store.end(john, Authority::Name, Timestamp::from_millis(2)).await.expect("it ends");
     let draft = draft(john, "late");
-    let appended = store.append(vec![draft], Timestamp::from_millis(3)).await.expect("an answer");
-    assert_eq!(appended, [None]);
+    let appended = store.append(&[draft], Timestamp::from_millis(3)).await.expect("an answer");
+    assert_eq!(appended, [Err(Rejection::Silenced)]);
     assert_eq!(store.head().await.expect("a look").last_id, MessageId(0));
     assert_eq!(messages::Entity::find().all(&store.read).await.expect("a look"), []);
 }
 
 #[tokio::test]
 async fn a_database_that_cannot_be_opened_is_refused_with_its_name() {
-    let nowhere =
-        StoreSettings::new("sqlite:///no/such/folder/lobby.db", Durability::Full).expect("a good URL");
+    let nowhere = at("sqlite:///no/such/folder/lobby.db", Durability::Full);
     let error = Store::open(&nowhere).await.err().expect("it is refused");
     assert!(error.to_string().contains("/no/such/folder/lobby.db"), "{error}");
-    for (url, expected) in
-        [("postgres://localhost/lobby", "'postgres'"), ("lobby.db", "'lobby.db'"), ("", "''")]
-    {
-        let error = StoreSettings::new(url, Durability::Full).expect_err("it is refused");
+    for (url, expected) in [("mysql://localhost/lobby", "'mysql'"), ("lobby.db", "'lobby.db'"), ("", "''")] {
+        let settings = StoreSettings::new(url, Durability::Full, Timeouts::default());
+        let error = settings.expect_err("it is refused");
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
@@ -117,9 +120,9 @@ async fn the_schema_can_be_taken_back_and_made_again() {
     use sea_orm_migration::MigratorTrait;
 
     let (store, _folder) = sqlite().await;
-    lobby_migration::Migrator::down(&store.write, None).await.expect("it goes down");
+    lobby_migration::Migrator::down(&store.writer(), None).await.expect("it goes down");
     assert!(store.head().await.is_err());
-    lobby_migration::Migrator::up(&store.write, None).await.expect("it comes up again");
+    lobby_migration::Migrator::up(&store.writer(), None).await.expect("it comes up again");
     assert!(store.online().await.is_ok());
 }
 
@@ -149,10 +152,9 @@ async fn a_schema_that_cannot_be_made_whole_is_not_made_in_part() {
 
 #[tokio::test]
 async fn a_database_file_is_named_as_its_url_says() {
-    let named = |url| StoreSettings::new(url, Durability::Full).expect("a good URL").beside("-key");
-    assert_eq!(named("sqlite://lobby.db?mode=rwc"), std::path::Path::new("lobby.db-key"));
-    assert_eq!(
-        named("sqlite:///var/lib/my%20data/lobby.db"),
-        std::path::Path::new("/var/lib/my data/lobby.db-key")
-    );
+    let named = |url| at(url, Durability::Full).beside("-key");
+    assert_eq!(named("sqlite://lobby.db?mode=rwc"), Some("lobby.db-key".into()));
+    let escaped = named("sqlite:///var/lib/my%20data/lobby.db");
+    assert_eq!(escaped, Some("/var/lib/my data/lobby.db-key".into()));
+    assert_eq!(named("postgres://lobby@localhost/lobby"), None);
 }

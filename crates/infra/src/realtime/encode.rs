@@ -2,6 +2,7 @@
 
 use actix_socketio::Packet;
 use lobby_domain::event::Event;
+use lobby_domain::message::{Audience, Message};
 use lobby_domain::session::SessionId;
 use lobby_websocket::Frame;
 use serde::Serialize;
@@ -9,6 +10,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::refusal::Refusal;
 use crate::wire::{DepartureView, JoinedView, MessageView};
+
+const NEW_MESSAGE: &str = "new_message";
 
 /// Socket.IO's main namespace, the only one the lobby has.
 pub(super) const NAMESPACE: &str = "/";
@@ -20,33 +23,64 @@ pub(super) struct Encoded {
     pub(super) plain: Frame,
     /// For Socket.IO.
     pub(super) socketio: Packet,
+    /// For Socket.IO clients that recover, where the event has a place in the log: its id comes last.
+    pub(super) recoverable: Option<Packet>,
+    /// Its place in the log, 0 for what has none.
+    pub(super) id: i64,
+    /// Who may see it.
+    pub(super) audience: Audience,
     /// The session that is over with this event.
     pub(super) ends: Option<SessionId>,
 }
 
 impl Encoded {
-    /// An event of any name.
+    /// An event of any name, for everybody.
     pub(super) fn new(name: &str, data: &impl Serialize) -> Self {
         let data = json(data);
         Self {
             plain: plain_event(name, &data),
             socketio: Packet::event(NAMESPACE, name, &[&data]),
+            recoverable: None,
+            id: 0,
+            audience: Audience::Everybody,
             ends: None,
         }
     }
 
-    /// Something that has happened.
-    pub(super) fn of(event: &Event) -> Self {
+    /// A message.
+    pub(super) fn message(message: &Message) -> Self {
+        let data = json(&MessageView::from(message));
+        let id = message.id.0;
+        let offset = json(&id.to_string());
+        Self {
+            plain: plain_event(NEW_MESSAGE, &data),
+            socketio: Packet::event(NAMESPACE, NEW_MESSAGE, &[&data]),
+            recoverable: Some(Packet::event(NAMESPACE, NEW_MESSAGE, &[&data, &offset])),
+            id,
+            audience: message.audience(),
+            ends: None,
+        }
+    }
+
+    /// A change of who is online, and the number of it.
+    pub(super) fn change(event: &Event) -> Option<Self> {
         match event {
-            Event::NewMessage(message) => Self::new("new_message", &MessageView::from(message)),
+            Event::NewMessage(_) => None,
             Event::UserJoined { session, revision } => {
-                Self::new("user_joined", &JoinedView { user: session.into(), revision: revision.0 })
+                let joined = JoinedView { user: session.into(), revision: revision.0 };
+                Some(Self::new("user_joined", &joined))
             }
             Event::UserLeft(departure) => {
                 let left = Self::new("user_left", &DepartureView::from(departure));
-                Self { ends: Some(departure.session), ..left }
+                Some(Self { ends: Some(departure.session), ..left })
             }
         }
+    }
+
+    /// What it takes to keep it, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        // Three frames of about the same length.
+        3 * self.plain.payload().len()
     }
 }
 
@@ -76,8 +110,9 @@ pub(super) fn json(data: &impl Serialize) -> Box<RawValue> {
 
 #[cfg(test)]
 mod tests {
+    use lobby_domain::client_id::ClientId;
     use lobby_domain::event::{Departure, DepartureReason, Revision};
-    use lobby_domain::message::{Content, Message, MessageId};
+    use lobby_domain::message::{Content, MessageId, Recipient};
     use lobby_domain::session::Session;
     use lobby_domain::testing::name;
     use lobby_domain::timestamp::Timestamp;
@@ -88,23 +123,51 @@ mod tests {
 
     const SESSION: SessionId = SessionId(Uuid::from_u128(7));
 
-    fn plain(event: &Event) -> String {
-        let encoded = Encoded::of(event);
+    fn plain(encoded: &Encoded) -> String {
         String::from_utf8(encoded.plain.payload().to_vec()).expect("UTF-8")
     }
 
-    #[test]
-    fn a_message_has_the_shape_of_the_contract() {
-        let message = Message {
+    fn change(event: &Event) -> Encoded {
+        Encoded::change(event).expect("a change of who is online")
+    }
+
+    fn message() -> Message {
+        Message {
             id: MessageId(3),
             sender_session: SESSION,
             sender_id: UserId(1),
             sender: name("Zoë"),
+            to: None,
             content: Content::parse("say \"hi\"\n<b>").expect("a good content"),
+            client_id: None,
             timestamp: Timestamp::from_millis(1),
-        };
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_shape_of_the_contract() {
         let expected = r#"{"event":"new_message","data":{"id":3,"sender":"Zoë","sender_id":1,"sender_session":"00000000-0000-0000-0000-000000000007","content":"say \"hi\"\n<b>","timestamp":"1970-01-01T00:00:00.001Z"}}"#;
-        assert_eq!(plain(&Event::NewMessage(message)), expected);
+        assert_eq!(plain(&Encoded::message(&message())), expected);
+    }
+
+    #[test]
+    fn a_private_message_says_to_whom_and_only_those_two_may_see_it() {
+        let to = Recipient { session: SessionId(Uuid::from_u128(8)), pseudonym: name("JohnDoe") };
+        let client_id = Some(ClientId::parse("c-1").expect("a good client id"));
+        let private = Encoded::message(&Message { to: Some(to), client_id, ..message() });
+        let end = r#""to":"JohnDoe","to_session":"00000000-0000-0000-0000-000000000008","client_id":"c-1"}}"#;
+        assert!(plain(&private).ends_with(end), "{}", plain(&private));
+        let sees = |session| private.audience.includes(session);
+        assert!(sees(Some(SESSION)) && sees(Some(SessionId(Uuid::from_u128(8)))));
+        assert!(!sees(Some(SessionId(Uuid::from_u128(9)))) && !sees(None));
+    }
+
+    #[test]
+    fn whoever_recovers_gets_the_place_in_the_log_behind_the_message() {
+        let encoded = Encoded::message(&message());
+        let recoverable = encoded.recoverable.expect("messages have a place in the log");
+        let expected = format!("{},\"3\"]", encoded.socketio.as_str().trim_end_matches(']'));
+        assert_eq!(recoverable.as_str(), expected);
     }
 
     #[test]
@@ -118,7 +181,7 @@ mod tests {
         };
         let joined = Event::UserJoined { session, revision: Revision(4) };
         let expected = r#"{"event":"user_joined","data":{"user":{"id":1,"pseudonym":"Zoë","is_connected":true,"created_at":"1970-01-01T00:00:00.000Z","connected_at":"1970-01-01T00:00:00.001Z","session":"00000000-0000-0000-0000-000000000007"},"revision":4}}"#;
-        assert_eq!(plain(&joined), expected);
+        assert_eq!(plain(&change(&joined)), expected);
 
         let left = Event::UserLeft(Departure {
             session: SESSION,
@@ -128,8 +191,8 @@ mod tests {
             revision: Revision(5),
         });
         let expected = r#"{"event":"user_left","data":{"id":1,"pseudonym":"Zoë","session":"00000000-0000-0000-0000-000000000007","reason":"logout","revision":5}}"#;
-        assert_eq!(plain(&left), expected);
-        assert_eq!(Encoded::of(&left).ends, Some(SESSION));
-        assert_eq!(Encoded::of(&joined).ends, None);
+        assert_eq!(plain(&change(&left)), expected);
+        assert_eq!(change(&left).ends, Some(SESSION));
+        assert_eq!(change(&joined).ends, None);
     }
 }

@@ -2,19 +2,16 @@
 
 use std::rc::Rc;
 
-use actix_web::http::StatusCode;
 use lobby_domain::auth::{AuthMode, Caller};
-use lobby_domain::message::Content;
-use lobby_domain::pseudonym::Mention;
-use lobby_domain::use_cases::Post;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use lobby_domain::resume::Resume;
 use serde_json::value::RawValue;
 
-use super::hub::Identity;
-use super::shard::{Membership, Shard, Sink};
+use super::hub::{Identity, Start};
+use super::shard::{Entrant, Membership, Shard};
+use super::sink::Sink;
 use crate::identify::Identify;
 use crate::refusal::Refusal;
+use crate::send_message::SendMessage;
 use crate::wire::{Object, PostedView};
 use crate::writer::Writer;
 
@@ -28,20 +25,30 @@ pub struct Gateway {
     pub shard: Rc<Shard>,
 }
 
-/// What a client sends to say something. `timestamp`, which the original's clients send along, is the
-/// server's to set.
-#[derive(Deserialize)]
-struct SendMessage {
-    content: String,
-    sender: Option<String>,
-    to: Option<IgnoredAny>,
-    client_id: Option<IgnoredAny>,
-}
-
 impl Gateway {
-    /// Lets a connection in.
-    pub(super) async fn enter(&self, sink: Sink, caller: &Caller) -> Membership {
-        self.shard.enter(sink, self.identity_of(caller)).await
+    /// Lets a connection in. With a `pid` it may be recovered.
+    pub(super) async fn enter(
+        &self,
+        sink: Sink,
+        caller: &Caller,
+        start: Start,
+        pid: Option<u128>,
+    ) -> Membership {
+        let identity = self.identity_of(caller);
+        self.shard.enter(Entrant { sink, identity, start, pid }).await
+    }
+
+    /// Where a connection begins that wants to go on somewhere, if that can be done.
+    pub(super) async fn start(&self, resume: Option<Resume>) -> Result<Start, Refusal> {
+        let Some(resume) = resume else { return Ok(Start::Now) };
+        let head = self.shard.hub.log.head().await.map_err(|error| Refusal::from(&error))?;
+        match resume.check(&head) {
+            Ok(()) => Ok(Start::After { position: resume.after, recovered: true }),
+            Err(reason) => {
+                tracing::debug!(%reason, "a connection begins anew");
+                Ok(Start::Now)
+            }
+        }
     }
 
     /// A connection ends with the session whose token it showed. One that only a cookie came along with goes
@@ -79,17 +86,7 @@ impl Gateway {
             let detail = format!("send_message needs an object with a text 'content': {error}");
             Refusal::bad_request("invalid_payload", detail)
         })?;
-        if message.to.is_some() || message.client_id.is_some() {
-            let detail = "this server has neither private messages ('to') nor idempotent ones ('client_id')";
-            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "not_supported", detail));
-        }
-        let content = Content::parse(&message.content)?;
-        let sender = match message.sender {
-            Some(name) => Some(Mention::parse(&name).ok_or_else(Refusal::nobody)?),
-            None => None,
-        };
-        let post = Post { caller: caller.clone(), sender, content };
-        let posted = self.writer.post(post).await?;
+        let posted = self.writer.post(message.parse(caller)?).await?;
         Ok(PostedView::from(&posted))
     }
 }

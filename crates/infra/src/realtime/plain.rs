@@ -12,13 +12,16 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lobby_domain::auth::{Caller, Credentials};
+use lobby_domain::message::{LogId, MessageId};
+use lobby_domain::resume::Resume;
 use lobby_websocket::{CloseCode, Connection, Frame, Incoming, Limits, Outbox};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::encode::{ErrorView, json, plain_event};
 use super::gateway::Gateway;
-use super::shard::{Sink, UNAUTHENTICATED};
+use super::sink::{Sink, UNAUTHENTICATED};
 use crate::http::origin::{self, OriginPolicy};
 use crate::http::{credentials, read};
 use crate::refusal::Refusal;
@@ -82,6 +85,14 @@ struct ClientFrame<'a> {
 #[derive(Deserialize, Default)]
 struct ConnectData {
     token: Option<String>,
+    log: Option<Uuid>,
+    after: Option<i64>,
+}
+
+impl ConnectData {
+    fn resume(&self) -> Option<Resume> {
+        Some(Resume { after: MessageId(self.after?), log: self.log.map(LogId) })
+    }
 }
 
 #[derive(Serialize)]
@@ -103,15 +114,22 @@ async fn serve(
             return close(connection, CloseCode::GOING_AWAY, "going_away").await;
         }
     };
-    let caller = match first.map_or(Err((CONNECT_TIMEOUT, "connect_timeout")), parse_connect) {
-        Ok(Some(connect)) => match gateway.identify.listener(&merge(shown, connect)).await {
-            Ok(caller) => caller,
-            Err(refusal) => return refuse(connection, &refusal).await,
-        },
+    let connect = match first.map_or(Err((CONNECT_TIMEOUT, "connect_timeout")), parse_connect) {
+        Ok(Some(connect)) => connect,
         Ok(None) => return,
         Err((code, reason)) => return close(connection, code, reason).await,
     };
-    let _membership = gateway.enter(Sink::Plain(outbox), &caller).await;
+    let resume = connect.resume();
+    let entering = async {
+        let caller = gateway.identify.listener(&merge(shown, connect)).await?;
+        let start = gateway.start(resume).await?;
+        Ok::<_, Refusal>((caller, start))
+    };
+    let (caller, start) = match entering.await {
+        Ok(entered) => entered,
+        Err(refusal) => return refuse(connection, &refusal).await,
+    };
+    let _membership = gateway.enter(Sink::Plain(outbox), &caller, start, None).await;
     converse(&mut connection, &gateway, &caller).await;
 }
 

@@ -4,46 +4,64 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_socketio::{Packet, Socket};
+use actix_web::rt::task::JoinHandle;
 use lobby_domain::session::SessionId;
-use lobby_websocket::{CloseCode, Outbox};
-use serde_json::value::RawValue;
 use slab::Slab;
 use tokio::sync::mpsc;
 
-use super::encode::{Encoded, NAMESPACE, plain_event};
-use super::hub::{Hub, Identity, Ticket, ToShard, Welcome};
-
-/// Closes a plain connection whose session is over, or that could not say who it is.
-pub(super) const UNAUTHENTICATED: CloseCode = CloseCode::private(4401);
+use super::encode::Encoded;
+use super::hub::{Hub, Identity, Start, Ticket, ToShard, Welcome};
+use super::replay;
+use super::sink::Sink;
 
 /// One worker's connections. It is not `Send`: its worker alone touches them, without locks.
 pub struct Shard {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     feed: mpsc::Sender<ToShard>,
     members: RefCell<Slab<Member>>,
     next_serial: Cell<u64>,
 }
 
-/// Where events for one connection go.
-#[derive(Clone)]
-pub(super) enum Sink {
-    Plain(Outbox),
-    SocketIo(Socket),
+/// Who asks to be let in.
+pub(super) struct Entrant {
+    /// Where what it is told goes.
+    pub(super) sink: Sink,
+    /// Whose it is.
+    pub(super) identity: Identity,
+    /// Where it begins.
+    pub(super) start: Start,
+    /// The number of its `pid`, if it may be recovered.
+    pub(super) pid: Option<u128>,
 }
 
 struct Member {
     serial: u64,
     sink: Sink,
-    ends_with: Option<SessionId>,
-    /// Whether it has had its `session` event. Before that it is told nothing.
-    admitted: bool,
+    identity: Identity,
+    pid: Option<u128>,
+    stage: Stage,
+    /// The newest message that it was sent, or is behind: later ones are news to it.
+    position: i64,
 }
+
+enum Stage {
+    /// It has not had its `session` event, and is told nothing.
+    Waiting,
+    /// It is being sent what it missed; what is said meanwhile is sent when its turn comes.
+    #[expect(dead_code, reason = "the task is held, so that it ends with the member")]
+    Replaying(Replay),
+    /// It is told what happens.
+    Live,
+}
+
+/// The task that sends a member what it missed; it ends with the member.
+struct Replay(JoinHandle<()>);
 
 /// A connection's place among the members; it leaves when this is dropped.
 pub(super) struct Membership {
     shard: Rc<Shard>,
     ticket: Ticket,
+    proved: Option<SessionId>,
 }
 
 impl Shard {
@@ -65,16 +83,17 @@ impl Shard {
     }
 
     /// Asks for a connection to be let in. Its `session` event is the first it is told.
-    pub(super) async fn enter(self: &Rc<Self>, sink: Sink, identity: Identity) -> Membership {
+    pub(super) async fn enter(self: &Rc<Self>, entrant: Entrant) -> Membership {
+        let Entrant { sink, identity, start, pid } = entrant;
         let serial = self.next_serial.replace(self.next_serial.get() + 1);
-        let key = self.members.borrow_mut().insert(Member {
-            serial,
-            sink,
-            ends_with: identity.ends_with,
-            admitted: false,
-        });
-        let membership = Membership { shard: self.clone(), ticket: Ticket { key, serial } };
-        self.hub.admit(&self.feed, membership.ticket, identity).await;
+        let member = Member { serial, sink, identity, pid, stage: Stage::Waiting, position: 0 };
+        let key = self.members.borrow_mut().insert(member);
+        let ticket = Ticket { key, serial };
+        let membership = Membership { shard: self.clone(), ticket, proved: identity.proved };
+        if let Some(session) = identity.proved {
+            self.hub.count(session, true);
+        }
+        self.hub.admit(&self.feed, ticket, identity, start).await;
         membership
     }
 
@@ -88,81 +107,99 @@ impl Shard {
             match entry {
                 ToShard::Deliver(events) => self.deliver(&events),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
-                ToShard::CloseAll => self.close_all(),
+                ToShard::Supersede(pid) => self.close_some(|member| member.pid == Some(pid), Sink::go_away),
+                ToShard::Pruned => self.close_some(|_| true, Sink::log_pruned),
+                ToShard::CloseAll => self.close_some(|_| true, Sink::go_away),
             }
         }
     }
 
     fn deliver(&self, events: &[Encoded]) {
-        for (_, member) in self.members.borrow().iter().filter(|(_, member)| member.admitted) {
-            for event in events {
+        for (_, member) in self.members.borrow().iter() {
+            if let Stage::Waiting = member.stage {
+                continue;
+            }
+            for event in events.iter().filter(|event| member.is_news(event)) {
                 member.sink.send(event);
-                if event.ends.is_some() && event.ends == member.ends_with {
+                if event.ends.is_some() && event.ends == member.identity.ends_with {
                     member.sink.end_session();
                 }
             }
         }
     }
 
-    fn admit(&self, ticket: Ticket, welcome: &Welcome) {
-        let mut members = self.members.borrow_mut();
-        // It may have gone in the meantime, and another may have its key.
-        let Some(member) = members.get_mut(ticket.key).filter(|member| member.serial == ticket.serial) else {
-            return;
-        };
-        match welcome {
+    fn admit(self: &Rc<Self>, ticket: Ticket, welcome: &Welcome) {
+        self.with(ticket, |member| match welcome {
             Welcome::Session(snapshot) => {
                 member.sink.send_own("session", &snapshot.to_json());
-                member.admitted = true;
+                member.position = snapshot.position;
+                member.stage = if snapshot.has_missed() { self.replay(ticket, member) } else { Stage::Live };
             }
             Welcome::SessionOver => member.sink.end_session(),
             Welcome::GoingAway => member.sink.go_away(),
-        }
+        });
     }
 
-    fn close_all(&self) {
-        for (_, member) in self.members.borrow().iter() {
-            member.sink.go_away();
+    fn replay(self: &Rc<Self>, ticket: Ticket, member: &Member) -> Stage {
+        let replay = replay::run(self.clone(), ticket, member.sink.clone(), member.identity.proved);
+        Stage::Replaying(Replay(actix_web::rt::spawn(replay)))
+    }
+
+    /// Where a member stands, if it is still there.
+    pub(super) fn position_of(&self, ticket: Ticket) -> Option<i64> {
+        self.with(ticket, |member| member.position)
+    }
+
+    /// Sends a member the next of what it missed, up to `position`; with that it is live if nothing is left.
+    pub(super) fn replayed(&self, ticket: Ticket, messages: &[Encoded], position: i64, is_all: bool) {
+        self.with(ticket, |member| {
+            for message in messages.iter().filter(|message| member.may_see(message)) {
+                member.sink.send(message);
+            }
+            member.position = position;
+            if is_all {
+                member.stage = Stage::Live;
+            }
+        });
+    }
+
+    /// A member that is still there: it may have gone, and another may have its key.
+    fn with<R>(&self, ticket: Ticket, act: impl FnOnce(&mut Member) -> R) -> Option<R> {
+        let mut members = self.members.borrow_mut();
+        members.get_mut(ticket.key).filter(|member| member.serial == ticket.serial).map(act)
+    }
+
+    fn close_some(&self, is_meant: impl Fn(&Member) -> bool, close: impl Fn(&Sink)) {
+        for (_, member) in self.members.borrow().iter().filter(|(_, member)| is_meant(member)) {
+            close(&member.sink);
         }
+    }
+}
+
+impl Member {
+    /// Whether an event that has just happened is to be sent now.
+    fn is_news(&self, event: &Encoded) -> bool {
+        let is_message = event.id > 0;
+        !is_message || (matches!(self.stage, Stage::Live) && event.id > self.position && self.may_see(event))
+    }
+
+    fn may_see(&self, event: &Encoded) -> bool {
+        event.audience.includes(self.identity.proved)
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.shard.members.borrow_mut().remove(self.ticket.key);
-    }
-}
-
-impl Sink {
-    /// A sink that refuses is one whose connection is ending: that is where what comes of it is seen to.
-    fn send(&self, event: &Encoded) {
-        let _taken = match self {
-            Self::Plain(outbox) => outbox.send(&event.plain).is_ok(),
-            Self::SocketIo(socket) => socket.send(&event.socketio).is_ok(),
-        };
-    }
-
-    /// An event for this connection alone.
-    fn send_own(&self, name: &str, data: &RawValue) {
-        let _taken = match self {
-            Self::Plain(outbox) => outbox.send(&plain_event(name, data)).is_ok(),
-            Self::SocketIo(socket) => socket.send(&Packet::event(NAMESPACE, name, &[data])).is_ok(),
-        };
-    }
-
-    /// The client is not to come back by itself: its token is dead.
-    fn end_session(&self) {
-        match self {
-            Self::Plain(outbox) => outbox.close(UNAUTHENTICATED, "session_over"),
-            Self::SocketIo(socket) => socket.disconnect(),
-        }
-    }
-
-    /// The client may come back as soon as it can.
-    fn go_away(&self) {
-        match self {
-            Self::Plain(outbox) => outbox.close(CloseCode::GOING_AWAY, "going_away"),
-            Self::SocketIo(socket) => socket.close(),
+        let member = self.shard.members.borrow_mut().remove(self.ticket.key);
+        drop(member);
+        if let Some(session) = self.proved {
+            self.shard.hub.count(session, false);
         }
     }
 }

@@ -5,12 +5,18 @@ use std::rc::Rc;
 
 use actix_socketio::{ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Socket};
 use lobby_domain::auth::{Caller, Credentials};
+use lobby_domain::message::{LogId, MessageId};
+use lobby_domain::resume::Resume;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::encode::{ErrorView, NAMESPACE};
 use super::gateway::Gateway;
-use super::shard::{Membership, Sink};
+use super::hub::Start;
+use super::recovery::{Pid, Pids};
+use super::shard::Membership;
+use super::sink::Sink;
 use crate::http::credentials;
 use crate::refusal::Refusal;
 use crate::wire::Object;
@@ -18,25 +24,74 @@ use crate::wire::Object;
 /// The lobby as a Socket.IO application.
 pub struct LobbyHandler {
     gateway: Rc<Gateway>,
+    pids: Pids,
 }
 
 /// One socket's state.
 pub struct SocketState {
     caller: Caller,
+    start: Start,
+    /// What its client shows to be recovered, if it wants to be.
+    pid: Option<(Pid, String)>,
     /// From the moment that the socket has been answered until it has gone.
     membership: Cell<Option<Membership>>,
 }
 
+/// What clients send along. `pid` and `offset` are the doing of their library.
 #[derive(Deserialize, Default)]
 struct Auth {
     token: Option<String>,
+    log: Option<Uuid>,
+    after: Option<i64>,
+    #[serde(default)]
+    recovery: bool,
+    pid: Option<String>,
+    offset: Option<String>,
+}
+
+impl Auth {
+    fn resume(&self) -> Option<Resume> {
+        Some(Resume { after: MessageId(self.after?), log: self.log.map(LogId) })
+    }
 }
 
 impl LobbyHandler {
     /// For the connections of one worker.
     #[must_use]
-    pub fn new(gateway: Rc<Gateway>) -> Self {
-        Self { gateway }
+    pub fn new(gateway: Rc<Gateway>, pids: Pids) -> Self {
+        Self { gateway, pids }
+    }
+
+    /// Where a socket begins, and what its client gets to be recovered from there.
+    async fn begin(&self, auth: &Auth, caller: &Caller) -> Result<(Start, Option<(Pid, String)>), Refusal> {
+        if !auth.recovery {
+            return Ok((self.gateway.start(auth.resume()).await?, None));
+        }
+        let session = caller.session().map(|session| session.id);
+        // A pid is good for those only who got it.
+        let shown = auth.pid.as_deref().and_then(|text| Some((self.pids.verify(text)?, text.to_owned())));
+        let own = shown.filter(|(pid, _)| pid.session == session);
+        let resume = match &own {
+            Some((pid, _)) => {
+                Some(Resume { log: Some(pid.log), after: pid.position(auth.offset.as_deref()) })
+            }
+            None => auth.resume(),
+        };
+        match (self.gateway.start(resume).await?, own) {
+            (start @ Start::After { .. }, Some(pid)) => {
+                self.gateway.shard.hub.supersede(pid.0.number).await;
+                Ok((start, Some(pid)))
+            }
+            (start, _) => {
+                let (log, newest) = self.gateway.shard.hub.position();
+                let (position, recovered) = match start {
+                    Start::After { position, recovered } => (position, recovered),
+                    Start::Now => (newest, false),
+                };
+                let pid = self.pids.issue(log, position, session);
+                Ok((Start::After { position, recovered }, Some(pid)))
+            }
+        }
     }
 }
 
@@ -49,14 +104,23 @@ impl Handler for LobbyHandler {
         }
         let auth = parse_auth(request.auth).map_err(|refusal| connect_error(&refusal))?;
         let shown = credentials::of(&request.handshake.headers);
-        let credentials = Credentials { token: auth.token.or(shown.token), ..shown };
+        let credentials = Credentials { token: auth.token.clone().or(shown.token), ..shown };
         let caller =
             self.gateway.identify.listener(&credentials).await.map_err(|refusal| connect_error(&refusal))?;
-        Ok(SocketState { caller, membership: Cell::default() })
+        let (start, pid) = self.begin(&auth, &caller).await.map_err(|refusal| connect_error(&refusal))?;
+        Ok(SocketState { caller, start, pid, membership: Cell::default() })
+    }
+
+    fn pid(&self, state: &SocketState) -> Option<String> {
+        state.pid.as_ref().map(|(_, text)| text.clone())
     }
 
     async fn connected(&self, socket: &Socket, state: &Rc<SocketState>) {
-        let membership = self.gateway.enter(Sink::SocketIo(socket.clone()), &state.caller).await;
+        let (sink, pid) = match &state.pid {
+            Some((pid, _)) => (Sink::Recoverable(socket.clone()), Some(pid.number)),
+            None => (Sink::SocketIo(socket.clone()), None),
+        };
+        let membership = self.gateway.enter(sink, &state.caller, state.start, pid).await;
         state.membership.set(Some(membership));
     }
 
@@ -81,7 +145,10 @@ impl Handler for LobbyHandler {
 fn parse_auth(auth: Option<&RawValue>) -> Result<Auth, Refusal> {
     let auth: Option<Object<Auth>> =
         serde_json::from_str(auth.map_or("null", RawValue::get)).map_err(|error| {
-            Refusal::bad_request("invalid_auth", format!("auth is an object with a text 'token': {error}"))
+            let detail = format!(
+                "auth is an object, in which 'token' and 'log' are texts, 'after' is a number and 'recovery' a boolean: {error}"
+            );
+            Refusal::bad_request("invalid_auth", detail)
         })?;
     Ok(auth.map_or_else(Auth::default, |Object(auth)| auth))
 }

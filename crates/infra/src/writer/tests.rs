@@ -1,13 +1,17 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use lobby_domain::auth::{AuthMode, Caller, Credentials};
 use lobby_domain::event::Event;
 use lobby_domain::message::Content;
-use lobby_domain::ports::{Draft, LogHead, MessageLog, Unavailable};
+use lobby_domain::ports::{
+    AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Unavailable,
+};
 use lobby_domain::pseudonym::Mention;
-use lobby_domain::testing::{FixedClock, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names};
+use lobby_domain::testing::{
+    FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names,
+};
 use lobby_domain::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
@@ -19,15 +23,42 @@ struct GatedLog {
     gate: Semaphore,
     commits: AtomicUsize,
     panics: bool,
+    is_away: AtomicBool,
 }
 
 #[async_trait]
 impl MessageLog for GatedLog {
-    async fn append(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Vec<Option<Message>>, Unavailable> {
+    async fn append(
+        &self,
+        drafts: &[Draft],
+        now: Timestamp,
+    ) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
         self.gate.acquire().await.expect("the gate stays").forget();
         self.commits.fetch_add(1, Ordering::SeqCst);
         assert!(!self.panics, "as the test wants it");
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Unavailable::new("away, as the test wants it").into());
+        }
         self.store.append(drafts, now).await
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
+        self.store.page(query).await
+    }
+
+    async fn prune(&self, keep: Retention, most: u32) -> Result<bool, Unavailable> {
+        self.store.prune(keep, most).await
+    }
+
+    async fn forget_client_ids(&self, before: Timestamp, most: u32) -> Result<bool, Unavailable> {
+        self.store.forget_client_ids(before, most).await
+    }
+
+    async fn check_writable(&self) -> Result<(), Unavailable> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(Unavailable::new("away, as the test wants it")),
+            false => Ok(()),
+        }
     }
 
     async fn head(&self) -> Result<LogHead, Unavailable> {
@@ -35,20 +66,22 @@ impl MessageLog for GatedLog {
     }
 }
 
-struct Desk {
+struct Office {
     writer: Writer,
+    health: Health,
     ended: JoinHandle<()>,
     log: Arc<GatedLog>,
     announced: Arc<RecordingAnnouncer>,
 }
 
-fn desk(capacity: usize, panics: bool) -> Desk {
+fn office(capacity: usize, panics: bool) -> Office {
     let store = Arc::new(MemoryStore::default());
     let log = Arc::new(GatedLog {
         store: store.clone(),
         gate: Semaphore::new(0),
         commits: AtomicUsize::new(0),
         panics,
+        is_away: AtomicBool::new(false),
     });
     let announced = Arc::new(RecordingAnnouncer::default());
     let clock = Arc::new(FixedClock::default());
@@ -78,14 +111,15 @@ fn desk(capacity: usize, panics: bool) -> Desk {
             sessions: store.clone(),
             log: log.clone(),
             clock: clock.clone(),
+            reach: Arc::new(Listeners::default()),
             announcer: announced.clone(),
         },
     };
-    let (writer, ended) = Writer::spawn(changes, capacity);
-    Desk { writer, ended, log, announced }
+    let (writer, health, ended) = Writer::spawn(changes, capacity);
+    Office { writer, health, ended, log, announced }
 }
 
-impl Desk {
+impl Office {
     async fn there_is_john(&self) {
         let request = LogInRequest { pseudonym: "JohnDoe".into(), ..LogInRequest::default() };
         self.writer.log_in(request).await.expect("the name is free");
@@ -93,7 +127,8 @@ impl Desk {
 
     fn post(&self, text: &str) -> tokio::task::JoinHandle<Result<Message, WriteError<PostError>>> {
         let content = Content::parse(text).expect("a good content");
-        let post = Post { caller: Caller::Nobody, sender: Mention::parse("JohnDoe"), content };
+        let sender = Mention::parse("JohnDoe");
+        let post = Post { caller: Caller::Nobody, sender, to: None, content, client_id: None };
         let writer = self.writer.clone();
         tokio::spawn(async move { writer.post(post).await })
     }
@@ -113,49 +148,49 @@ async fn settle() {
 
 #[tokio::test]
 async fn what_queues_up_during_a_commit_goes_into_the_next_one_in_order() {
-    let desk = desk(1_000, false);
-    desk.there_is_john().await;
-    let first = desk.post("0");
+    let office = office(1_000, false);
+    office.there_is_john().await;
+    let first = office.post("0");
     settle().await;
-    let rest: Vec<_> = (1..=100).map(|n| desk.post(&n.to_string())).collect();
+    let rest: Vec<_> = (1..=100).map(|n| office.post(&n.to_string())).collect();
     settle().await;
-    desk.log.gate.add_permits(2);
+    office.log.gate.add_permits(2);
     assert_eq!(first.await.expect("no panic").expect("posted").id.0, 1);
     for (n, post) in (1..).zip(rest) {
         let message = post.await.expect("no panic").expect("posted");
         assert_eq!((message.id.0, message.content.as_str()), (n + 1, n.to_string().as_str()));
     }
-    assert_eq!(desk.log.commits.load(Ordering::SeqCst), 2);
+    assert_eq!(office.log.commits.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
 async fn a_full_queue_refuses_at_once_and_loses_nothing_that_was_taken() {
-    let desk = desk(2, false);
-    desk.there_is_john().await;
-    let under_way = desk.post("under way");
+    let office = office(2, false);
+    office.there_is_john().await;
+    let under_way = office.post("under way");
     settle().await;
-    let queued = [desk.post("queued"), desk.post("queued too")];
+    let queued = [office.post("queued"), office.post("queued too")];
     settle().await;
-    let refused = desk.post("one too many").await.expect("no panic");
+    let refused = office.post("one too many").await.expect("no panic");
     assert!(matches!(refused, Err(WriteError::Busy)), "{refused:?}");
-    desk.log.gate.add_permits(2);
+    office.log.gate.add_permits(2);
     under_way.await.expect("no panic").expect("posted");
     for post in queued {
         post.await.expect("no panic").expect("posted");
     }
-    assert_eq!(desk.log.store.messages().len(), 3);
+    assert_eq!(office.log.store.messages().len(), 3);
 }
 
 #[tokio::test]
 async fn whoever_goes_away_does_not_take_the_change_along() {
-    let desk = desk(10, false);
-    desk.there_is_john().await;
-    let gone = desk.post("said and gone");
+    let office = office(10, false);
+    office.there_is_john().await;
+    let gone = office.post("said and gone");
     settle().await;
     gone.abort();
-    desk.log.gate.add_permits(1);
-    desk.writer.log_out(log_out()).await.expect("unclaimed");
-    let announced = desk.announced.take();
+    office.log.gate.add_permits(1);
+    office.writer.log_out(log_out()).await.expect("unclaimed");
+    let announced = office.announced.take();
     assert!(matches!(
         announced.as_slice(),
         [Event::UserJoined { .. }, Event::NewMessage(_), Event::UserLeft(_)]
@@ -164,34 +199,34 @@ async fn whoever_goes_away_does_not_take_the_change_along() {
 
 #[tokio::test]
 async fn once_a_log_out_has_answered_nothing_of_that_session_follows() {
-    let desk = desk(10, false);
-    desk.there_is_john().await;
-    desk.log.gate.add_permits(10);
-    let before = desk.post("before");
+    let office = office(10, false);
+    office.there_is_john().await;
+    office.log.gate.add_permits(10);
+    let before = office.post("before");
     settle().await;
-    desk.writer.log_out(log_out()).await.expect("unclaimed");
+    office.writer.log_out(log_out()).await.expect("unclaimed");
     before.await.expect("no panic").expect("it was first");
-    let after = desk.post("after").await.expect("no panic");
+    let after = office.post("after").await.expect("no panic");
     assert!(matches!(after, Err(WriteError::Refused(PostError::NotConnected(_)))), "{after:?}");
 }
 
 #[tokio::test]
 async fn a_panic_ends_neither_the_writer_nor_the_wait_for_an_answer() {
-    let desk = desk(10, true);
-    desk.there_is_john().await;
-    desk.log.gate.add_permits(1);
-    let lost = desk.post("panics").await.expect("no panic here");
+    let office = office(10, true);
+    office.there_is_john().await;
+    office.log.gate.add_permits(1);
+    let lost = office.post("panics").await.expect("no panic here");
     assert!(matches!(lost, Err(WriteError::OutcomeUnknown)), "{lost:?}");
-    desk.writer.log_out(log_out()).await.expect("the writer goes on");
+    office.writer.log_out(log_out()).await.expect("the writer goes on");
 }
 
 #[tokio::test]
 async fn the_writer_does_what_is_queued_and_ends_with_its_last_handle() {
-    let desk = desk(10, false);
-    desk.there_is_john().await;
-    let posts = [desk.post("one"), desk.post("two")];
+    let office = office(10, false);
+    office.there_is_john().await;
+    let posts = [office.post("one"), office.post("two")];
     settle().await;
-    let Desk { writer, ended, log, .. } = desk;
+    let Office { writer, ended, log, .. } = office;
     drop(writer);
     log.gate.add_permits(2);
     for post in posts {
@@ -199,4 +234,54 @@ async fn the_writer_does_what_is_queued_and_ends_with_its_last_handle() {
     }
     ended.await.expect("it ends");
     assert_eq!(log.store.messages().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_storage_is_away_everybody_is_told_and_its_return_is_noticed() {
+    let office = office(100, false);
+    office.there_is_john().await;
+    office.log.gate.add_permits(1_000);
+    office.log.is_away.store(true, Ordering::SeqCst);
+    let refused = office.post("the first to notice").await.expect("no panic");
+    assert!(matches!(refused, Err(WriteError::Refused(PostError::Unavailable(_)))), "{refused:?}");
+    assert!(!office.health.is_good());
+
+    let commits = office.log.commits.load(Ordering::SeqCst);
+    let queued: Vec<_> = (0..50).map(|n| office.post(&n.to_string())).collect();
+    let log_out = office.writer.log_out(log_out()).await;
+    assert!(matches!(log_out, Err(WriteError::Refused(LogOutError::Unavailable(_)))), "{log_out:?}");
+    for post in queued {
+        let refused = post.await.expect("no panic");
+        assert!(matches!(refused, Err(WriteError::Refused(PostError::Unavailable(_)))), "{refused:?}");
+    }
+    assert_eq!(office.log.commits.load(Ordering::SeqCst), commits, "none of them was tried");
+
+    office.log.is_away.store(false, Ordering::SeqCst);
+    tokio::time::sleep(LOOK_EVERY * 2).await;
+    assert!(office.health.is_good(), "without anybody posting");
+    office.post("again").await.expect("no panic").expect("posted");
+}
+
+#[tokio::test]
+async fn a_log_out_gets_through_a_queue_that_is_full_of_posts_behind_them() {
+    let office = office(2, false);
+    office.there_is_john().await;
+    let under_way = office.post("under way");
+    settle().await;
+    let queued = [office.post("queued"), office.post("queued too")];
+    settle().await;
+    let writer = office.writer.clone();
+    let log_out = tokio::spawn(async move { writer.log_out(log_out()).await });
+    settle().await;
+    let refused = office.post("one too many").await.expect("no panic");
+    assert!(matches!(refused, Err(WriteError::Busy)), "{refused:?}");
+    office.log.gate.add_permits(10);
+    log_out.await.expect("no panic").expect("unclaimed");
+    under_way.await.expect("no panic").expect("it was first");
+    for post in queued {
+        post.await.expect("no panic").expect("they were before it");
+    }
+    let after = office.post("after").await.expect("no panic");
+    assert!(matches!(after, Err(WriteError::Refused(PostError::NotConnected(_)))), "{after:?}");
+    assert_eq!(office.log.store.messages().len(), 3);
 }

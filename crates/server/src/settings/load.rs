@@ -59,7 +59,7 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let Self { server, names, messages, presence, socketio, websocket, .. } = self;
+        let Self { server, database, names, messages, presence, socketio, websocket, .. } = self;
         within("server.workers", server.workers, 0..=1_024)?;
         within("names.max_length", names.max_length, 1..=255)?;
         within("names.min_length", names.min_length, 1..=names.max_length)?;
@@ -70,6 +70,12 @@ impl Settings {
         // The largest thing that has to fit is a `session` event: 1,000 users of 255 characters.
         within("websocket.outbox", websocket.outbox, 65_536..=1 << 30)?;
         at_least("server.shutdown_timeout", server.shutdown_timeout, Duration::from_secs(3))?;
+        at_least("messages.idempotency", messages.idempotency, Duration::from_secs(60))?;
+        // Below that a healthy node is taken for a frozen one.
+        at_least("database.lock_timeout", database.lock_timeout, Duration::from_millis(100))?;
+        at_least("database.statement_timeout", database.statement_timeout, Duration::from_millis(100))?;
+        let idle = database.idle_in_transaction_timeout;
+        at_least("database.idle_in_transaction_timeout", idle, Duration::from_millis(100))?;
         at_least("websocket.write_timeout", websocket.write_timeout, Duration::from_secs(1))?;
         server.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
     }

@@ -67,6 +67,15 @@ pub async fn a_name_keeps_its_number(store: &impl Store) {
     }
 }
 
+/// By whatever key, and after its holder has gone too.
+pub async fn a_name_is_known_once_it_was_used(store: &impl Store) {
+    let known = async |raw: &str| store.is_known(name(raw).key()).await.expect("a look");
+    assert!(!known("JohnDoe").await);
+    open(store, 1, "JohnDoe").await;
+    store.end(id(1), Authority::Token, at(2_000)).await.expect("it ends");
+    assert!(known("johndoe").await && known("ЈоhnDое").await && !known("JohnDoes").await);
+}
+
 /// Again is fine; what is over cannot be claimed.
 pub async fn a_claim_is_for_good_and_needs_a_living_session(store: &impl Store) {
     assert!(!store.claim(id(1)).await.expect("an answer"));

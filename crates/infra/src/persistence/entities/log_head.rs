@@ -8,8 +8,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
     pub log: Uuid,
+    pub first_id: i64,
     pub last_id: i64,
     pub last_timestamp: i64,
+    pub machine: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,8 +10,12 @@ pub struct Model {
     pub sender_session: Uuid,
     pub sender_id: i64,
     pub sender: String,
+    pub to_session: Option<Uuid>,
+    pub to_name: Option<String>,
     pub content: String,
+    pub client_id: Option<String>,
     pub timestamp: i64,
+    pub post_key: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

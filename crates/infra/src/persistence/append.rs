@@ -1,0 +1,326 @@
+//! The transaction that gives messages their ids.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use lobby_domain::auth::Authority;
+use lobby_domain::client_id::ClientId;
+use lobby_domain::message::{Content, Message, MessageId, Recipient};
+use lobby_domain::ports::{Address, Draft, Posted, Rejection};
+use lobby_domain::pseudonym::Pseudonym;
+use lobby_domain::recipient::Unreached;
+use lobby_domain::session::SessionId;
+use lobby_domain::timestamp::Timestamp;
+use lobby_domain::user::UserId;
+use sea_orm::sea_query::{Expr, ExprTrait, IntoValueTuple};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::Store;
+use super::batch::{is_among, padded, portions};
+use super::entities::{client_ids, log_head, messages, sessions};
+use super::message_log::{message, no_head};
+use crate::clock::random_post_key;
+
+/// What is asked of one transaction.
+pub(super) struct Batch<'a> {
+    pub(super) posts: Vec<KeyedDraft<'a>>,
+    pub(super) now: Timestamp,
+}
+
+/// A draft, with a key that its row will have and no other: by it a lost outcome is found again.
+pub(super) struct KeyedDraft<'a> {
+    key: Uuid,
+    draft: &'a Draft,
+}
+
+/// An answer for each draft.
+pub(super) type Outcomes = Vec<Result<Posted, Rejection>>;
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(drafts: &'a [Draft], now: Timestamp) -> Self {
+        let posts = drafts.iter().map(|draft| KeyedDraft { key: random_post_key(), draft }).collect();
+        Self { posts, now }
+    }
+}
+
+/// What the lock on the log's head has shown.
+pub(super) struct Locked {
+    pub(super) transaction: DatabaseTransaction,
+    /// As it was before.
+    pub(super) head: log_head::Model,
+    /// The time of messages that are posted now.
+    timestamp: Timestamp,
+}
+
+impl Store {
+    /// Locks the log's head, with `ids` given out already: they are given back if they are not needed.
+    pub(super) async fn lock_log(&self, ids: usize, now: Timestamp) -> Result<Locked, DbErr> {
+        let transaction = self.begin().await?;
+        let ids = i64::try_from(ids).expect("a batch is small");
+        let heads = log_head::Entity::update_many()
+            .col_expr(log_head::Column::LastId, Expr::col(log_head::Column::LastId).add(ids))
+            .col_expr(log_head::Column::LastTimestamp, latest(transaction.get_database_backend(), now))
+            .exec_with_returning(&transaction)
+            .await?;
+        let mut head = heads.into_iter().next().ok_or_else(no_head)?;
+        head.last_id -= ids;
+        let timestamp = Timestamp::from_millis(head.last_timestamp);
+        self.verify(&transaction, &head).await?;
+        Ok(Locked { transaction, head, timestamp })
+    }
+
+    /// Appends a batch, but for posts that were found to be in the log already. `committing` is set, to the log's last
+    /// message before this batch, right before the database is asked to commit: a failure after that leaves the outcome
+    /// unknown.
+    pub(super) async fn append_once(
+        &self,
+        batch: &Batch<'_>,
+        locked: Locked,
+        found: &HashMap<Uuid, Message>,
+        committing: &OnceLock<MessageId>,
+    ) -> Result<Outcomes, DbErr> {
+        let Locked { transaction, head, timestamp } = locked;
+        let sessions = sessions_of(&transaction, batch).await?;
+        let used = used_client_ids(&transaction, batch).await?;
+        let mut judge = Judge { sessions, used, last_id: head.last_id, timestamp, new: Vec::new() };
+        let outcomes: Outcomes = batch.posts.iter().map(|post| judge.judge(post, found)).collect();
+        if judge.new.is_empty() {
+            transaction.rollback().await?;
+            return Ok(outcomes);
+        }
+        insert(&transaction, &judge.new, &judge.new_client_ids()).await?;
+        let expected = head.last_id + i64::try_from(batch.posts.len()).expect("a batch is small");
+        if judge.last_id != expected {
+            give_back(&transaction, judge.last_id).await?;
+        }
+        committing.get_or_init(|| MessageId(head.last_id));
+        transaction.commit().await?;
+        self.saw(judge.last_id);
+        Ok(outcomes)
+    }
+}
+
+/// The later of the last message's time and now. Nodes that share a database take its time: theirs differ.
+fn latest(backend: DbBackend, now: Timestamp) -> Expr {
+    if backend == DbBackend::Sqlite {
+        return Expr::cust_with_values("MAX(last_timestamp, ?)", [now.as_millis()]);
+    }
+    Expr::cust("GREATEST(last_timestamp, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT))")
+}
+
+async fn give_back(transaction: &DatabaseTransaction, last_id: i64) -> Result<(), DbErr> {
+    log_head::Entity::update_many()
+        .col_expr(log_head::Column::LastId, Expr::value(last_id))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Everybody who sends or is sent something, living or not, as seen under the lock.
+async fn sessions_of(
+    transaction: &DatabaseTransaction,
+    batch: &Batch<'_>,
+) -> Result<HashMap<Uuid, sessions::Model>, DbErr> {
+    let drafts = batch.posts.iter().map(|post| post.draft);
+    let mut ids: Vec<_> = drafts
+        .flat_map(|draft| [Some(draft.sender_session), draft.to.as_ref().and_then(meant)])
+        .flatten()
+        .map(|session| session.0)
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut found = HashMap::with_capacity(ids.len());
+    for ids in padded(&ids) {
+        let rows = sessions::Entity::find().filter(sessions::Column::Id.is_in(ids)).all(transaction).await?;
+        found.extend(rows.into_iter().map(|session| (session.id, session)));
+    }
+    Ok(found)
+}
+
+fn meant(address: &Address) -> Option<SessionId> {
+    address.session.as_ref().ok().copied()
+}
+
+type Used = HashMap<(Uuid, String), client_ids::Model>;
+
+async fn used_client_ids(transaction: &DatabaseTransaction, batch: &Batch<'_>) -> Result<Used, DbErr> {
+    let drafts = batch.posts.iter().map(|post| post.draft);
+    let wanted: Vec<_> = drafts
+        .filter_map(|draft| {
+            Some((draft.sender_session.0, draft.client_id.as_ref()?.as_str()).into_value_tuple())
+        })
+        .collect();
+    let mut used = Used::new();
+    for wanted in padded(&wanted) {
+        let columns = [client_ids::Column::Session, client_ids::Column::ClientId];
+        let rows = client_ids::Entity::find().filter(is_among(columns, wanted)).all(transaction).await?;
+        used.extend(rows.into_iter().map(|row| ((row.session, row.client_id.clone()), row)));
+    }
+    Ok(used)
+}
+
+/// Decides about one draft after the other.
+struct Judge {
+    sessions: HashMap<Uuid, sessions::Model>,
+    used: Used,
+    last_id: i64,
+    timestamp: Timestamp,
+    new: Vec<messages::Model>,
+}
+
+impl Judge {
+    fn judge(&mut self, post: &KeyedDraft<'_>, found: &HashMap<Uuid, Message>) -> Result<Posted, Rejection> {
+        if let Some(message) = found.get(&post.key) {
+            return Ok(Posted { message: message.clone(), repeated: false });
+        }
+        let draft = post.draft;
+        let sender = self.sessions.get(&draft.sender_session.0).filter(|sender| may_speak(draft, sender));
+        let sender = sender.ok_or(Rejection::Silenced)?;
+        if let Some(first) = self.first_use(draft) {
+            return repeat(first, draft, sender);
+        }
+        let to = self.recipient(draft)?;
+        let row = self.row(post, sender, to);
+        self.last_id = row.id;
+        if let Some(used) = client_id_row(&row, draft) {
+            self.used.insert((used.session, used.client_id.clone()), used);
+        }
+        self.new.push(row.clone());
+        Ok(Posted { message: message(row), repeated: false })
+    }
+
+    fn first_use(&self, draft: &Draft) -> Option<&client_ids::Model> {
+        let client_id = draft.client_id.as_ref()?;
+        self.used.get(&(draft.sender_session.0, client_id.as_str().to_owned()))
+    }
+
+    fn recipient(&self, draft: &Draft) -> Result<Option<&sessions::Model>, Rejection> {
+        let Some(address) = &draft.to else { return Ok(None) };
+        let id = address.session.clone().map_err(Rejection::Unreached)?;
+        let unreached = |why: fn(_) -> _| Err(Rejection::Unreached(why(address.addressee.clone())));
+        match self.sessions.get(&id.0) {
+            None => unreached(Unreached::Unknown),
+            Some(session) if session.ended_at.is_some() => unreached(Unreached::Offline),
+            Some(session) if session.claimed || address.is_reached || id == draft.sender_session => {
+                Ok(Some(session))
+            }
+            Some(_) => unreached(Unreached::Unreachable),
+        }
+    }
+
+    fn row(
+        &self,
+        post: &KeyedDraft<'_>,
+        sender: &sessions::Model,
+        to: Option<&sessions::Model>,
+    ) -> messages::Model {
+        messages::Model {
+            id: self.last_id + 1,
+            sender_session: sender.id,
+            sender_id: sender.user_id,
+            sender: sender.pseudonym.clone(),
+            to_session: to.map(|to| to.id),
+            to_name: to.map(|to| to.pseudonym.clone()),
+            content: post.draft.content.as_str().to_owned(),
+            client_id: post.draft.client_id.as_ref().map(|id| id.as_str().to_owned()),
+            timestamp: self.timestamp.as_millis(),
+            post_key: Some(post.key),
+        }
+    }
+
+    fn new_client_ids(&self) -> Vec<client_ids::Model> {
+        let used =
+            |row: &messages::Model| self.used.get(&(row.sender_session, row.client_id.clone()?)).cloned();
+        self.new.iter().filter_map(used).collect()
+    }
+}
+
+fn may_speak(draft: &Draft, sender: &sessions::Model) -> bool {
+    sender.ended_at.is_none()
+        && match draft.authority {
+            Authority::Token => true,
+            Authority::Name => !sender.claimed,
+        }
+}
+
+/// The first answer again, made of what the post repeats: its message may be pruned.
+fn repeat(first: &client_ids::Model, draft: &Draft, sender: &sessions::Model) -> Result<Posted, Rejection> {
+    if first.fingerprint != fingerprint(draft) {
+        return Err(Rejection::ClientIdConflict(ClientId::from_stored(first.client_id.clone())));
+    }
+    let to = first.to_session.zip(first.to_name.clone());
+    let message = Message {
+        id: MessageId(first.message_id),
+        sender_session: SessionId(sender.id),
+        sender_id: UserId(sender.user_id),
+        sender: Pseudonym::from_stored(sender.pseudonym.clone()),
+        to: to.map(|(session, name)| Recipient {
+            session: SessionId(session),
+            pseudonym: Pseudonym::from_stored(name),
+        }),
+        content: Content::from_stored(draft.content.as_str().to_owned()),
+        client_id: draft.client_id.clone(),
+        timestamp: Timestamp::from_millis(first.timestamp),
+    };
+    Ok(Posted { message, repeated: true })
+}
+
+/// What tells a repeat from another post: what is said, and to whom as it was written.
+fn fingerprint(draft: &Draft) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(draft.content.as_str());
+    if let Some(to) = &draft.to {
+        // A byte that no content has: so no content runs into an addressee.
+        hash.update([0]);
+        hash.update(to.addressee.as_str());
+    }
+    hash.finalize().to_vec()
+}
+
+fn client_id_row(row: &messages::Model, draft: &Draft) -> Option<client_ids::Model> {
+    Some(client_ids::Model {
+        session: row.sender_session,
+        client_id: row.client_id.clone()?,
+        fingerprint: fingerprint(draft),
+        message_id: row.id,
+        to_session: row.to_session,
+        to_name: row.to_name.clone(),
+        timestamp: row.timestamp,
+    })
+}
+
+async fn insert(
+    transaction: &DatabaseTransaction,
+    new: &[messages::Model],
+    used: &[client_ids::Model],
+) -> Result<(), DbErr> {
+    for rows in portions(new) {
+        let rows = rows.iter().cloned().map(messages::ActiveModel::from);
+        messages::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    }
+    for rows in portions(used) {
+        let rows = rows.iter().cloned().map(client_ids::ActiveModel::from);
+        client_ids::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Posts of a batch that are in the log behind a message: the database had committed them.
+pub(super) async fn find_posted(
+    locked: &Locked,
+    batch: &Batch<'_>,
+    since: MessageId,
+) -> Result<HashMap<Uuid, Message>, DbErr> {
+    let keys = batch.posts.iter().map(|post| post.key);
+    let rows = messages::Entity::find()
+        .filter(messages::Column::Id.gt(since.0))
+        .filter(messages::Column::PostKey.is_in(keys))
+        .order_by_asc(messages::Column::Id)
+        .all(&locked.transaction)
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.post_key?, message(row)))).collect())
+}

@@ -1,0 +1,63 @@
+//! Sends a connection what it missed, and joins it to the live feed without a gap and without a double.
+//!
+//! What it missed comes from the log, page by page, as fast as the client takes it, until all that is left is among the
+//! hub's recent messages. From there the last step is one that nothing can come between: the shard notes up to where it has
+//! sent, and from then on sends what the feed brings behind that.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use lobby_domain::message::MessageId;
+use lobby_domain::ports::{Page, PageQuery, Span, Unavailable, Viewer};
+use lobby_domain::session::SessionId;
+
+use super::encode::Encoded;
+use super::hub::{Hub, Ticket};
+use super::shard::Shard;
+use super::sink::Sink;
+
+/// Messages of one read: enough to make the read worth it, few enough to hold them while the client takes its time.
+const PAGE: usize = 128;
+
+/// Bytes of recent messages that are sent at once: well below what an outbox holds.
+const PORTION: usize = 64 * 1024;
+
+/// Between two reads from a log that is away.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Runs until the member is live, or its connection ends.
+pub(super) async fn run(shard: Rc<Shard>, ticket: Ticket, sink: Sink, viewer: Option<SessionId>) {
+    // The shard is at work on this member; this goes on when it is done.
+    while let Some(position) = shard.position_of(ticket) {
+        sink.room().await;
+        if let Some((messages, position, is_all)) = shard.hub.recent(position, PORTION) {
+            shard.replayed(ticket, &messages, position, is_all);
+            if is_all {
+                return;
+            }
+            continue;
+        }
+        match read(&shard.hub, position, viewer).await {
+            Ok(page) if page.head.first_id.0 > position + 1 => return sink.log_pruned(),
+            Ok(page) => send_page(&shard, ticket, &sink, page).await,
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
+    }
+}
+
+async fn read(hub: &Hub, position: i64, viewer: Option<SessionId>) -> Result<Page, Unavailable> {
+    let _turn = hub.replays.acquire().await.map_err(Unavailable::new)?;
+    let viewer = viewer.map_or(Viewer::Nobody, Viewer::Session);
+    hub.log.page(PageQuery { span: Span::After(MessageId(position)), limit: PAGE, viewer }).await
+}
+
+async fn send_page(shard: &Shard, ticket: Ticket, sink: &Sink, page: Page) {
+    for message in &page.messages {
+        sink.room().await;
+        shard.replayed(ticket, &[Encoded::message(message)], message.id.0, false);
+    }
+    if !page.has_more {
+        // What lies between is not for this viewer.
+        shard.replayed(ticket, &[], page.head.last_id.0, false);
+    }
+}

@@ -1,0 +1,78 @@
+//! Where what one connection is told goes, whatever its wire format.
+
+use actix_socketio::{Packet, Socket};
+use lobby_websocket::{CloseCode, Outbox};
+use serde_json::value::RawValue;
+
+use super::encode::{Encoded, NAMESPACE, plain_event};
+
+/// Closes a plain connection whose session is over, or that could not say who it is.
+pub(super) const UNAUTHENTICATED: CloseCode = CloseCode::private(4401);
+
+/// Closes a plain connection that cannot be sent what it missed: the log keeps it no more.
+const PRUNED: CloseCode = CloseCode::private(4410);
+
+/// The way out to one connection.
+#[derive(Clone)]
+pub(super) enum Sink {
+    Plain(Outbox),
+    SocketIo(Socket),
+    /// A Socket.IO client that recovers: messages come with their place in the log.
+    Recoverable(Socket),
+}
+
+impl Sink {
+    /// A sink that refuses is one whose connection is ending: that is where what comes of it is seen to.
+    pub(super) fn send(&self, event: &Encoded) {
+        let _taken = match self {
+            Self::Plain(outbox) => outbox.send(&event.plain).is_ok(),
+            Self::SocketIo(socket) => socket.send(&event.socketio).is_ok(),
+            Self::Recoverable(socket) => {
+                socket.send(event.recoverable.as_ref().unwrap_or(&event.socketio)).is_ok()
+            }
+        };
+    }
+
+    /// An event for this connection alone.
+    pub(super) fn send_own(&self, name: &str, data: &RawValue) {
+        let _taken = match self {
+            Self::Plain(outbox) => outbox.send(&plain_event(name, data)).is_ok(),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => {
+                socket.send(&Packet::event(NAMESPACE, name, &[data])).is_ok()
+            }
+        };
+    }
+
+    /// Waits until there is room for more than trifles: for whoever has a lot to send.
+    pub(super) async fn room(&self) {
+        match self {
+            Self::Plain(outbox) => outbox.room().await,
+            Self::SocketIo(_) | Self::Recoverable(_) => {} // ROOM
+        }
+    }
+
+    /// The client is not to come back by itself: its token is dead.
+    pub(super) fn end_session(&self) {
+        match self {
+            Self::Plain(outbox) => outbox.close(UNAUTHENTICATED, "session_over"),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.disconnect(),
+        }
+    }
+
+    /// The client may come back as soon as it can.
+    pub(super) fn go_away(&self) {
+        self.close(CloseCode::GOING_AWAY, "going_away");
+    }
+
+    /// The same, and it will be told then that it has missed something for good.
+    pub(super) fn log_pruned(&self) {
+        self.close(PRUNED, "log_pruned");
+    }
+
+    fn close(&self, code: CloseCode, reason: &str) {
+        match self {
+            Self::Plain(outbox) => outbox.close(code, reason),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.close(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `send_message`, and the body of `POST /messages`.
+
+use lobby_domain::auth::Caller;
+use lobby_domain::client_id::ClientId;
+use lobby_domain::message::Content;
+use lobby_domain::pseudonym::Mention;
+use lobby_domain::recipient::Addressee;
+use lobby_domain::use_cases::Post;
+use serde::Deserialize;
+
+use crate::refusal::Refusal;
+
+/// What a client sends to say something. `timestamp`, which the original's clients send along, is the
+/// server's to set.
+#[derive(Deserialize)]
+pub struct SendMessage {
+    content: String,
+    sender: Option<String>,
+    to: Option<String>,
+    client_id: Option<String>,
+}
+
+impl SendMessage {
+    /// The same, safe to repeat under the key that a header gives. It must not differ from a `client_id` in the body.
+    pub fn with_key(mut self, key: Option<&str>) -> Result<Self, Refusal> {
+        match (key, &self.client_id) {
+            (Some(key), Some(client_id)) if key != client_id => {
+                let detail = "'Idempotency-Key' and 'client_id' are the same thing, and these two differ";
+                Err(Refusal::bad_request("invalid_client_id", detail))
+            }
+            (Some(key), _) => {
+                self.client_id = Some(key.to_owned());
+                Ok(self)
+            }
+            (None, _) => Ok(self),
+        }
+    }
+
+    /// Checks everything that can be checked without looking anything up.
+    pub fn parse(self, caller: &Caller) -> Result<Post, Refusal> {
+        let content = Content::parse(&self.content)?;
+        let sender = self.sender.map(|name| Mention::parse(&name).ok_or_else(Refusal::nobody)).transpose()?;
+        let unknown = || Refusal::unknown_recipient("nobody has that name: it is longer than any name");
+        let to = self.to.map(|to| Addressee::parse(&to).ok_or_else(unknown)).transpose()?;
+        let client_id = self.client_id.map(|id| ClientId::parse(&id)).transpose()?;
+        Ok(Post { caller: caller.clone(), sender, to, content, client_id })
+    }
+}
