@@ -10,9 +10,12 @@
 //! | `restart` | what is still there afterwards |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
+//! | `checker` | whether what clients saw and what is stored fit together |
 //! | `harness` | the lobby under test, and clients for it |
 
 mod abuse;
+#[expect(unreachable_pub, reason = "a library within the tests")]
+mod checker;
 mod clients;
 mod docs;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
