@@ -11,6 +11,7 @@
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
 //! | `checker` | whether what clients saw and what is stored fit together |
+//! | `recorder` | that the harness' recording client does what `crash` relies on |
 //! | `harness` | the lobby under test, and clients for it |
 
 mod abuse;
@@ -22,6 +23,7 @@ mod docs;
 mod harness;
 mod plain;
 mod realtime;
+mod recorder;
 mod rest;
 mod restart;
 mod socketio;
