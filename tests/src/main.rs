@@ -8,6 +8,7 @@
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
 //! | `restart` | what is still there afterwards |
+//! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
 //! | `checker` | whether what clients saw and what is stored fit together |
@@ -18,6 +19,7 @@ mod abuse;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod checker;
 mod clients;
+mod crash;
 mod docs;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
