@@ -21,19 +21,23 @@ use tokio::time::{sleep, timeout};
 use crate::checker::{Log, Post, Record, check};
 use crate::harness::{Database, PATIENCE, Program, Protocol, Random, Recorder, in_time};
 
+/// How often it is killed where nobody says how often.
+const ROUNDS: u32 = 6;
 /// How many people talk. One more listens, who is nobody in particular.
 const PEOPLE: usize = 20;
 /// How long somebody thinks before the next post, in milliseconds.
 const THOUGHT: Range<u64> = 0..40;
 /// How long the lobby lives, in milliseconds after it was ready.
 const LIFE: Range<u64> = 50..400;
+/// Or how many acknowledgements somebody gets before it is killed.
+const ANSWERS: Range<u64> = 1..8;
 /// How many faults are shown of all.
 const SHOWN: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_often_it_is_killed_nothing_is_lost_doubled_or_out_of_order() {
     let database = variable("LOBBY_CRASH_DATABASE").map_or(Database::Sqlite, Database::At);
-    crash(database, variable("LOBBY_CRASH_ROUNDS").unwrap_or(6)).await;
+    crash(database, variable("LOBBY_CRASH_ROUNDS").unwrap_or(ROUNDS)).await;
 }
 
 /// Kills a lobby with this database so many times. Ends by itself, whatever happens.
@@ -100,7 +104,10 @@ impl Crowd {
         if *random.one_of(&[true, false]) {
             sleep(random.milliseconds(LIFE)).await;
         } else {
-            random.one_of(&self.recorders[..PEOPLE]).next_acknowledgement().await;
+            let somebody = random.one_of(&self.recorders[..PEOPLE]);
+            for _ in 0..random.within(ANSWERS) {
+                somebody.next_acknowledgement().await;
+            }
         }
     }
 
@@ -151,11 +158,15 @@ async fn talk(recorder: Arc<Recorder>, others: Vec<String>, over: watch::Receive
 
 /// Whether the test has tested anything.
 fn summary(log: &Log, records: &[Record]) -> String {
-    let posts = || records.iter().flat_map(|record| &record.posts);
-    let repeated = posts().filter(|post| post.sent > 1).count();
+    let count = |is_so: fn(&Post) -> bool| {
+        records.iter().flat_map(|record| &record.posts).filter(|post| is_so(post)).count()
+    };
+    let (repeated, stored) = (count(|post| post.sent > 1), count(|post| post.was_stored));
     let connections: usize = records.iter().map(|record| record.segments.len()).sum();
     let messages = log.len();
-    format!("{messages} messages, {repeated} of them sent more than once, over {connections} connections")
+    format!(
+        "{messages} messages, {repeated} sent again, {stored} stored before that, {connections} connections"
+    )
 }
 
 fn variable<T: FromStr>(name: &str) -> Option<T> {

@@ -1,13 +1,16 @@
 //! The recording client against a lobby that says what a script tells it to.
 
+use std::ops::RangeInclusive;
+
 use futures_util::{SinkExt, StreamExt};
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
-use crate::checker::{Log, Post, Record, check};
+use crate::checker::{Fault, Log, Post, Record, check};
 use crate::harness::{App, LoggedIn, Protocol, Random, Recorder, in_time};
 
 const LOG: &str = "99a10ae7-4b35-4e8a-a1e5-633229ba6926";
@@ -63,7 +66,8 @@ async fn start() -> (TcpListener, Recorder) {
     (listener, recorder)
 }
 
-fn faults(record: Record, ids: std::ops::RangeInclusive<u64>, until: u64) -> Vec<crate::checker::Fault> {
+/// If these ids are stored, and that is what it should have seen.
+fn faults(record: Record, ids: RangeInclusive<u64>, until: u64) -> Vec<Fault> {
     let stored = ids.map(|id| (&message(id)).into()).collect();
     check(&Log::new(0, stored), &[Record { until: Some(until), ..record }])
 }
@@ -113,7 +117,7 @@ async fn a_passing_refusal_is_answered_with_the_same_post() {
     assert_eq!(faults(recorder.stop().await, 1..=1, 0), []);
 }
 
-/// Whoever was set down at the end has missed something, and has to be told by the checker.
+/// It has missed something then, and its record has to show that.
 #[tokio::test]
 async fn a_connection_that_does_not_go_on_begins_where_the_lobby_says() {
     let (listener, recorder) = start().await;
@@ -129,11 +133,14 @@ async fn a_connection_that_does_not_go_on_begins_where_the_lobby_says() {
     assert_eq!(places, [(None, 0), (Some(1), 3)]);
 }
 
+#[rstest]
+#[case(Protocol::Plain)]
+#[case(Protocol::SocketIo)]
 #[tokio::test]
-async fn it_follows_the_lobby_to_another_port() {
+async fn it_follows_the_lobby_to_another_port(#[case] protocol: Protocol) {
     let app = App::spawn().await;
     let (sender, address) = watch::channel(app.address());
-    let recorder = Recorder::start(&address, Protocol::SocketIo, "nobody", None, Random::new(1));
+    let recorder = Recorder::start(&address, protocol, "nobody", None, Random::new(1));
     recorder.connected(1).await;
     let app = app.restart().await;
     sender.send_replace(app.address());

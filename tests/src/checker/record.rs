@@ -28,7 +28,7 @@ pub struct Record {
 }
 
 /// Something that a client wanted to say. Its content is as the lobby would store it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Post {
     pub client_id: Option<String>,
     pub content: String,
@@ -36,6 +36,8 @@ pub struct Post {
     pub to: Option<String>,
     /// How often it was sent.
     pub sent: usize,
+    /// Whether it turned out to be older than the connection over which it was acknowledged.
+    pub was_stored: bool,
     /// The id in each acknowledgement.
     pub acknowledged: Vec<u64>,
 }
@@ -81,7 +83,7 @@ impl Post {
 
     /// One whose repetition would be another message.
     pub fn once(content: &str) -> Self {
-        Self { client_id: None, content: content.to_owned(), to: None, sent: 0, acknowledged: Vec::new() }
+        Self { content: content.to_owned(), ..Self::default() }
     }
 
     /// Only for this session.

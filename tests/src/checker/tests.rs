@@ -31,8 +31,8 @@ fn post(message: &Message) -> Post {
         client_id: message.client_id.clone(),
         content: message.content.clone(),
         to: message.to_session.clone(),
-        sent: 1,
         acknowledged: vec![message.id],
+        ..Post::default()
     }
 }
 

@@ -2,12 +2,14 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 use std::{env, process, thread};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::{Address, in_time};
 
@@ -46,7 +48,8 @@ impl Program {
     /// It ends at once, in the middle of whatever it does.
     pub async fn kill(&mut self) {
         self.running.child.start_kill().expect("it ran until now");
-        self.ended().await;
+        let status = self.ended().await;
+        assert_eq!(status.code(), None, "it had ended by itself");
     }
 
     /// After a kill: with the same data, at the same port.
@@ -61,10 +64,17 @@ impl Program {
         assert!(sent.success(), "{sent}");
         let status = self.ended().await;
         assert!(status.success(), "{status}");
+        // A panic may have cut one connection only, which would have come back.
+        assert!(!self.log().contains("panicked"), "it panicked");
     }
 
     pub fn address(&self) -> Address {
         watch::channel(self.address).1
+    }
+
+    /// What it has written to its standard error, over all its lives.
+    fn log(&self) -> String {
+        fs::read_to_string(log_of(&self.folder)).unwrap_or_default()
     }
 
     async fn ended(&mut self) -> ExitStatus {
@@ -85,10 +95,18 @@ impl Running {
                 break;
             }
         }
-        let ready = reqwest::get(format!("http://{address}/health/ready"));
-        let ready = in_time("an answer", ready).await.expect("an answer");
-        assert!(ready.status().is_success(), "{ready:?}");
+        in_time("the program to be ready", ready(address)).await;
         Self { child, _said: said }
+    }
+}
+
+/// Asks until it is: nobody is told when that happens.
+async fn ready(address: SocketAddr) {
+    const AGAIN: Duration = Duration::from_millis(20);
+
+    let url = format!("http://{address}/health/ready");
+    while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+        sleep(AGAIN).await;
     }
 }
 
@@ -99,7 +117,7 @@ impl Drop for Program {
         const LAST: usize = 200;
 
         if thread::panicking() {
-            let log = fs::read_to_string(log_of(&self.folder)).unwrap_or_default();
+            let log = self.log();
             let lines: Vec<_> = log.lines().collect();
             eprintln!("The program's last words:\n{}", lines[lines.len().saturating_sub(LAST)..].join("\n"));
         }

@@ -41,6 +41,9 @@ pub struct Progress {
     pub position: u64,
 }
 
+/// Refusals that pass: the same may be tried again, a post under the same client id.
+const PASSING: [&str; 3] = ["busy", "unavailable", "outcome_unknown"];
+
 /// How many posts may wait for those before them.
 const QUEUE: usize = 1;
 
@@ -146,9 +149,13 @@ impl Recorder {
         in_time("a page", answer.json()).await.expect("JSON")
     }
 
-    /// Its record, when all is acknowledged.
+    /// Stops it, and answers with its record, when all is acknowledged.
     pub async fn stop(self) -> Record {
         drop(self.posts);
         in_time("the recorder to stop", self.running).await.expect("it has not failed")
     }
+}
+
+fn passes(refusal: &Value) -> bool {
+    refusal["code"].as_str().is_some_and(|code| PASSING.contains(&code))
 }

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::passes;
 use crate::harness::connection::{parse_plain, parse_socketio};
 use crate::harness::{Protocol, Received};
 
@@ -73,9 +74,7 @@ impl Link {
             };
             match received {
                 None => {}
-                Some(Received::ConnectError(error)) if error["data"]["code"] == "unavailable" => {
-                    return Err(Broken);
-                }
+                Some(Received::ConnectError(error)) if passes(&error["data"]) => return Err(Broken),
                 Some(received) => return Ok(received),
             }
         }

@@ -5,12 +5,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::link::{Broken, Link};
-use super::{Address, Progress};
+use super::{Address, Progress, passes};
 use crate::checker::{Message, Post, Record, Segment};
 use crate::harness::{Protocol, Random, Received};
-
-/// Refusals that pass: the same post may be sent again under the same client id.
-const PASSING: [&str; 3] = ["busy", "unavailable", "outcome_unknown"];
 
 pub(super) struct Worker {
     address: Address,
@@ -21,6 +18,8 @@ pub(super) struct Worker {
     record: Record,
     /// Which log it has been in, and behind which id it goes on there.
     position: Option<(String, u64)>,
+    /// The newest message when its connection began.
+    newest: u64,
     backoff: Backoff,
 }
 
@@ -35,7 +34,7 @@ impl Worker {
         random: Random,
     ) -> Self {
         let backoff = Backoff { random, limit: Backoff::SHORTEST };
-        Self { address, protocol, token, queue, progress, record, position: None, backoff }
+        Self { address, protocol, token, queue, progress, record, position: None, newest: 0, backoff }
     }
 
     /// Connects again and again, until there is nothing more to post and to hear.
@@ -82,9 +81,9 @@ impl Worker {
     }
 
     fn begin(&mut self, session: &Value) {
-        let last_id = session["last_id"].as_u64().expect("a number");
+        self.newest = session["last_id"].as_u64().expect("a number");
         let after = self.position.as_ref().map(|(_, after)| *after);
-        let from = after.filter(|_| session["recovered"] == true).unwrap_or(last_id);
+        let from = after.filter(|_| session["recovered"] == true).unwrap_or(self.newest);
         self.position = Some((session["log"].as_str().expect("a text").to_owned(), from));
         self.record.segments.push(Segment { after, from, seen: Vec::new() });
         self.backoff.reset();
@@ -119,12 +118,12 @@ impl Worker {
         let post = self.record.posts.last_mut().expect("an answer is to a post");
         if let Some(id) = answer["id"].as_u64() {
             post.acknowledged.push(id);
+            post.was_stored = id <= self.newest;
             self.backoff.reset();
             self.show();
             return Ok(());
         }
-        let passes = answer["code"].as_str().is_some_and(|code| PASSING.contains(&code));
-        assert!(passes, "{post:?} was refused: {answer}");
+        assert!(passes(answer), "{post:?} was refused: {answer}");
         self.backoff.pause().await;
         self.send(link).await
     }
