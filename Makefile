@@ -17,6 +17,9 @@ KOSOKU := 0.1.0
 # How long `make fuzz` tries to break each decoder.
 FUZZ_SECONDS ?= 60
 
+# How often `make crash` kills the lobby.
+CRASH_ROUNDS ?= 200
+
 tools := $(CURDIR)/target/tools
 export PATH := $(tools)/bin:$(PATH)
 
@@ -41,6 +44,11 @@ fuzz: tool-fuzz ## Try to break the decoders for FUZZ_SECONDS each (60)
 	for target in fuzz/fuzz_targets/*.rs; do \
 		.ci/fuzz "$$(basename "$$target" .rs)" $(FUZZ_SECONDS); \
 	done
+
+.PHONY: crash
+crash: tool-nextest ## Kill the lobby CRASH_ROUNDS times (200) while people talk, and look for what is lost
+	cargo build --locked --bin lobby
+	LOBBY_CRASH_ROUNDS=$(CRASH_ROUNDS) cargo nextest run --profile crash --package lobby-tests --locked
 
 .PHONY: conformance
 conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example

@@ -3,14 +3,20 @@
 mod app;
 mod connection;
 mod participant;
+mod program;
+mod random;
 mod raw;
+mod recorder;
 
 use std::time::Duration;
 
 pub use app::{App, LoggedIn};
 pub use connection::{Auth, Connection, Protocol, Received};
 pub use participant::{Kind, Participant};
+pub use program::{Database, Program};
+pub use random::Random;
 pub use raw::RawSocket;
+pub use recorder::{Address, Recorder};
 
 /// How long a test waits for what has to come. Far above what anything takes, so that only what never comes
 /// fails.

@@ -8,17 +8,24 @@
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
 //! | `restart` | what is still there afterwards |
+//! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
+//! | `checker` | whether what clients saw and what is stored fit together |
+//! | `recorder` | that the harness' recording client does what `crash` relies on |
 //! | `harness` | the lobby under test, and clients for it |
 
 mod abuse;
+#[expect(unreachable_pub, reason = "a library within the tests")]
+mod checker;
 mod clients;
+mod crash;
 mod docs;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
 mod plain;
 mod realtime;
+mod recorder;
 mod rest;
 mod restart;
 mod socketio;

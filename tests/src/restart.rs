@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::{App, Auth, Connection, Protocol, in_time};
+use crate::checker::{Log, Post, check};
+use crate::harness::{App, Auth, Connection, Database, Program, Protocol, Random, Recorder, in_time};
 
 #[tokio::test]
 async fn users_messages_ids_and_tokens_go_on_after_a_restart() {
@@ -26,6 +27,34 @@ async fn users_messages_ids_and_tokens_go_on_after_a_restart() {
     let again = app.log_in("gone").await;
     let users = app.get("/users?sort_by=connected_at").await.body;
     assert_eq!((&users[1]["session"], &users[1]["id"]), (&json!(again.session), &json!(2)));
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_of_the_program() {
+    let mut program = Program::start(Database::Sqlite).await;
+    let mut random = Random::new(1);
+    let plain = Recorder::log_in(&program.address(), Protocol::Plain, "JohnDoe", random.fork()).await;
+    let socketio = Recorder::log_in(&program.address(), Protocol::SocketIo, "Zoë", random.fork()).await;
+    for (connections, id) in [(1, 1), (2, 3), (3, 5)] {
+        plain.connected(connections).await;
+        socketio.connected(connections).await;
+        plain.post(Post::once("hello")).await;
+        plain.settled().await;
+        socketio.post(Post::once("hi")).await;
+        plain.reached(id + 1).await;
+        socketio.reached(id + 1).await;
+        socketio.settled().await;
+        program.kill().await;
+        program.start_again().await;
+    }
+    plain.connected(4).await;
+    socketio.connected(4).await;
+    let records = [plain.stop().await, socketio.stop().await];
+    program.stop().await;
+
+    let stored: Vec<_> = records[0].segments.iter().flat_map(|segment| segment.seen.clone()).collect();
+    assert_eq!(stored.len(), 6);
+    assert_eq!(check(&Log::new(0, stored), &records), []);
 }
 
 #[tokio::test]

@@ -230,7 +230,7 @@ impl Connection {
     }
 }
 
-fn parse_plain(text: &str) -> Received {
+pub(super) fn parse_plain(text: &str) -> Received {
     let frame: Value = serde_json::from_str(text).expect("JSON");
     match (frame["event"].as_str(), frame["ack"].as_u64()) {
         (Some(event), None) => Received::Event(event.to_owned(), frame["data"].clone()),
@@ -240,7 +240,7 @@ fn parse_plain(text: &str) -> Received {
 }
 
 /// `None` for the answer to CONNECT, which says no more than what follows it.
-fn parse_socketio(text: &str) -> Option<Received> {
+pub(super) fn parse_socketio(text: &str) -> Option<Received> {
     let json_at = text.find(['[', '{']).unwrap_or(text.len());
     let (header, data) = text.split_at(json_at);
     let data = || serde_json::from_str::<Value>(data).expect("JSON");

@@ -1,0 +1,164 @@
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use std::{env, process, thread};
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{Address, in_time};
+
+/// Where a lobby keeps what it knows.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file in its folder. What is promised of `normal` is what a kill tests: it survives a crash of the lobby.
+    Sqlite,
+    /// Wherever this URL leads.
+    At(String),
+}
+
+/// The real program, as a process that can be killed.
+pub struct Program {
+    folder: TempDir,
+    database: Database,
+    address: SocketAddr,
+    running: Running,
+}
+
+struct Running {
+    child: Child,
+    /// Kept, so that what the program says at its start has somewhere to go.
+    _said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    /// Starts it; it is ready.
+    pub async fn start(database: Database) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let running = Running::start(&folder, &database, address).await;
+        Self { folder, database, address, running }
+    }
+
+    /// It ends at once, in the middle of whatever it does.
+    pub async fn kill(&mut self) {
+        self.running.child.start_kill().expect("it ran until now");
+        let status = self.ended().await;
+        assert_eq!(status.code(), None, "it had ended by itself");
+    }
+
+    /// After a kill: with the same data, at the same port.
+    pub async fn start_again(&mut self) {
+        self.running = Running::start(&self.folder, &self.database, self.address).await;
+    }
+
+    /// Asks it to end, which it does in order.
+    pub async fn stop(mut self) {
+        let pid = self.running.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-s", "TERM", &pid]).status().await.expect("kill runs");
+        assert!(sent.success(), "{sent}");
+        let status = self.ended().await;
+        assert!(status.success(), "{status}");
+        // A panic may have cut one connection only, which would have come back.
+        assert!(!self.log().contains("panicked"), "it panicked");
+    }
+
+    pub fn address(&self) -> Address {
+        watch::channel(self.address).1
+    }
+
+    /// What it has written to its standard error, over all its lives.
+    fn log(&self) -> String {
+        fs::read_to_string(log_of(&self.folder)).unwrap_or_default()
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        in_time("the program to end", self.running.child.wait()).await.expect("it ends")
+    }
+}
+
+impl Running {
+    async fn start(folder: &TempDir, database: &Database, address: SocketAddr) -> Self {
+        let mut command = Command::new(binary());
+        command.current_dir(folder.path()).env_clear().envs(variables(database, address)).kill_on_drop(true);
+        let log = File::options().create(true).append(true).open(log_of(folder)).expect("it can be written");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
+        let mut said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        loop {
+            let line = in_time("the program to start", said.next_line()).await.expect("it is read");
+            if line.expect("it does not end").starts_with("The lobby is open at ") {
+                break;
+            }
+        }
+        in_time("the program to be ready", ready(address)).await;
+        Self { child, _said: said }
+    }
+}
+
+/// Asks until it is: nobody is told when that happens.
+async fn ready(address: SocketAddr) {
+    const AGAIN: Duration = Duration::from_millis(20);
+
+    let url = format!("http://{address}/health/ready");
+    while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+        sleep(AGAIN).await;
+    }
+}
+
+/// What the program said stays behind where a test fails.
+impl Drop for Program {
+    #[expect(clippy::print_stderr, reason = "that is where a failing test is explained")]
+    fn drop(&mut self) {
+        const LAST: usize = 200;
+
+        if thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("The program's last words:\n{}", lines[lines.len().saturating_sub(LAST)..].join("\n"));
+        }
+    }
+}
+
+fn variables(database: &Database, address: SocketAddr) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("LOBBY_SERVER__PORT", address.port().to_string()),
+        // Two, so that what crosses workers is tested, on any machine.
+        ("LOBBY_SERVER__WORKERS", "2".to_owned()),
+        ("SECRET_KEY", "a secret key for tests, long enough for all of them".to_owned()),
+    ];
+    match database {
+        Database::Sqlite => variables.push(("LOBBY_DATABASE__DURABILITY", "normal".to_owned())),
+        Database::At(url) => variables.push(("LOBBY_DATABASE__URL", url.clone())),
+    }
+    variables
+}
+
+fn log_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("lobby.log")
+}
+
+/// The program of the profile that this test was built with.
+fn binary() -> PathBuf {
+    let test = env::current_exe().expect("a test is a file");
+    let profile = test.parent().and_then(Path::parent).expect("it is in target/<profile>/deps");
+    let binary = profile.join(format!("lobby{}", env::consts::EXE_SUFFIX));
+    assert!(binary.exists(), "{} is missing: `cargo build --bin lobby` makes it", binary.display());
+    binary
+}
+
+/// A port that no outgoing connection gets. Systems give those out from 32768 on; a client that tries again and
+/// again to reach one of them where nobody listens is given it as its own one day, and is connected to itself.
+fn free_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const PORTS: u32 = 10_000;
+
+    // Tests are processes of their own, and need not all begin at the same one.
+    let ports = (0..PORTS).map(|n| FIRST + process::id().wrapping_mul(7).wrapping_add(n) % PORTS);
+    let mut ports = ports.map(|port| u16::try_from(port).expect("they end below 32768"));
+    ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).expect("one of them is free")
+}

@@ -1,0 +1,175 @@
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use super::link::{Broken, Link};
+use super::{Address, Progress, passes};
+use crate::checker::{Message, Post, Record, Segment};
+use crate::harness::{Protocol, Random, Received};
+
+pub(super) struct Worker {
+    address: Address,
+    protocol: Protocol,
+    token: Option<String>,
+    queue: mpsc::Receiver<Post>,
+    progress: watch::Sender<Progress>,
+    record: Record,
+    /// Which log it has been in, and behind which id it goes on there.
+    position: Option<(String, u64)>,
+    /// The newest message when its connection began.
+    newest: u64,
+    backoff: Backoff,
+}
+
+impl Worker {
+    pub(super) fn new(
+        address: Address,
+        protocol: Protocol,
+        token: Option<String>,
+        queue: mpsc::Receiver<Post>,
+        progress: watch::Sender<Progress>,
+        record: Record,
+        random: Random,
+    ) -> Self {
+        let backoff = Backoff { random, limit: Backoff::SHORTEST };
+        Self { address, protocol, token, queue, progress, record, position: None, newest: 0, backoff }
+    }
+
+    /// Connects again and again, until there is nothing more to post and to hear.
+    pub(super) async fn run(mut self) -> Record {
+        while let Err(Broken) = self.visit().await {
+            self.backoff.pause().await;
+        }
+        self.record
+    }
+
+    /// One connection. It ends well when the recorder is stopped.
+    async fn visit(&mut self) -> Result<(), Broken> {
+        let address = *self.address.borrow();
+        let (mut link, session) = Link::enter(address, self.protocol, &self.auth()).await?;
+        self.begin(&session);
+        if self.has_unacknowledged() {
+            self.send(&mut link).await?;
+        }
+        loop {
+            let may_post = !self.has_unacknowledged();
+            tokio::select! {
+                received = link.receive() => self.take(received?, &mut link).await?,
+                post = self.queue.recv(), if may_post => match post {
+                    Some(post) => {
+                        self.record.posts.push(post);
+                        self.send(&mut link).await?;
+                    }
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+
+    fn auth(&self) -> Value {
+        let mut auth = Map::new();
+        if let Some(token) = &self.token {
+            auth.insert("token".to_owned(), json!(token));
+        }
+        if let Some((log, after)) = &self.position {
+            auth.insert("log".to_owned(), json!(log));
+            auth.insert("after".to_owned(), json!(after));
+        }
+        auth.into()
+    }
+
+    fn begin(&mut self, session: &Value) {
+        self.newest = session["last_id"].as_u64().expect("a number");
+        let after = self.position.as_ref().map(|(_, after)| *after);
+        let from = after.filter(|_| session["recovered"] == true).unwrap_or(self.newest);
+        self.position = Some((session["log"].as_str().expect("a text").to_owned(), from));
+        self.record.segments.push(Segment { after, from, seen: Vec::new() });
+        self.backoff.reset();
+        self.show();
+    }
+
+    async fn take(&mut self, received: Received, link: &mut Link) -> Result<(), Broken> {
+        match received {
+            Received::Event(name, data) if name == "new_message" => {
+                self.saw(Message::from(&data));
+            }
+            Received::Event(name, _) if name == "user_joined" || name == "user_left" => {}
+            Received::Ack(index, answer) => {
+                let last = self.record.posts.len().checked_sub(1);
+                assert_eq!(usize::try_from(index).ok(), last, "this post is not waiting for an answer");
+                self.answered(&answer, link).await?;
+            }
+            other => panic!("nobody expects {other:?}"),
+        }
+        Ok(())
+    }
+
+    fn saw(&mut self, message: Message) {
+        let (_, position) = self.position.as_mut().expect("a connection begins somewhere");
+        *position = message.id.max(*position);
+        let segment = self.record.segments.last_mut().expect("a connection begins one");
+        segment.seen.push(message);
+        self.show();
+    }
+
+    async fn answered(&mut self, answer: &Value, link: &mut Link) -> Result<(), Broken> {
+        let post = self.record.posts.last_mut().expect("an answer is to a post");
+        if let Some(id) = answer["id"].as_u64() {
+            post.acknowledged.push(id);
+            post.was_stored = id <= self.newest;
+            self.backoff.reset();
+            self.show();
+            return Ok(());
+        }
+        assert!(passes(answer), "{post:?} was refused: {answer}");
+        self.backoff.pause().await;
+        self.send(link).await
+    }
+
+    /// Sends what waits for its acknowledgement.
+    async fn send(&mut self, link: &mut Link) -> Result<(), Broken> {
+        let ack = self.record.posts.len() - 1;
+        let post = &mut self.record.posts[ack];
+        post.sent += 1;
+        let members = [
+            ("content", Some(&post.content)),
+            ("to", post.to.as_ref()),
+            ("client_id", post.client_id.as_ref()),
+        ];
+        let given = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), json!(value?))));
+        link.emit("send_message", &given.collect::<Map<_, _>>().into(), ack).await
+    }
+
+    fn has_unacknowledged(&self) -> bool {
+        self.record.posts.last().is_some_and(|post| post.acknowledged.is_empty())
+    }
+
+    fn show(&self) {
+        let acknowledged = self.record.posts.len() - usize::from(self.has_unacknowledged());
+        let connections = self.record.segments.len();
+        let position = self.position.as_ref().map_or(0, |(_, id)| *id);
+        self.progress.send_replace(Progress { connections, acknowledged, position });
+    }
+}
+
+/// How long a client waits before it tries again: longer each time, and never as long as the others.
+struct Backoff {
+    random: Random,
+    limit: u64,
+}
+
+impl Backoff {
+    const SHORTEST: u64 = 20;
+    const LONGEST: u64 = 200;
+
+    fn reset(&mut self) {
+        self.limit = Self::SHORTEST;
+    }
+
+    async fn pause(&mut self) {
+        self.limit = (self.limit * 2).min(Self::LONGEST);
+        sleep(Duration::from_millis(self.random.within(Self::SHORTEST..self.limit))).await;
+    }
+}
