@@ -6,8 +6,12 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use tokio::sync::Notify;
+
 /// Places that an empty channel keeps; a burst's are given back.
 const KEPT_PLACES: usize = 32;
+/// There is room while at most one part in so many of the limit is taken, as in a WebSocket's outbox.
+const ROOM: usize = 2;
 
 /// What an item costs while it waits, in bytes.
 pub(crate) trait Weigh {
@@ -16,8 +20,8 @@ pub(crate) trait Weigh {
 
 /// A channel in which at most `limit` bytes wait, or one item more where the sender waits for room.
 pub(crate) fn channel<T: Weigh>(limit: usize) -> (Sender<T>, Receiver<T>) {
-    let state = State { items: VecDeque::new(), bytes: 0, limit, closed: false, reader: None, writer: None };
-    let shared = Shared { state: Mutex::new(state) };
+    let state = State { items: VecDeque::new(), bytes: 0, limit, ended: false, reader: None };
+    let shared = Shared { state: Mutex::new(state), room: Notify::new() };
     let shared = Arc::new(shared);
     (Sender(Arc::clone(&shared)), Receiver(shared))
 }
@@ -36,16 +40,17 @@ pub(crate) enum PushError {
 /// A std mutex: what happens under it is a few moves, never a wait.
 struct Shared<T> {
     state: Mutex<State<T>>,
+    /// Told whenever there is room again, or nothing more is taken.
+    room: Notify,
 }
 
 struct State<T> {
     items: VecDeque<T>,
     bytes: usize,
     limit: usize,
-    /// One side is gone: what waits may still be read, nothing is added.
-    closed: bool,
+    /// The last item has been added, or one side is gone: what waits may still be read, nothing is added.
+    ended: bool,
     reader: Option<Waker>,
-    writer: Option<Waker>,
 }
 
 impl<T> Shared<T> {
@@ -53,13 +58,24 @@ impl<T> Shared<T> {
         self.state.lock().expect("nothing panics while it holds the lock")
     }
 
-    fn close(&self) {
+    fn end(&self) {
         let mut state = self.lock();
-        state.closed = true;
-        let wakers = (state.reader.take(), state.writer.take());
+        state.ended = true;
+        let reader = state.reader.take();
         drop(state);
-        wake(wakers.0);
-        wake(wakers.1);
+        wake(reader);
+        self.room.notify_waiters();
+    }
+
+    async fn await_room(&self) {
+        loop {
+            // Made before the look, so that what happens behind it is not missed.
+            let room = self.room.notified();
+            if self.lock().has_room() {
+                return;
+            }
+            room.await;
+        }
     }
 }
 
@@ -69,29 +85,27 @@ impl<T: Weigh> Sender<T> {
         self.add(item, false)
     }
 
-    /// Adds an item whatever waits already: for one after [`Sender::room`], and for the last. If the other side is gone,
-    /// nobody misses it.
+    /// Adds an item whatever waits already: for one after [`Sender::room`]. If the other side is gone, nobody misses it.
     pub(crate) fn force(&self, item: T) {
         let _gone = self.add(item, true);
     }
 
-    /// Waits until less than the limit waits, or nobody reads any more.
-    pub(crate) async fn room(&self) {
-        poll_fn(|cx| self.poll_room(cx)).await;
+    /// Adds the last item, whatever waits already.
+    pub(crate) fn finish(&self, item: T) {
+        self.force(item);
+        self.0.end();
     }
 
-    fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.0.lock();
-        if state.closed || state.bytes < state.limit {
-            return Poll::Ready(());
-        }
-        state.writer = Some(cx.waker().clone());
-        Poll::Pending
+    /// Waits until at most half of the limit waits, or nothing is taken any more. Cancel safe, and any number may wait; it
+    /// does not keep the channel open.
+    pub(crate) fn room(&self) -> impl Future<Output = ()> + use<T> {
+        let shared = Arc::clone(&self.0);
+        async move { shared.await_room().await }
     }
 
     fn add(&self, item: T, whatever: bool) -> Result<(), PushError> {
         let mut state = self.0.lock();
-        if state.closed {
+        if state.ended {
             return Err(PushError::Closed);
         }
         let bytes = state.bytes + item.weight();
@@ -109,35 +123,43 @@ impl<T: Weigh> Sender<T> {
 
 impl<T: Weigh> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.end();
     }
 }
 
 impl<T: Weigh> Receiver<T> {
     /// The next item; `None` when there will be none. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<T> {
-        poll_fn(|cx| self.poll(cx, State::take_one)).await
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// All that waits, at least one item; `None` when there will be none. Cancel safe.
-    pub(crate) async fn all(&mut self) -> Option<VecDeque<T>> {
-        poll_fn(|cx| self.poll(cx, State::take_all)).await
+    /// Waits until nothing more is added, whatever there still is to be read. Cancel safe.
+    pub(crate) async fn ended(&mut self) {
+        poll_fn(|cx| self.poll_ended(cx)).await;
     }
 
-    fn poll<R>(
-        &mut self,
-        cx: &Context<'_>,
-        take: impl FnOnce(&mut State<T>) -> Option<R>,
-    ) -> Poll<Option<R>> {
+    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<T>> {
         let mut state = self.0.lock();
-        if let Some(taken) = take(&mut state) {
-            let writer = state.writer.take();
+        let full = !state.has_room();
+        if let Some(item) = state.take() {
+            let emptied = full && state.has_room();
             drop(state);
-            wake(writer);
-            return Poll::Ready(Some(taken));
+            if emptied {
+                self.0.room.notify_waiters();
+            }
+            return Poll::Ready(Some(item));
         }
-        if state.closed {
+        if state.ended {
             return Poll::Ready(None);
+        }
+        state.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock();
+        if state.ended {
+            return Poll::Ready(());
         }
         state.reader = Some(cx.waker().clone());
         Poll::Pending
@@ -146,26 +168,26 @@ impl<T: Weigh> Receiver<T> {
 
 impl<T: Weigh> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.end();
         let items = std::mem::take(&mut self.0.lock().items);
         drop(items);
     }
 }
 
+impl<T> State<T> {
+    fn has_room(&self) -> bool {
+        self.ended || self.bytes <= self.limit / ROOM
+    }
+}
+
 impl<T: Weigh> State<T> {
-    fn take_one(&mut self) -> Option<T> {
+    fn take(&mut self) -> Option<T> {
         let item = self.items.pop_front()?;
         self.bytes -= item.weight();
         if self.items.is_empty() {
             self.items.shrink_to(KEPT_PLACES);
         }
         Some(item)
-    }
-
-    fn take_all(&mut self) -> Option<VecDeque<T>> {
-        self.bytes = 0;
-        let items = std::mem::take(&mut self.items);
-        (!items.is_empty()).then_some(items)
     }
 }
 
@@ -177,7 +199,7 @@ fn wake(waker: Option<Waker>) {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
+    use futures_util::{FutureExt as _, poll};
 
     use super::*;
 
@@ -188,13 +210,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn items_come_out_in_order_one_by_one_or_all_at_once() {
+    async fn items_come_out_in_order() {
         let (sender, mut receiver) = channel(10);
         for item in [1, 2, 3] {
             sender.push(item).unwrap();
         }
-        assert_eq!(receiver.next().await, Some(1));
-        assert_eq!(receiver.all().await.unwrap(), [2, 3]);
+        for item in [1, 2, 3] {
+            assert_eq!(receiver.next().await, Some(item));
+        }
         assert_eq!(receiver.next().now_or_never(), None);
     }
 
@@ -206,17 +229,67 @@ mod tests {
         receiver.next().await;
         sender.push(5).unwrap();
         sender.force(100);
-        assert_eq!(receiver.all().await.unwrap(), [5, 100]);
+        assert_eq!((receiver.next().await, receiver.next().await), (Some(5), Some(100)));
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_room_goes_on_when_something_was_read() {
-        let (sender, mut receiver) = channel(10);
-        sender.room().await;
-        sender.force(100);
+    async fn there_is_room_up_to_half_of_the_limit() {
+        let (sender, _receiver) = channel(10);
+        sender.push(5).unwrap();
+        assert!(sender.room().now_or_never().is_some());
+        sender.push(1).unwrap();
         assert!(sender.room().now_or_never().is_none());
-        let ((), read) = futures_util::future::join(sender.room(), receiver.next()).await;
-        assert_eq!(read, Some(100));
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_for_room_go_on_when_enough_was_read_except_those_who_have_given_up() {
+        let (sender, mut receiver) = channel(10);
+        for item in [1, 3, 5] {
+            sender.push(item).unwrap();
+        }
+        let (mut one, mut other) = (Box::pin(sender.room()), Box::pin(sender.room()));
+        for _ in 0..3 {
+            assert!(poll!(Box::pin(sender.room())).is_pending());
+        }
+        assert!(poll!(&mut one).is_pending() && poll!(&mut other).is_pending());
+        receiver.next().await;
+        assert!(poll!(&mut one).is_pending());
+        receiver.next().await;
+        assert!(poll!(&mut one).is_ready());
+        sender.push(5).unwrap();
+        assert!(poll!(&mut other).is_pending(), "another has taken the room");
+        receiver.next().await;
+        assert!(poll!(&mut other).is_ready());
+    }
+
+    #[tokio::test]
+    async fn no_room_is_waited_for_behind_the_last_item_or_where_nobody_reads() {
+        let ways_out: [fn(Sender<usize>, Receiver<usize>); 3] = [
+            |sender, _| sender.finish(1),
+            |sender, _receiver| drop(sender),
+            |_sender, receiver| drop(receiver),
+        ];
+        for leave in ways_out {
+            let (sender, receiver) = channel(10);
+            sender.force(100);
+            let mut room = Box::pin(sender.room());
+            assert!(poll!(&mut room).is_pending());
+            leave(sender, receiver);
+            assert!(poll!(&mut room).is_ready());
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_the_last_item_of_which_the_reader_learns_in_front_of_what_waits() {
+        let (sender, mut receiver) = channel(10);
+        sender.push(1).unwrap();
+        assert!(receiver.ended().now_or_never().is_none());
+        sender.finish(100);
+        sender.force(7);
+        assert_eq!(sender.push(7), Err(PushError::Closed));
+        receiver.ended().await;
+        assert_eq!((receiver.next().await, receiver.next().await), (Some(1), Some(100)));
+        assert_eq!(receiver.next().await, None);
     }
 
     #[tokio::test]
@@ -247,12 +320,12 @@ mod tests {
         });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            for item in 0..2_000 {
+            for item in 0..20_000 {
                 sender.room().await;
-                sender.force(item);
+                sender.push(item % 50).unwrap();
             }
         });
         drop(sender);
-        assert_eq!(thread.join().unwrap(), (0..2_000).collect::<Vec<_>>());
+        assert_eq!(thread.join().unwrap(), (0..20_000).map(|item| item % 50).collect::<Vec<_>>());
     }
 }

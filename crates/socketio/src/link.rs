@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use lobby_websocket::{CloseCode, Frame, Outbox};
 use tokio::sync::Notify;
 
@@ -17,6 +18,8 @@ pub(crate) struct Link {
     /// Why the session is to end, once it is.
     ending: Cell<Option<DisconnectReason>>,
     wanted: Notify,
+    /// Told when packets go another way from now on, or those of some socket nowhere.
+    changed: Notify,
 }
 
 /// Where packets go.
@@ -31,7 +34,12 @@ pub(crate) enum Way {
 
 impl Link {
     pub(crate) fn new(way: Way) -> Self {
-        Self { way: RefCell::new(way), ending: Cell::new(None), wanted: Notify::new() }
+        Self {
+            way: RefCell::new(way),
+            ending: Cell::new(None),
+            wanted: Notify::new(),
+            changed: Notify::new(),
+        }
     }
 
     pub(crate) fn send(&self, packet: &Packet) -> Result<(), SendError> {
@@ -56,16 +64,37 @@ impl Link {
         sent
     }
 
+    /// Waits until at most half of what may wait for the client does, or nothing of a socket is sent any more: as long as it
+    /// has `joined`. Cancel safe, and any number may wait.
+    pub(crate) async fn room(&self, joined: &Cell<bool>) {
+        // A client may take things as fast as they come: other tasks want their turn then.
+        tokio::task::coop::consume_budget().await;
+        while joined.get() && self.ending.get().is_none() {
+            let room = self.way.borrow().room();
+            tokio::select! {
+                biased;
+                () = self.changed.notified() => {}
+                () = room => return,
+            }
+        }
+    }
+
     /// The session moves on: from here on packets go another way.
     pub(crate) fn redirect(&self, way: Way) {
         self.way.replace(way);
+        self.tell_change();
+    }
+
+    /// Has those who wait for room look whether there is still something to wait for.
+    pub(crate) fn tell_change(&self) {
+        self.changed.notify_waiters();
     }
 
     /// Closes a WebSocket behind what is queued; polling has an end of its own.
     pub(crate) fn close(&self, code: CloseCode, reason: &'static str) {
         match &*self.way.borrow() {
             Way::WebSocket(outbox) => outbox.close(code, reason),
-            Way::Upgraded(sender) => sender.force(Outgoing::Close(code, reason)),
+            Way::Upgraded(sender) => sender.finish(Outgoing::Close(code, reason)),
             Way::Polling(_) => {}
         }
     }
@@ -73,6 +102,7 @@ impl Link {
     /// Asks the session's task to end the session; the first reason counts.
     pub(crate) fn end(&self, reason: DisconnectReason) {
         self.ending.set(self.ending.get().or(Some(reason)));
+        self.tell_change();
         self.wake();
     }
 
@@ -90,6 +120,23 @@ impl Link {
     }
 }
 
+impl Way {
+    /// It borrows nothing: meanwhile packets may come to go another way.
+    fn room(&self) -> LocalBoxFuture<'static, ()> {
+        match self {
+            Self::WebSocket(outbox) => {
+                let outbox = outbox.clone();
+                async move { outbox.room().await }.boxed_local()
+            }
+            Self::Polling(buffer) => {
+                let buffer = Rc::clone(buffer);
+                async move { buffer.room().await }.boxed_local()
+            }
+            Self::Upgraded(sender) => sender.room().boxed_local(),
+        }
+    }
+}
+
 impl From<PushError> for SendError {
     fn from(error: PushError) -> Self {
         match error {
@@ -98,3 +145,6 @@ impl From<PushError> for SendError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

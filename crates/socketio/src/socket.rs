@@ -16,7 +16,7 @@ use crate::packet::encode;
 use crate::{AckError, Args, DisconnectReason, Packet, sid};
 
 /// One client in one namespace. Clones are the same socket; it lives on one worker. None of its methods waits, except
-/// for [`Socket::emit_with_ack`] and [`Socket::emit_binary_with_ack`].
+/// for [`Socket::emit_with_ack`], [`Socket::emit_binary_with_ack`] and [`Socket::room`].
 #[derive(Clone)]
 pub struct Socket {
     inner: Rc<Inner>,
@@ -99,6 +99,27 @@ impl Socket {
         self.send(&Packet::binary_event(self.namespace(), name, args, attachments))
     }
 
+    /// Waits until what waits for the client is at most half of [`Config::outbox_bytes`](crate::Config::outbox_bytes), or the
+    /// socket has ended. Cancel safe, and any number may wait; an upgrade of the transport meanwhile changes nothing.
+    ///
+    /// For whoever has more to send to one client than may wait for it: called before each packet, it lets the client set
+    /// the pace. A packet of less than half of that bound fits then, if it is sent before the next `await`. What others send
+    /// to the same client, such as events for all, takes its room too.
+    ///
+    /// ```
+    /// # use actix_socketio::{SendError, Socket};
+    /// async fn replay(socket: &Socket, history: &[String]) -> Result<(), SendError> {
+    ///     for message in history {
+    ///         socket.room().await;
+    ///         socket.emit("message", message)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn room(&self) {
+        self.inner.link.room(&self.inner.joined).await;
+    }
+
     /// Queues an event with one argument and waits for the client's answer. Answers are not read while an event of the
     /// client waits for its turn (see [`Handler::connected`](crate::Handler::connected) and
     /// [`Handler::event`](crate::Handler::event)).
@@ -156,6 +177,7 @@ impl Socket {
     /// From here on nothing is sent, and nobody waits for the client's answers.
     pub(crate) fn end(&self) {
         self.inner.joined.set(false);
+        self.inner.link.tell_change();
         self.inner.acks.abandon();
     }
 

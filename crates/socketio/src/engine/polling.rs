@@ -17,6 +17,9 @@ use crate::{Config, SendError};
 /// Packets in one answer: python-engineio's client refuses more.
 const MAX_PACKETS: usize = 16;
 
+/// There is room while at most one part in so many of the bound is taken, as in a WebSocket's outbox.
+const ROOM: usize = 2;
+
 /// What holding one packet costs besides its bytes.
 const PACKET_COST: usize = size_of::<Frame>();
 
@@ -94,6 +97,11 @@ impl<G> Polling<G> {
         }
         self.push(frame.clone());
         Ok(())
+    }
+
+    /// Whether at most half of what may wait does, or nothing is taken any more.
+    pub(crate) fn has_room(&self) -> bool {
+        self.closed || self.bytes <= self.max_bytes / ROOM
     }
 
     /// A GET request has come; see [`Polling::answer`].

@@ -38,11 +38,13 @@ type Answer = oneshot::Sender<Bytes>;
 pub(crate) struct Buffer {
     machine: RefCell<Machine<Answer>>,
     filled: Notify,
+    /// Told when something has left that others wait to follow.
+    room: Notify,
 }
 
 impl Buffer {
     fn new(config: &Config) -> Self {
-        Self { machine: RefCell::new(Machine::new(config)), filled: Notify::new() }
+        Self { machine: RefCell::new(Machine::new(config)), filled: Notify::new(), room: Notify::new() }
     }
 
     /// Queues a packet. The session's task answers the poll afterwards, so that what is sent together leaves together.
@@ -50,6 +52,23 @@ impl Buffer {
         self.machine.borrow_mut().send(frame)?;
         self.filled.notify_one();
         Ok(())
+    }
+
+    /// Waits until at most half of what may wait does, or nothing is taken any more. Cancel safe, and any number may wait.
+    pub(crate) async fn room(&self) {
+        while !self.machine.borrow().has_room() {
+            self.room.notified().await;
+        }
+    }
+
+    /// Has the machine give out what may leave.
+    fn release<R>(&self, give: impl FnOnce(&mut Machine<Answer>) -> R) -> R {
+        let mut machine = self.machine.borrow_mut();
+        let given = give(&mut machine);
+        if machine.has_room() {
+            self.room.notify_waiters();
+        }
+        given
     }
 }
 
@@ -236,7 +255,7 @@ impl Polling {
 
     /// What was queued goes first; from here on the sockets send to the WebSocket themselves.
     fn switch(&mut self, pipe: Pipe) {
-        let (queue, poll) = self.buffer.machine.borrow_mut().hand_over();
+        let (queue, poll) = self.buffer.release(Machine::hand_over);
         answer(poll);
         for frame in queue {
             pipe.to_socket.force(Outgoing::Frame(frame));
@@ -251,7 +270,7 @@ impl Polling {
     }
 
     fn answer_poll(&mut self) {
-        answer(self.buffer.machine.borrow_mut().answer());
+        answer(self.buffer.release(Machine::answer));
     }
 
     /// As [`Carrier::finish`](super::Carrier::finish).
@@ -268,7 +287,7 @@ impl Polling {
             while !matches!(next_of(self.socket.as_mut()).await, Incoming::Closed(_)) {}
             return;
         }
-        answer(self.buffer.machine.borrow_mut().close(ending));
+        answer(self.buffer.release(|machine| machine.close(ending)));
         let patience = if ending == Ending::ByClient { OVERTAKEN_POLL } else { LAST_POLL };
         // Whoever does not come for the last words does not get them.
         let _late = timeout(patience, self.serve_last_polls()).await;

@@ -1,7 +1,6 @@
 //! The WebSocket that takes over a polling session: it stays on the worker that accepted it, the session on its own.
 //! Between them runs a [`Pipe`], bounded in bytes both ways.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use lobby_websocket::{CloseCode, Frame, Outbox};
@@ -23,6 +22,7 @@ pub(crate) struct Pipe {
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Frame(Frame),
+    /// The last.
     Close(CloseCode, &'static str),
 }
 
@@ -59,8 +59,8 @@ async fn pump(mut socket: WebSocket, mut outgoing: Receiver<Outgoing>, incoming:
     loop {
         tokio::select! {
             biased;
-            items = outgoing.all() => {
-                if let ControlFlow::Break(reason) = deliver(&outbox, items) {
+            item = next(&mut outgoing, &outbox) => {
+                if let ControlFlow::Break(reason) = deliver(&outbox, item) {
                     incoming.force(Incoming::Closed(reason));
                     break;
                 }
@@ -79,21 +79,32 @@ async fn pump(mut socket: WebSocket, mut outgoing: Receiver<Outgoing>, incoming:
     while !matches!(socket.next().await, Incoming::Closed(_)) {}
 }
 
-/// Queues all that the session had; breaks when it was the last.
-fn deliver(outbox: &Outbox, items: Option<VecDeque<Outgoing>>) -> ControlFlow<DisconnectReason> {
-    let Some(items) = items else {
-        outbox.close(CloseCode::NORMAL, "");
-        return ControlFlow::Break(DisconnectReason::TransportClose);
-    };
-    for item in items {
-        match item {
-            Outgoing::Frame(frame) if outbox.send(&frame).is_ok() => {}
-            Outgoing::Frame(_) => return ControlFlow::Break(DisconnectReason::TransportError),
-            Outgoing::Close(code, reason) => {
-                outbox.close(code, reason);
-                return ControlFlow::Break(DisconnectReason::TransportClose);
-            }
+/// What the session has next, once the outbox has room: whoever waits for room in the pipe waits for both. The end of a
+/// session waits for no client: what is left then goes at once, or the client is cut.
+async fn next(outgoing: &mut Receiver<Outgoing>, outbox: &Outbox) -> Option<Outgoing> {
+    tokio::select! {
+        biased;
+        () = outbox.room() => {}
+        () = outgoing.ended() => {}
+    }
+    outgoing.next().await
+}
+
+/// Queues what the session had; breaks when it was the last.
+fn deliver(outbox: &Outbox, item: Option<Outgoing>) -> ControlFlow<DisconnectReason> {
+    match item {
+        Some(Outgoing::Frame(frame)) if outbox.send(&frame).is_ok() => ControlFlow::Continue(()),
+        Some(Outgoing::Frame(_)) => ControlFlow::Break(DisconnectReason::TransportError),
+        Some(Outgoing::Close(code, reason)) => {
+            outbox.close(code, reason);
+            ControlFlow::Break(DisconnectReason::TransportClose)
+        }
+        None => {
+            outbox.close(CloseCode::NORMAL, "");
+            ControlFlow::Break(DisconnectReason::TransportClose)
         }
     }
-    ControlFlow::Continue(())
 }
+
+#[cfg(test)]
+mod tests;

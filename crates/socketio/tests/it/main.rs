@@ -8,6 +8,7 @@ mod client;
 mod clients;
 mod fire;
 mod http;
+mod pace;
 mod polling;
 mod server;
 mod shutdown;

@@ -13,9 +13,11 @@ use actix_socketio::{
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, rt};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::unconstrained;
 
 /// What the application was told, in order.
 #[derive(Clone, Default)]
@@ -123,6 +125,22 @@ struct Probe {
     all: RefCell<Vec<Socket>>,
 }
 
+/// Sends events of 10,000 bytes and more, as fast as the client takes them; notes when that is too slow for the first time.
+async fn replay(socket: Socket, notes: Notes, count: usize) {
+    let (filler, mut late) = ("x".repeat(10_000), false);
+    for n in 0..count {
+        if !late && unconstrained(socket.room()).now_or_never().is_none() {
+            notes.write("no room");
+            late = true;
+        }
+        socket.room().await;
+        if let Err(error) = socket.emit("n", &(n, &filler)) {
+            return notes.write(error.to_string());
+        }
+    }
+    notes.write("all sent");
+}
+
 /// Notes when a future is dropped before it has finished.
 struct Dropped<'a>(&'a Notes, bool);
 
@@ -224,6 +242,9 @@ impl Handler for Probe {
                 for n in 0..event.arg::<u32>(0).unwrap() {
                     socket.emit("n", &n).unwrap();
                 }
+            }
+            "replay" => {
+                rt::spawn(replay(socket.clone(), self.notes.clone(), event.arg(0).unwrap()));
             }
             "kick" => {
                 socket.emit("last", "words").unwrap();

@@ -14,7 +14,7 @@ async fn candidate(server: &Server, poller: &Poller) -> Client {
 }
 
 /// Moves the session to a WebSocket.
-async fn upgrade(server: &Server, poller: &Poller) -> Client {
+pub(crate) async fn upgrade(server: &Server, poller: &Poller) -> Client {
     let mut client = candidate(server, poller).await;
     client.send("2probe").await;
     assert_eq!(client.next().await, "3probe");

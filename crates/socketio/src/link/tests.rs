@@ -1,0 +1,189 @@
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use futures_util::poll;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::channel::{Receiver, channel};
+use crate::registry::{Entry, Registry, Request};
+use crate::transport::{Incoming, Pipe, Polling};
+use crate::{Config, Socket};
+
+/// Bytes that may wait for the client; a [`packet`] takes more than a quarter.
+const BOUND: usize = 1_000;
+
+/// A session that polls, and the way of its client's requests.
+struct Session {
+    polling: Polling,
+    entry: Arc<Entry>,
+}
+
+/// The other end of a WebSocket that has taken over.
+struct Upgraded {
+    outgoing: Receiver<Outgoing>,
+    _incoming: Sender<Incoming>,
+}
+
+impl Session {
+    fn open() -> Self {
+        let registry = Arc::new(Registry::default());
+        let registration = registry.register("abc", None);
+        let entry = registry.find("abc", None).unwrap();
+        let config = Config { outbox_bytes: BOUND, ..Config::default() };
+        Self { polling: Polling::new(registration, &config), entry }
+    }
+
+    fn socket(&self) -> Socket {
+        Socket::new("/".into(), Rc::clone(self.polling.link()), 1)
+    }
+
+    /// The client polls, and gets what waits for it.
+    async fn poll(&mut self) {
+        let (answer, answered) = oneshot::channel();
+        assert!(self.entry.pass(Request::Poll(answer)));
+        assert!(matches!(self.polling.next(true).await, Incoming::Polled));
+        assert!(poll!(Box::pin(self.polling.next(true))).is_pending());
+        assert!(!answered.await.unwrap().is_empty());
+    }
+
+    /// The client moves to a WebSocket, which so far reads nothing.
+    async fn upgrade(&mut self) -> Upgraded {
+        let ((to_socket, outgoing), (incoming, from_socket)) = (channel(BOUND), channel(BOUND));
+        assert!(self.entry.pass(Request::Upgrade(Pipe { to_socket, from_socket })));
+        for text in ["2probe", "5"] {
+            incoming.force(Incoming::Text(ByteString::from_static(text)));
+        }
+        assert!(poll!(Box::pin(self.polling.next(true))).is_pending());
+        Upgraded { outgoing, _incoming: incoming }
+    }
+}
+
+impl Upgraded {
+    async fn read(&mut self) {
+        self.outgoing.next().await.unwrap();
+    }
+}
+
+fn packet() -> Packet {
+    Packet::event_with("/", "x", &"x".repeat(BOUND / 4)).unwrap()
+}
+
+/// Sends more than half of the bound, and waits for room.
+async fn fill(socket: &Socket) -> Pin<Box<dyn Future<Output = ()>>> {
+    assert!(poll!(Box::pin(socket.room())).is_ready());
+    for _ in 0..2 {
+        socket.send(&packet()).unwrap();
+    }
+    let socket = socket.clone();
+    let mut room: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move { socket.room().await });
+    assert!(poll!(&mut room).is_pending());
+    room
+}
+
+#[tokio::test]
+async fn a_poll_makes_room() {
+    let mut session = Session::open();
+    let mut room = fill(&session.socket()).await;
+    session.poll().await;
+    assert!(poll!(&mut room).is_ready());
+}
+
+#[tokio::test]
+async fn what_the_websocket_reads_makes_room_after_an_upgrade() {
+    let mut session = Session::open();
+    let mut websocket = session.upgrade().await;
+    let mut room = fill(&session.socket()).await;
+    websocket.read().await;
+    assert!(poll!(&mut room).is_pending(), "that was the answer to the probe");
+    websocket.read().await;
+    assert!(poll!(&mut room).is_ready());
+}
+
+#[tokio::test]
+async fn whoever_waits_during_an_upgrade_waits_for_the_websocket_then() {
+    let mut session = Session::open();
+    let mut room = fill(&session.socket()).await;
+    let mut websocket = session.upgrade().await;
+    assert!(poll!(&mut room).is_pending());
+    for _ in 0..2 {
+        websocket.read().await;
+    }
+    assert!(poll!(&mut room).is_ready());
+}
+
+#[tokio::test]
+async fn an_upgrade_that_fails_strands_nobody() {
+    let mut session = Session::open();
+    let mut room = fill(&session.socket()).await;
+    let ((to_socket, _outgoing), (incoming, from_socket)) = (channel(BOUND), channel(BOUND));
+    assert!(session.entry.pass(Request::Upgrade(Pipe { to_socket, from_socket })));
+    drop(incoming);
+    session.poll().await;
+    assert!(poll!(&mut room).is_ready());
+}
+
+#[tokio::test]
+async fn each_of_several_looks_whether_another_has_taken_the_room() {
+    let mut session = Session::open();
+    let socket = session.socket();
+    let mut one = fill(&socket).await;
+    let mut other = Box::pin(socket.room());
+    assert!(poll!(&mut other).is_pending());
+    session.poll().await;
+    assert!(poll!(&mut one).is_ready());
+    let _third = fill(&socket).await;
+    assert!(poll!(&mut other).is_pending());
+    session.poll().await;
+    assert!(poll!(&mut other).is_ready());
+}
+
+#[tokio::test]
+async fn whoever_has_stopped_waiting_is_not_missed() {
+    let mut session = Session::open();
+    let socket = session.socket();
+    drop(fill(&socket).await);
+    let mut room = Box::pin(socket.room());
+    assert!(poll!(&mut room).is_pending());
+    session.poll().await;
+    assert!(poll!(&mut room).is_ready());
+}
+
+#[tokio::test]
+async fn no_room_is_waited_for_when_the_socket_or_its_session_has_ended() {
+    let ways_out: [fn(&Socket); 4] =
+        [Socket::disconnect, Socket::close, Socket::end, |socket| while socket.send(&packet()).is_ok() {}];
+    for leave in ways_out {
+        for upgraded in [false, true] {
+            let mut session = Session::open();
+            let _websocket = if upgraded { Some(session.upgrade().await) } else { None };
+            let socket = session.socket();
+            let mut room = fill(&socket).await;
+            leave(&socket);
+            assert!(poll!(&mut room).is_ready());
+            assert!(poll!(Box::pin(socket.room())).is_ready());
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_room_is_waited_for_when_the_websocket_is_gone() {
+    let mut session = Session::open();
+    let websocket = session.upgrade().await;
+    let mut room = fill(&session.socket()).await;
+    drop(websocket);
+    assert!(poll!(&mut room).is_ready());
+}
+
+#[tokio::test]
+async fn a_socket_that_has_left_does_not_wait_while_others_of_its_connection_do() {
+    let session = Session::open();
+    let (leaves, stays) = (session.socket(), session.socket());
+    let mut room = fill(&leaves).await;
+    let mut other = Box::pin(stays.room());
+    assert!(poll!(&mut other).is_pending());
+    leaves.end();
+    assert!(poll!(&mut room).is_ready());
+    assert!(poll!(&mut other).is_pending());
+}
