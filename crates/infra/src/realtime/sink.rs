@@ -47,7 +47,7 @@ impl Sink {
     pub(super) async fn room(&self) {
         match self {
             Self::Plain(outbox) => outbox.room().await,
-            Self::SocketIo(_) | Self::Recoverable(_) => {} // ROOM
+            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.room().await,
         }
     }
 
