@@ -14,6 +14,9 @@ TYPOS := 1.52.0
 CARGO_FUZZ := 0.13.2
 KOSOKU := 0.1.0
 
+# The oldest PostgreSQL that does. It comes from the system's packages, and so does strace.
+POSTGRES := 14
+
 # How long `make fuzz` tries to break each decoder.
 FUZZ_SECONDS ?= 60
 
@@ -35,7 +38,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients tool-nextest ## Run all tests, the real clients' and the documentation's too
+test: clients tool-nextest tool-postgres tool-strace ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -129,3 +132,16 @@ tool-typos:
 		$(tools)/venv/bin/pip install --quiet typos==$(TYPOS) && \
 		mkdir -p $(tools)/bin && \
 		ln -sf ../venv/bin/typos $(tools)/bin/typos; }
+
+# Debian and Ubuntu keep PostgreSQL's programs off PATH, in a folder for each version.
+.PHONY: tool-postgres
+tool-postgres:
+	@for initdb in initdb /usr/lib/postgresql/*/bin/initdb; do \
+		major=$$($$initdb --version 2>/dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/') || continue; \
+		[ "$$major" -lt $(POSTGRES) ] || exit 0; \
+	done; \
+	.ci/install postgresql 'PostgreSQL $(POSTGRES) or newer'
+
+.PHONY: tool-strace
+tool-strace:
+	@command -v strace >/dev/null || .ci/install strace strace

@@ -4,6 +4,7 @@ use lobby_domain::ports::{Draft, MessageLog, NewSession, Rejection, Sessions};
 use lobby_domain::session::SessionId;
 use lobby_domain::testing::name;
 use lobby_domain::timestamp::Timestamp;
+use lobby_testbed::Postgres;
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use tempfile::TempDir;
 
@@ -33,6 +34,23 @@ mod on_sqlite {
     lobby_domain::sessions_contract!(sqlite);
     lobby_domain::message_log_contract!(sqlite);
     lobby_domain::contract_tests!(sqlite: the_nodes_own_clock_counts);
+}
+
+/// One server for a suite: a database is made in a moment, a server is not.
+mod on_postgres {
+    use super::{Postgres, postgres};
+
+    mod sessions {
+        lobby_domain::sessions_contract!(super::postgres, on super::Postgres::start);
+    }
+    mod message_log {
+        lobby_domain::message_log_contract!(super::postgres, on super::Postgres::start);
+    }
+}
+
+async fn postgres(server: &Postgres) -> (Store, ()) {
+    let settings = at(&server.fresh_database().await, Durability::Full);
+    (Store::open(&settings).await.expect("a new database"), ())
 }
 
 fn draft(sender_session: SessionId, text: &str) -> Draft {

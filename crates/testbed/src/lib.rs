@@ -1,0 +1,18 @@
+//! Real servers for tests and benchmarks: started from local binaries in a temporary folder, on the loopback
+//! interface only, and ended with the value that owns them.
+//!
+//! - [`Postgres`] is a PostgreSQL server of one's own.
+//! - [`Proxy`] stands between a client and such a server, and breaks what is between them when told to.
+//!
+//! It is a dev-dependency, and knows nothing of the lobby. It runs on Unix.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test without its server has failed: all that goes wrong here panics, and says why"
+)]
+
+mod postgres;
+mod proxy;
+
+pub use postgres::Postgres;
+pub use proxy::{Fired, Proxy, When};

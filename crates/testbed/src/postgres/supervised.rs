@@ -1,0 +1,76 @@
+//! A server that ends with its owner, however that ends.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// The shell is the server's parent, and ends when the server ends, for whatever reason. It listens to a pipe, of
+/// which the owner has the other end, and passes on the name of a signal. The end of the pipe is the end of the
+/// owner: then the server goes at once, and its folder too. What a shell runs in the background ignores QUIT until
+/// it has a handler of its own; TERM ends even a server that is not as far yet.
+const SUPERVISOR: &str = r#"
+folder=$1
+shift
+exec 3<&0
+"$@" </dev/null 3<&- &
+server=$!
+(
+    if read -r signal <&3; then
+        kill -s "$signal" "$server"
+        exit 0
+    fi
+    kill -s TERM "$server"
+    kill -s QUIT "$server"
+    exit 9
+) &
+listener=$!
+wait "$server"
+kill "$listener"
+wait "$listener"
+if [ $? = 9 ]; then rm -rf "$folder"; fi
+"#;
+
+/// The command that runs `program`, whose arguments are still to be added; `folder` is what is removed when the
+/// owner has gone.
+pub(super) fn around(program: &Path, folder: &Path) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", SUPERVISOR, "supervisor"]).arg(folder).arg(program);
+    // What is sent to the tests as a group, such as Ctrl-C, ends the owner, and by that the server.
+    shell.process_group(0);
+    shell
+}
+
+/// A server, by way of the shell that is its parent.
+#[derive(Debug)]
+pub(super) struct Supervised(Child);
+
+impl Supervised {
+    /// Runs a command that [`around`] has made.
+    pub(super) fn spawn(mut command: Command, log: &File) -> Self {
+        let output = || log.try_clone().expect("a file can be shared");
+        command.stdin(Stdio::piped()).stdout(output()).stderr(output());
+        Self(command.spawn().expect("there is a shell"))
+    }
+
+    /// Whether it has ended by itself.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().expect("it is our child").is_some()
+    }
+
+    /// Sends it a signal that ends it, and waits for that.
+    pub(super) fn end(mut self, signal: &str) {
+        let mut stdin = self.0.stdin.take().expect("only the end takes it");
+        // It may have ended by itself.
+        let _ = writeln!(stdin, "{signal}");
+        self.0.wait().expect("it is our child");
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        // This closes the pipe first.
+        self.0.wait().expect("it is our child");
+    }
+}

@@ -1,0 +1,4 @@
+//! What the servers and the proxy promise.
+
+mod postgres;
+mod proxy;
