@@ -24,18 +24,18 @@ pub enum Meant {
     Name(Mention),
 }
 
-/// Why nobody can be sent a private message.
+/// Why nobody can be sent a private message, and to whom it was addressed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreached {
     /// No such session, and no such name, was ever there.
     #[error("'{0}' is nobody known")]
-    Unknown(Addressee),
+    Unknown(String),
     /// The session is over, or nobody holds the name.
     #[error("'{0}' is not online")]
-    Offline(Addressee),
+    Offline(String),
     /// An unclaimed session of which no connection has shown token or cookie: whoever has the name could read along.
     #[error("'{0}' has no connection that is certainly theirs")]
-    Unreachable(Addressee),
+    Unreachable(String),
 }
 
 impl Addressee {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Entries that wait for one that is missing. Reading them from the log costs a page; holding them only saves that.
-pub const WINDOW: usize = 1_024;
+pub const WINDOW: u16 = 1_024;
 
 /// How long a missing entry may still come by itself: what travels on a bus is there within a few milliseconds.
 pub const PATIENCE: Duration = Duration::from_millis(50);
@@ -70,7 +70,7 @@ impl<T> Timeline<T> {
             self.known = self.known.max(number);
             if number == self.last + 1 {
                 self.let_out(entry, &mut entries);
-            } else if number > self.last && number <= self.last.saturating_add(WINDOW as i64) {
+            } else if number > self.last && number <= self.last.saturating_add(WINDOW.into()) {
                 self.waiting.entry(number).or_insert(entry);
             }
         }

@@ -78,6 +78,10 @@ impl Store {
         self.writer().begin().await
     }
 
+    fn seen(&self) -> i64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
     fn saw(&self, last_id: i64) {
         self.seen.fetch_max(last_id, Ordering::AcqRel);
     }

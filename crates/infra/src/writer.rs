@@ -23,6 +23,7 @@ use lobby_domain::use_cases::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 /// The most messages in one transaction. Past this the cost of a commit is already shared by so many that
 /// more gain nothing, while all of them wait for the last.
@@ -77,7 +78,7 @@ enum Command {
     LogIn(LogInRequest, Reply<LoggedIn, LogInError>),
     LogOut(LogOutRequest, Reply<Session, LogOutError>),
     Claim(Session, Reply<Session, AuthenticateError>),
-    Post(Post, OwnedSemaphorePermit, Reply<Message, PostError>),
+    Post(Box<Post>, OwnedSemaphorePermit, Reply<Message, PostError>),
 }
 
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
@@ -95,9 +96,10 @@ impl Health {
 
     fn set(&self, good: bool) {
         if self.0.swap(good, Ordering::Relaxed) != good {
-            match good {
-                true => tracing::info!("the database takes changes again"),
-                false => tracing::error!("the database takes no changes: they are refused until it does"),
+            if good {
+                tracing::info!("the database takes changes again");
+            } else {
+                tracing::error!("the database takes no changes: they are refused until it does");
             }
         }
     }
@@ -135,7 +137,7 @@ impl Writer {
     /// Posts a message. Its place in the queue is taken when this is first polled.
     pub async fn post(&self, post: Post) -> Result<Message, WriteError<PostError>> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| WriteError::Busy)?;
-        self.submit(|reply| Command::Post(post, place, reply)).await
+        self.submit(|reply| Command::Post(Box::new(post), place, reply)).await
     }
 
     async fn submit<T, E>(&self, command: impl FnOnce(Reply<T, E>) -> Command) -> Result<T, WriteError<E>> {
@@ -158,11 +160,7 @@ struct Desk {
 impl Desk {
     async fn run(mut self) {
         let mut queued = Vec::with_capacity(MAX_BATCH);
-        while self.next(&mut queued).await {
-            if !self.health.is_good() && !self.look().await {
-                self.refuse_all(queued.drain(..));
-                continue;
-            }
+        while self.outlast(&mut queued).await && self.commands.recv_many(&mut queued, MAX_BATCH).await > 0 {
             // A bug in one command must not end the writer: whoever waits for it gets `OutcomeUnknown`.
             let carried_out = AssertUnwindSafe(self.carry_out(queued.drain(..))).catch_unwind().await;
             if carried_out.is_err() {
@@ -173,31 +171,27 @@ impl Desk {
         }
     }
 
-    /// Waits for commands; `false` when there will be none. Meanwhile it looks after a storage that is away.
-    async fn next(&mut self, queued: &mut Vec<Command>) -> bool {
-        loop {
-            if self.health.is_good() {
-                return self.commands.recv_many(queued, MAX_BATCH).await > 0;
-            }
+    /// While the storage is away, refuses what comes: none of it was tried, so nothing was changed. `false` when nothing
+    /// will come any more.
+    async fn outlast(&mut self, queued: &mut Vec<Command>) -> bool {
+        let mut next_look = Instant::now() + LOOK_EVERY;
+        while !self.health.is_good() {
             tokio::select! {
-                received = self.commands.recv_many(queued, MAX_BATCH) => return received > 0,
-                () = tokio::time::sleep(LOOK_EVERY) => drop(self.look().await),
+                received = self.commands.recv_many(queued, MAX_BATCH) => match received {
+                    0 => return false,
+                    _ => queued.drain(..).for_each(Command::refuse),
+                },
+                () = sleep_until(next_look) => {
+                    self.look().await;
+                    next_look = Instant::now() + LOOK_EVERY;
+                }
             }
         }
+        true
     }
 
-    async fn look(&self) -> bool {
-        let is_back = self.changes.post.log.check_writable().await.is_ok();
-        self.health.set(is_back);
-        is_back
-    }
-
-    /// Nothing of what is queued was tried, so nothing was changed.
-    fn refuse_all(&mut self, queued: impl Iterator<Item = Command>) {
-        queued.for_each(Command::refuse);
-        while let Ok(command) = self.commands.try_recv() {
-            command.refuse();
-        }
+    async fn look(&self) {
+        self.health.set(self.changes.post.log.check_writable().await.is_ok());
     }
 
     /// In the order of the queue; messages that follow each other go together.
@@ -205,7 +199,7 @@ impl Desk {
         let mut posts = Vec::new();
         for command in commands {
             match command {
-                Command::Post(post, _place, reply) => posts.push((post, reply)),
+                Command::Post(post, _place, reply) => posts.push((*post, reply)),
                 Command::LogIn(request, reply) => {
                     self.post_all(std::mem::take(&mut posts)).await;
                     let outcome = self.changes.log_in.execute(request).await;

@@ -13,7 +13,7 @@ use crate::ports::{
     Rejection, Retention, Sessions, Span, Unavailable, Viewer,
 };
 use crate::pseudonym::PseudonymKey;
-use crate::recipient::{Addressee, Unreached};
+use crate::recipient::Unreached;
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
 use crate::user::{User, UserId};
@@ -93,7 +93,7 @@ impl State {
     fn recipient(&self, draft: &Draft) -> Result<Option<Recipient>, Rejection> {
         let Some(address) = &draft.to else { return Ok(None) };
         let unreached =
-            |why: fn(Addressee) -> Unreached| Rejection::Unreached(why(address.addressee.clone()));
+            |why: fn(String) -> Unreached| Rejection::Unreached(why(address.addressee.to_string()));
         let id = address.session.clone().map_err(Rejection::Unreached)?;
         match self.living.get(&id) {
             Some(session) if session.claimed || address.is_reached || id == draft.sender_session => {

@@ -90,9 +90,9 @@ fn what_the_log_has_lost_is_told_as_a_gap() {
 fn no_more_than_the_window_waits() {
     let mut timeline = Timeline::new(0);
     let _ = timeline.hear(hints(2..=5_000), at(0));
-    assert_eq!(timeline.waiting.len(), WINDOW - 1);
-    assert_eq!(numbers(&timeline.hear(hints([1]), at(1))).len(), WINDOW);
-    assert_eq!(timeline.ask(at(100)), Some(WINDOW as i64));
+    assert_eq!(timeline.waiting.len(), usize::from(WINDOW) - 1);
+    assert_eq!(numbers(&timeline.hear(hints([1]), at(1))).len(), usize::from(WINDOW));
+    assert_eq!(timeline.ask(at(100)), Some(WINDOW.into()));
 }
 
 /// What can befall the hints of a log that grows.
@@ -143,7 +143,7 @@ impl Model {
     fn take(&mut self, released: &Released<i64>) {
         let numbers = numbers(released);
         if released.gap {
-            let skipped_to = self.timeline.last() - numbers.len() as i64;
+            let skipped_to = self.timeline.last() - i64::try_from(numbers.len()).unwrap();
             assert!(skipped_to > self.last && skipped_to < self.first_kept, "only what the log has lost");
             self.last = skipped_to;
             self.gaps += 1;
@@ -153,11 +153,12 @@ impl Model {
             assert!(number <= self.log_ends, "only what is in the log");
             self.last = number;
         }
-        assert!(self.timeline.waiting.len() < WINDOW);
+        assert!(self.timeline.waiting.len() < usize::from(WINDOW));
     }
 
-    fn any_number(&self, index: &prop::sample::Index) -> Option<i64> {
-        (self.log_ends > 0).then(|| 1 + index.index(usize::try_from(self.log_ends).unwrap()) as i64)
+    fn any_number(&self, index: prop::sample::Index) -> Option<i64> {
+        let any = |ends| 1 + i64::try_from(index.index(ends)).unwrap();
+        usize::try_from(self.log_ends).ok().filter(|ends| *ends > 0).map(any)
     }
 
     /// Reads as the log would: pages of seven.
@@ -185,7 +186,7 @@ impl Model {
             }
             Step::Again(index) => self.run(Step::Late(vec![index])),
             Step::Late(indexes) => {
-                let late: Vec<_> = indexes.iter().filter_map(|index| self.any_number(index)).collect();
+                let late: Vec<_> = indexes.iter().filter_map(|index| self.any_number(*index)).collect();
                 let released = self.timeline.hear(hints(late), self.now);
                 self.take(&released);
             }

@@ -143,9 +143,9 @@ impl PostMessages {
             Meant::Name(name) => match best_match(named, name.key()) {
                 Some(session) => Ok(session.id),
                 None if self.sessions.is_known(name.key()).await? => {
-                    Err(Unreached::Offline(addressee.clone()))
+                    Err(Unreached::Offline(addressee.to_string()))
                 }
-                None => Err(Unreached::Unknown(addressee.clone())),
+                None => Err(Unreached::Unknown(addressee.to_string())),
             },
         };
         let is_reached = session.as_ref().is_ok_and(|id| self.reach.reaches(*id));

@@ -201,7 +201,7 @@ impl Judge {
     fn recipient(&self, draft: &Draft) -> Result<Option<&sessions::Model>, Rejection> {
         let Some(address) = &draft.to else { return Ok(None) };
         let id = address.session.clone().map_err(Rejection::Unreached)?;
-        let unreached = |why: fn(_) -> _| Err(Rejection::Unreached(why(address.addressee.clone())));
+        let unreached = |why: fn(_) -> _| Err(Rejection::Unreached(why(address.addressee.to_string())));
         match self.sessions.get(&id.0) {
             None => unreached(Unreached::Unknown),
             Some(session) if session.ended_at.is_some() => unreached(Unreached::Offline),

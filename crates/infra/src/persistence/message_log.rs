@@ -31,8 +31,7 @@ impl MessageLog for Store {
     }
 
     async fn head(&self) -> Result<LogHead, Unavailable> {
-        let head = log_head::Entity::find_by_id(1).one(&self.read).await.map_err(unavailable)?;
-        head.map(log_head).ok_or_else(no_head).map_err(unavailable)
+        self.try_head().await.map_err(unavailable)
     }
 
     async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
@@ -52,11 +51,31 @@ impl MessageLog for Store {
             self.renew_writer().await?;
             self.lock_log(0, LONG_AGO).await?.transaction.commit().await
         };
-        check.await.map_err(unavailable)
+        check.await.map_err(|error| {
+            // Whoever asks does so because it is known to be away.
+            tracing::debug!(%error, "the database takes no changes yet");
+            Unavailable::new(error)
+        })
     }
 }
 
 impl Store {
+    async fn try_head(&self) -> Result<LogHead, DbErr> {
+        let seen = self.seen();
+        let mut head = self.read_head().await?;
+        if head.last_id < seen {
+            // The lock shows whether that is so, and what comes of it.
+            self.lock_log(0, LONG_AGO).await?.transaction.commit().await?;
+            head = self.read_head().await?;
+        }
+        self.saw(head.last_id);
+        Ok(log_head(&head))
+    }
+
+    async fn read_head(&self) -> Result<log_head::Model, DbErr> {
+        log_head::Entity::find_by_id(1).one(&self.read).await?.ok_or_else(no_head)
+    }
+
     async fn try_page(&self, query: PageQuery) -> Result<Page, DbErr> {
         let transaction = self.begin_snapshot().await?;
         let head = log_head::Entity::find_by_id(1).one(&transaction).await?.ok_or_else(no_head)?;
@@ -65,7 +84,7 @@ impl Store {
             rows.extend(read_part(&transaction, part, query).await?);
         }
         transaction.commit().await?;
-        Ok(page(head, rows, query))
+        Ok(page(&head, rows, query))
     }
 
     /// A transaction that sees one moment throughout. On SQLite every one does.
@@ -110,7 +129,7 @@ async fn read_part(
     select.all(transaction).await
 }
 
-fn page(head: log_head::Model, mut rows: Vec<messages::Model>, query: PageQuery) -> Page {
+fn page(head: &log_head::Model, mut rows: Vec<messages::Model>, query: PageQuery) -> Page {
     let has_more = rows.len() > query.limit;
     match query.span {
         Span::After(_) => rows.sort_unstable_by_key(|row| row.id),
@@ -121,7 +140,7 @@ fn page(head: log_head::Model, mut rows: Vec<messages::Model>, query: PageQuery)
     Page { head: log_head(head), messages: rows.into_iter().map(message).collect(), has_more }
 }
 
-fn log_head(row: log_head::Model) -> LogHead {
+fn log_head(row: &log_head::Model) -> LogHead {
     LogHead { log: LogId(row.log), first_id: MessageId(row.first_id), last_id: MessageId(row.last_id) }
 }
 

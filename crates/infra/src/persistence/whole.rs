@@ -56,7 +56,7 @@ impl Store {
         transaction: &DatabaseTransaction,
         head: &log_head::Model,
     ) -> Result<(), DbErr> {
-        let seen = self.seen.load(Ordering::Acquire);
+        let seen = self.seen();
         if head.last_id >= seen {
             return Ok(());
         }

@@ -63,12 +63,11 @@ pub(super) struct Core {
 }
 
 /// What a shard is fed, in order.
-#[derive(Clone)]
 pub(super) enum ToShard {
     /// Tell everybody who may know.
     Deliver(Arc<[Encoded]>),
     /// Let a connection in that has asked for it.
-    Admit(Ticket, Arc<Welcome>),
+    Admit(Ticket, Welcome),
     /// Close the connection of this `pid`: its client has come back on another.
     Supersede(u128),
     /// Messages are lost for everybody who is connected: the log keeps them no more.
@@ -105,7 +104,7 @@ pub(super) enum Start {
 /// How a connection is received.
 pub(super) enum Welcome {
     /// With its `session` event, which says this.
-    Session(Snapshot),
+    Session(Box<Snapshot>),
     /// The session it was opened for is over.
     SessionOver,
     /// The node goes away.
@@ -197,7 +196,7 @@ impl Hub {
         self.closing.send_replace(true);
         let (rooms, mut core) = self.room_in_every_feed().await;
         core.closing = true;
-        feed(rooms, &ToShard::CloseAll);
+        feed(rooms, || ToShard::CloseAll);
     }
 
     /// Waits until the node goes away: for connections that are no members yet.
@@ -227,13 +226,13 @@ impl Hub {
         // A feed that is closed is that of a worker which has gone, and the connection with it.
         let Ok(room) = feed.reserve().await else { return };
         let mut core = self.core();
-        room.send(ToShard::Admit(ticket, Arc::new(core.welcome(identity, start))));
+        room.send(ToShard::Admit(ticket, core.welcome(identity, start)));
     }
 
     /// Closes the connection of a `pid`, wherever it is.
     pub(super) async fn supersede(&self, pid: u128) {
         let (rooms, _core) = self.room_in_every_feed().await;
-        feed(rooms, &ToShard::Supersede(pid));
+        feed(rooms, || ToShard::Supersede(pid));
     }
 
     /// Which log this is, and the newest message that was let out.
@@ -273,7 +272,7 @@ impl Hub {
         core.log = head.log;
         core.timeline = Timeline::new(head.last_id.0);
         core.recent = Recent::default();
-        feed(rooms, &ToShard::CloseAll);
+        feed(rooms, || ToShard::CloseAll);
     }
 
     /// A connection that has proved a session is there, or gone.
@@ -320,9 +319,9 @@ impl Hub {
     }
 }
 
-fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: &ToShard) {
+fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: impl Fn() -> ToShard) {
     for room in rooms {
-        room.send(entry.clone());
+        room.send(entry());
     }
 }
 
@@ -376,12 +375,12 @@ impl Core {
         if released.gap {
             // What the gap let out can be had from the log by whoever comes back.
             self.recent = Recent::default();
-            return feed(rooms, &ToShard::Pruned);
+            return feed(rooms, || ToShard::Pruned);
         }
         let messages = released.entries.into_iter().map(|(_, message)| message);
         let events: Arc<[_]> = messages.inspect(|message| self.recent.push(message)).chain(changes).collect();
         if !events.is_empty() {
-            feed(rooms, &ToShard::Deliver(events));
+            feed(rooms, || ToShard::Deliver(events.clone()));
         }
     }
 
@@ -402,7 +401,15 @@ impl Core {
             Start::After { position, recovered } => (position.0, recovered),
         };
         let revision = self.roster.revision();
-        Welcome::Session(Snapshot { user, users, revision, log: self.log, last_id, position, recovered })
+        Welcome::Session(Box::new(Snapshot {
+            user,
+            users,
+            revision,
+            log: self.log,
+            last_id,
+            position,
+            recovered,
+        }))
     }
 }
 

@@ -107,7 +107,7 @@ impl Shard {
             match entry {
                 ToShard::Deliver(events) => self.deliver(&events),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
-                ToShard::Supersede(pid) => self.close_some(|member| member.pid == Some(pid), Sink::go_away),
+                ToShard::Supersede(pid) => self.close_some(|member| member.is_before(pid), Sink::go_away),
                 ToShard::Pruned => self.close_some(|_| true, Sink::log_pruned),
                 ToShard::CloseAll => self.close_some(|_| true, Sink::go_away),
             }
@@ -177,6 +177,11 @@ impl Shard {
 }
 
 impl Member {
+    /// Whether this is the connection that another with the same `pid` takes the place of. The other is not let in yet.
+    fn is_before(&self, pid: u128) -> bool {
+        self.pid == Some(pid) && !matches!(self.stage, Stage::Waiting)
+    }
+
     /// Whether an event that has just happened is to be sent now.
     fn is_news(&self, event: &Encoded) -> bool {
         let is_message = event.id > 0;

@@ -55,10 +55,10 @@ impl MessageLog for GatedLog {
     }
 
     async fn check_writable(&self) -> Result<(), Unavailable> {
-        match self.is_away.load(Ordering::SeqCst) {
-            true => Err(Unavailable::new("away, as the test wants it")),
-            false => Ok(()),
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Unavailable::new("away, as the test wants it"));
         }
+        Ok(())
     }
 
     async fn head(&self) -> Result<LogHead, Unavailable> {

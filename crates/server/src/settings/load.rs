@@ -70,7 +70,7 @@ impl Settings {
         // The largest thing that has to fit is a `session` event: 1,000 users of 255 characters.
         within("websocket.outbox", websocket.outbox, 65_536..=1 << 30)?;
         at_least("server.shutdown_timeout", server.shutdown_timeout, Duration::from_secs(3))?;
-        at_least("messages.idempotency", messages.idempotency, Duration::from_secs(60))?;
+        at_least("messages.idempotency", messages.idempotency, Duration::from_mins(1))?;
         // Below that a healthy node is taken for a frozen one.
         at_least("database.lock_timeout", database.lock_timeout, Duration::from_millis(100))?;
         at_least("database.statement_timeout", database.statement_timeout, Duration::from_millis(100))?;

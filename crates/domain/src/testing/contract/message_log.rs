@@ -236,7 +236,7 @@ pub async fn a_repeat_is_answered_also_when_its_recipient_is_gone(store: &impl S
     let first = say(store, std::slice::from_ref(&post)).await.remove(0);
     store.end(id(2), Authority::Token, at(1)).await.expect("it ends");
     open(store, 3, "Zoë").await;
-    let offline = Err(Unreached::Offline(addressee("Zoë")));
+    let offline = Err(Unreached::Offline("Zoë".to_owned()));
     for meant_now in [offline, Ok(id(2)), Ok(id(3))] {
         let again = Draft { to: Some(to_zoe(meant_now)), ..post.clone() };
         let posted = append(store, &[again]).await.remove(0).expect("the first answer");
@@ -276,7 +276,7 @@ pub async fn a_private_message_needs_a_recipient_who_is_there(store: &impl Store
     open(store, 2, "Zoë").await;
     store.end(id(2), Authority::Token, at(1)).await.expect("it ends");
     open(store, 3, "Zoë").await;
-    let to = |number: u128| addressee(&id(number).to_string());
+    let to = |number: u128| id(number).to_string();
     let unreached = |why| Err(Rejection::Unreached(why));
     let outcomes = append(store, &[private(2, draft(1, "late")), private(9, draft(1, "who?"))]).await;
     assert_eq!(outcomes, [unreached(Unreached::Offline(to(2))), unreached(Unreached::Unknown(to(9)))]);
@@ -290,7 +290,7 @@ pub async fn a_private_message_needs_a_recipient_who_is_there(store: &impl Store
     assert!(outcomes[1].is_ok(), "to oneself");
     store.claim(id(3)).await.expect("it lives");
     say(store, &[unproved(3), private(3, draft(1, "psst"))]).await;
-    let nobody = Unreached::Unknown(addressee("nobody"));
+    let nobody = Unreached::Unknown("nobody".to_owned());
     let to_nobody =
         Address { addressee: addressee("nobody"), session: Err(nobody.clone()), is_reached: false };
     let outcomes = append(store, &[Draft { to: Some(to_nobody), ..draft(1, "?") }]).await;
