@@ -78,6 +78,11 @@ impl Store {
         self.writer().begin().await
     }
 
+    fn seen(&self) -> i64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
+    /// A message is committed, whoever has posted it.
     fn saw(&self, last_id: i64) {
         self.seen.fetch_max(last_id, Ordering::AcqRel);
     }

@@ -31,8 +31,7 @@ impl MessageLog for Store {
     }
 
     async fn head(&self) -> Result<LogHead, Unavailable> {
-        let head = log_head::Entity::find_by_id(1).one(&self.read).await.map_err(unavailable)?;
-        head.map(log_head).ok_or_else(no_head).map_err(unavailable)
+        self.try_head().await.map_err(unavailable)
     }
 
     async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
@@ -57,6 +56,22 @@ impl MessageLog for Store {
 }
 
 impl Store {
+    async fn try_head(&self) -> Result<LogHead, DbErr> {
+        // Asked before the look: what is committed meanwhile is no loss.
+        let seen = self.seen();
+        let mut head = self.look_at_head().await?;
+        if head.last_id < seen {
+            self.renew_if_shorter().await?;
+            head = self.look_at_head().await?;
+        }
+        self.saw(head.last_id);
+        Ok(log_head(head))
+    }
+
+    async fn look_at_head(&self) -> Result<log_head::Model, DbErr> {
+        log_head::Entity::find_by_id(1).one(&self.read).await?.ok_or_else(no_head)
+    }
+
     async fn try_page(&self, query: PageQuery) -> Result<Page, DbErr> {
         let transaction = self.begin_snapshot().await?;
         let head = log_head::Entity::find_by_id(1).one(&transaction).await?.ok_or_else(no_head)?;
@@ -65,6 +80,7 @@ impl Store {
             rows.extend(read_part(&transaction, part, query).await?);
         }
         transaction.commit().await?;
+        self.saw(head.last_id);
         Ok(page(head, rows, query))
     }
 
