@@ -82,6 +82,7 @@ impl Store {
         self.seen.load(Ordering::Acquire)
     }
 
+    /// A message is committed, whoever has posted it.
     fn saw(&self, last_id: i64) {
         self.seen.fetch_max(last_id, Ordering::AcqRel);
     }

@@ -59,6 +59,18 @@ pub(super) struct Locked {
 impl Store {
     /// Locks the log's head, with `ids` given out already: they are given back if they are not needed.
     pub(super) async fn lock_log(&self, ids: usize, now: Timestamp) -> Result<Locked, DbErr> {
+        let locked = self.lock_head(ids, now).await?;
+        if locked.head.last_id < self.seen() {
+            locked.transaction.rollback().await?;
+            self.renew_if_shorter().await?;
+            return self.lock_head(ids, now).await;
+        }
+        self.saw(locked.head.last_id);
+        Ok(locked)
+    }
+
+    /// The same, whatever was seen of the log before.
+    pub(super) async fn lock_head(&self, ids: usize, now: Timestamp) -> Result<Locked, DbErr> {
         let transaction = self.begin().await?;
         let ids = i64::try_from(ids).expect("a batch is small");
         let heads = log_head::Entity::update_many()
@@ -69,7 +81,6 @@ impl Store {
         let mut head = heads.into_iter().next().ok_or_else(no_head)?;
         head.last_id -= ids;
         let timestamp = Timestamp::from_millis(head.last_timestamp);
-        self.verify(&transaction, &head).await?;
         Ok(Locked { transaction, head, timestamp })
     }
 

@@ -25,7 +25,7 @@ const NETWORK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each
 /// other.
-const READERS: u32 = 4;
+pub(super) const READERS: u32 = 4;
 
 /// Where the data is, and how safe.
 #[derive(Debug, Clone)]

@@ -1,6 +1,9 @@
 use lobby_domain::auth::Authority;
-use lobby_domain::message::{Content, MessageId};
-use lobby_domain::ports::{Draft, MessageLog, NewSession, Rejection, Sessions};
+use lobby_domain::client_id::ClientId;
+use lobby_domain::message::{Content, LogId, Message, MessageId};
+use lobby_domain::ports::{
+    AppendError, Draft, MessageLog, NewSession, PageQuery, Posted, Rejection, Sessions, Span, Viewer,
+};
 use lobby_domain::session::SessionId;
 use lobby_domain::testing::name;
 use lobby_domain::timestamp::Timestamp;
@@ -11,6 +14,12 @@ use tempfile::TempDir;
 use super::entities::messages;
 use super::*;
 use crate::clock::random_log_id;
+
+mod losses;
+mod nodes;
+mod outcomes;
+mod tuning;
+mod upgrade;
 
 fn settings(folder: &TempDir, durability: Durability) -> StoreSettings {
     let file = folder.path().join("lobby.db");
@@ -55,7 +64,17 @@ async fn postgres(server: &Postgres) -> (Store, ()) {
 
 fn draft(sender_session: SessionId, text: &str) -> Draft {
     let content = Content::parse(text).expect("a good content");
-    Draft { sender_session, authority: Authority::Name, to: None, content, client_id: None }
+    Draft { sender_session, authority: Authority::Token, to: None, content, client_id: None }
+}
+
+/// One that may be repeated.
+fn repeatable(sender_session: SessionId, client_id: &str) -> Draft {
+    let client_id = ClientId::parse(client_id).expect("a good client id");
+    Draft { client_id: Some(client_id), ..draft(sender_session, "the same") }
+}
+
+async fn open(settings: &StoreSettings) -> Store {
+    Store::open(settings).await.expect("a good database")
 }
 
 async fn join(store: &Store, pseudonym: &str) -> SessionId {
@@ -65,10 +84,31 @@ async fn join(store: &Store, pseudonym: &str) -> SessionId {
     id
 }
 
+/// Appends one draft.
+async fn append(store: &Store, draft: Draft) -> Result<Posted, AppendError> {
+    let appended = store.append(&[draft], Timestamp::from_millis(1)).await?;
+    Ok(appended.into_iter().next().expect("an answer to each").expect("the session lives"))
+}
+
 async fn say(store: &Store, sender_session: SessionId, text: &str) -> i64 {
-    let draft = draft(sender_session, text);
-    let appended = store.append(&[draft], Timestamp::from_millis(1)).await.expect("it is appended");
-    appended[0].as_ref().expect("the session lives").message.id.0
+    append(store, draft(sender_session, text)).await.expect("it is appended").message.id.0
+}
+
+/// All that is kept, in order.
+async fn stored(store: &Store) -> Vec<Message> {
+    let query = PageQuery { span: Span::After(MessageId(0)), limit: 1_000, viewer: Viewer::Lobby };
+    store.page(query).await.expect("a page").messages
+}
+
+async fn log_of(store: &Store) -> LogId {
+    store.head().await.expect("a look").log
+}
+
+/// The first column of the first row.
+async fn look_up(database: &impl ConnectionTrait, statement: &str) -> String {
+    let statement = Statement::from_string(database.get_database_backend(), statement);
+    let row = database.query_one_raw(statement).await.expect("a look").expect("a row");
+    row.try_get_by_index(0).expect("a text")
 }
 
 #[tokio::test]
@@ -86,27 +126,6 @@ async fn users_messages_and_ids_go_on_when_the_file_is_opened_again() {
     assert_eq!(say(&store, john, "after").await, 2);
     let stored = messages::Entity::find().all(&store.read).await.expect("a look");
     assert_eq!(stored.iter().map(|m| m.content.as_str()).collect::<Vec<_>>(), ["before", "after"]);
-}
-
-#[tokio::test]
-async fn every_connection_is_tuned_as_the_settings_say() {
-    for (durability, synchronous) in [(Durability::Full, 2), (Durability::Normal, 1)] {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(&settings(&folder, durability)).await.expect("a new database");
-        let pragma = async |connection: &DatabaseConnection, pragma: &str| {
-            let statement =
-                Statement::from_string(connection.get_database_backend(), format!("PRAGMA {pragma}"));
-            connection.query_one_raw(statement).await.expect("a look").expect("a row")
-        };
-        for connection in [&store.writer(), &store.read] {
-            let journal: String =
-                pragma(connection, "journal_mode").await.try_get_by_index(0).expect("a text");
-            let synced: i32 = pragma(connection, "synchronous").await.try_get_by_index(0).expect("a number");
-            let foreign: i32 =
-                pragma(connection, "foreign_keys").await.try_get_by_index(0).expect("a number");
-            assert_eq!((journal.as_str(), synced, foreign), ("wal", synchronous, 1));
-        }
-    }
 }
 
 #[tokio::test]

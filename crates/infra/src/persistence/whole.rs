@@ -50,23 +50,17 @@ impl Store {
         Ok(log)
     }
 
-    /// Under the lock: a log that ends before what was seen of it has lost something.
-    pub(super) async fn verify(
-        &self,
-        transaction: &DatabaseTransaction,
-        head: &log_head::Model,
-    ) -> Result<(), DbErr> {
-        let seen = self.seen();
-        if head.last_id >= seen {
-            return Ok(());
+    /// A log that ends before what was seen of it has lost something. The new id is committed by itself: what is done next
+    /// under the lock may be taken back.
+    pub(super) async fn renew_if_shorter(&self) -> Result<(), DbErr> {
+        let (seen, locked) = (self.seen(), self.lock_head(0, LONG_AGO).await?);
+        let last_id = locked.head.last_id;
+        if last_id < seen {
+            tracing::error!(seen, last_id, "the database has lost messages: the log gets a new id");
+            begin_anew(&locked.transaction).await?;
         }
-        tracing::error!(
-            seen,
-            last_id = head.last_id,
-            "the database has lost messages: the log gets a new id"
-        );
-        begin_anew(transaction).await?;
-        self.seen.store(head.last_id, Ordering::Release);
+        locked.transaction.commit().await?;
+        self.seen.store(last_id, Ordering::Release);
         Ok(())
     }
 
@@ -81,7 +75,7 @@ impl Store {
             let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_else(|_| random_log_id().to_string());
             return Ok(boot.trim().to_owned());
         }
-        let started = "SELECT CAST(pg_postmaster_start_time() AS TEXT)";
+        let started = "SELECT CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)";
         let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, started)).await?;
         row.ok_or_else(|| DbErr::RecordNotFound("pg_postmaster_start_time".to_owned()))?.try_get_by_index(0)
     }

@@ -1,0 +1,127 @@
+//! Several nodes on one database: each is a [`Store`] of its own.
+
+use std::time::Duration;
+
+use lobby_testbed::{Proxy, When};
+use tokio::time::timeout;
+
+use super::*;
+
+/// Far above what anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What each node says.
+const POSTS: usize = 24;
+
+/// A node whose way to the database can be broken.
+struct Node {
+    store: Store,
+    proxy: Proxy,
+}
+
+impl Node {
+    async fn start(server: &Postgres, database: &str) -> Self {
+        let proxy = Proxy::start(server.address()).await;
+        let url = server.url_via(proxy.address(), database);
+        Self { store: open(&at(&url, Durability::Full)).await, proxy }
+    }
+
+    /// Says something so often that it is told the message's id.
+    async fn insist(&self, draft: Draft) -> i64 {
+        let insisting = async {
+            loop {
+                if let Ok(posted) = append(&self.store, draft.clone()).await {
+                    return posted.message.id.0;
+                }
+            }
+        };
+        timeout(PATIENCE, insisting).await.expect("it goes through")
+    }
+
+    /// One thing after the other, with a failure in every third; answers with the ids.
+    async fn talk(&self, session: SessionId) -> Vec<i64> {
+        let mut ids = Vec::new();
+        for n in 0..POSTS {
+            if n % 3 == 0 {
+                // Whether it has fired by then does not matter: the next one replaces it.
+                let when = [When::Before, When::During, When::After][n / 3 % 3];
+                drop(self.proxy.cut_at_commit(when));
+            }
+            ids.push(self.insist(repeatable(session, &n.to_string())).await);
+        }
+        self.proxy.pass();
+        ids
+    }
+}
+
+async fn start(server: &Postgres) -> (Node, Node) {
+    server.create_database("shared").await;
+    // One after the other: who comes second finds the schema made.
+    let first = Node::start(server, "shared").await;
+    (first, Node::start(server, "shared").await)
+}
+
+/// Reads as others write. Of a log whose ids are in the order of the commits it never sees one before the one below it.
+async fn follow(store: &Store, last_id: usize) -> Vec<Message> {
+    let mut seen: Vec<Message> = Vec::new();
+    while seen.len() < last_id {
+        let after = MessageId(seen.last().map_or(0, |message| message.id.0));
+        let query = PageQuery { span: Span::After(after), limit: 1_000, viewer: Viewer::Lobby };
+        let page = store.page(query).await.expect("a page");
+        let ids = page.messages.iter().map(|message| message.id.0);
+        assert!(ids.eq(after.0 + 1..=page.head.last_id.0), "{page:?}");
+        seen.extend(page.messages);
+    }
+    seen
+}
+
+#[tokio::test]
+async fn nodes_give_out_ids_without_a_gap_in_the_order_of_commits_whatever_fails_in_between() {
+    let server = Postgres::start().await;
+    let (first, second) = start(&server).await;
+    let reader = open(&at(&server.url("shared"), Durability::Full)).await;
+    let (ann, bob) = (join(&first.store, "Ann").await, join(&first.store, "Bob").await);
+    let talking = async { tokio::join!(first.talk(ann), second.talk(bob), follow(&reader, 2 * POSTS)) };
+    let (anns, bobs, seen) = timeout(PATIENCE, talking).await.expect("all is said in time");
+
+    assert!(seen.iter().map(|message| message.timestamp).is_sorted(), "{seen:?}");
+    for (session, told) in [(ann, anns), (bob, bobs)] {
+        let of_session = seen.iter().filter(|message| message.sender_session == session);
+        let stored: Vec<_> = of_session.map(|message| message.id.0).collect();
+        assert_eq!(stored, told, "each once, in order, as it was told");
+    }
+}
+
+#[tokio::test]
+async fn the_same_post_at_two_nodes_at_once_is_one_message() {
+    let server = Postgres::start().await;
+    let (first, second) = start(&server).await;
+    let ann = join(&first.store, "Ann").await;
+    for n in 0..20 {
+        let draft = repeatable(ann, &n.to_string());
+        let both = tokio::join!(append(&first.store, draft.clone()), append(&second.store, draft));
+        let (one, other) = (both.0.expect("an answer"), both.1.expect("an answer"));
+        assert_eq!(one.message, other.message);
+        assert!(one.repeated != other.repeated, "one of them was first");
+    }
+    assert_eq!(stored(&first.store).await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_node_that_is_frozen_while_it_holds_the_lock_holds_up_no_other_for_long() {
+    let server = Postgres::start().await;
+    let (frozen, other) = start(&server).await;
+    let (ann, bob) = (join(&frozen.store, "Ann").await, join(&frozen.store, "Bob").await);
+    let fired = frozen.proxy.stall_at_commit();
+    let store = frozen.store.clone();
+    let late = tokio::spawn(async move { say(&store, ann, "late").await });
+    fired.wait().await;
+    // Had the database not taken the lock away by then, this would fail at its lock_timeout.
+    assert_eq!(say(&other.store, bob, "in time").await, 1);
+    assert!(!late.is_finished());
+    frozen.proxy.pass();
+    assert_eq!(timeout(PATIENCE, late).await.expect("in time").expect("no panic"), 2);
+    let said: Vec<_> =
+        stored(&other.store).await.into_iter().map(|m| m.content.as_str().to_owned()).collect();
+    assert_eq!(said, ["in time", "late"]);
+}

@@ -1,0 +1,54 @@
+//! A database of the first version, with messages in it.
+
+use lobby_migration::Migrator;
+use sea_orm_migration::MigratorTrait;
+
+use super::*;
+
+/// What the first version has written. `$1` and `$2` stand for the log's id and a session's.
+const WRITTEN: &str = "
+    INSERT INTO users (pseudonym, folded, lookalike, crossed, created_at) VALUES ('Zoë', 'zoë', 'zoe', 'zoe', 1);
+    INSERT INTO sessions (id, user_id, pseudonym, folded, lookalike, crossed, claimed, opened_at)
+        VALUES ($2, 1, 'Zoë', 'zoë', 'zoe', 'zoe', true, 1);
+    INSERT INTO log_head (id, log, last_id, last_timestamp) VALUES (1, $1, 2, 5000);
+    INSERT INTO messages (id, sender_session, sender_id, sender, content, timestamp)
+        VALUES (1, $2, 1, 'Zoë', 'one', 4000), (2, $2, 1, 'Zoë', 'two', 5000)";
+
+async fn a_database_of_the_first_version_is_served(settings: &StoreSettings) {
+    let (log, session) = (random_log_id(), random_log_id());
+    let old = Store::open_unmigrated(settings).await.expect("a new database");
+    Migrator::up(&old, Some(1)).await.expect("the first step");
+    let written = [("$1", log), ("$2", session)].iter().fold(WRITTEN.to_owned(), |text, (place, id)| {
+        text.replace(place, &literal(old.get_database_backend(), *id))
+    });
+    old.execute_unprepared(&written).await.expect("rows");
+    old.close().await.expect("it closes");
+
+    let store = open(settings).await;
+    let zoe = store.find(SessionId(session)).await.expect("a look").expect("she is still online");
+    assert_eq!((zoe.pseudonym.as_str(), zoe.claimed), ("Zoë", true));
+    assert_eq!(log_of(&store).await, LogId(log));
+    assert_eq!(say(&store, zoe.id, "three").await, 3);
+    let stored = stored(&store).await;
+    let said: Vec<_> = stored.iter().map(|m| (m.id.0, m.sender.as_str(), m.content.as_str())).collect();
+    assert_eq!(said, [(1, "Zoë", "one"), (2, "Zoë", "two"), (3, "Zoë", "three")]);
+    assert_eq!(stored[1].timestamp, Timestamp::from_millis(5_000));
+    assert!(stored[2].timestamp >= stored[1].timestamp);
+    assert!(stored.iter().all(|message| message.to.is_none() && message.sender_session == zoe.id));
+}
+
+fn literal(backend: DbBackend, id: uuid::Uuid) -> String {
+    if backend == DbBackend::Sqlite { format!("X'{}'", id.simple()) } else { format!("'{id}'") }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_and_served() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    a_database_of_the_first_version_is_served(&settings(&folder, Durability::Full)).await;
+}
+
+#[tokio::test]
+async fn a_server_with_a_database_of_the_first_version_is_brought_up_and_served() {
+    let server = Postgres::start().await;
+    a_database_of_the_first_version_is_served(&at(&server.fresh_database().await, Durability::Full)).await;
+}
