@@ -71,10 +71,17 @@ async fn a_dropped_server_is_gone_with_its_data() {
     assert!(!Path::new(&data).exists());
 }
 
+/// The owner is a second process that runs this same test, and is told so by this variable.
+const OWNER: &str = "TESTBED_OWNER";
+
 #[tokio::test]
 async fn a_server_is_gone_with_its_data_when_its_owner_is_killed() {
+    if env::var_os(OWNER).is_some() {
+        return own_one().await;
+    }
     let mut owner = Command::new(env::current_exe().expect("a program"));
-    owner.args(["--exact", "postgres::owner_that_is_killed", "--ignored", "--nocapture"]);
+    let this_test = "postgres::a_server_is_gone_with_its_data_when_its_owner_is_killed";
+    owner.args(["--exact", this_test, "--nocapture"]).env(OWNER, "yes");
     let mut owner = owner.stdout(Stdio::piped()).spawn().expect("a second process");
     let said = BufReader::new(owner.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     let said = said.into_iter().find_map(|line| line.strip_prefix("owner: ").map(str::to_owned));
@@ -94,10 +101,9 @@ async fn a_server_is_gone_with_its_data_when_its_owner_is_killed() {
     timeout(GONE_WITHIN, gone).await.expect("the server ends with its owner");
 }
 
-#[tokio::test]
-#[ignore = "it waits to be killed by the test above"]
+/// Until it is killed.
 #[expect(clippy::print_stdout, reason = "that is how the two processes talk")]
-async fn owner_that_is_killed() {
+async fn own_one() {
     let server = Postgres::start().await;
     let data = server.psql("postgres", "SHOW data_directory").await;
     println!("\nowner: {} {data}", server.address());
