@@ -61,7 +61,10 @@ pub struct Store {
 impl Store {
     /// Waits for what is under way and closes all connections.
     pub async fn close(self) -> Result<(), Unavailable> {
-        self.log_is_whole().await.map_err(unavailable)?;
+        if let Err(error) = self.log_is_whole().await {
+            // All that was acknowledged is there; the next start will doubt it, and give the log a new id.
+            tracing::warn!(%error, "the database could not be told that this was an orderly end");
+        }
         self.writer().close().await.map_err(unavailable)?;
         self.read.close().await.map_err(unavailable)
     }
