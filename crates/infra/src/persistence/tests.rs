@@ -18,6 +18,7 @@ use crate::clock::random_log_id;
 mod losses;
 mod nodes;
 mod outcomes;
+mod room;
 mod tuning;
 mod upgrade;
 
