@@ -48,6 +48,7 @@ impl MessageLog for Store {
 
     async fn check_writable(&self) -> Result<(), Unavailable> {
         let check = async {
+            self.has_room().await?;
             self.renew_writer().await?;
             self.lock_log(0, LONG_AGO).await?.transaction.commit().await
         };
