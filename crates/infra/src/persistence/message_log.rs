@@ -15,6 +15,7 @@ use sea_orm::{
 };
 
 use super::entities::{log_head, messages};
+use super::outcome::answered;
 use super::{LONG_AGO, Store, unavailable};
 
 #[async_trait]
@@ -52,7 +53,7 @@ impl MessageLog for Store {
             self.renew_writer().await?;
             self.lock_log(0, LONG_AGO).await?.transaction.commit().await
         };
-        check.await.map_err(unavailable)
+        answered(check).await.map_err(unavailable)
     }
 }
 

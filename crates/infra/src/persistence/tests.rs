@@ -15,6 +15,7 @@ use super::entities::messages;
 use super::*;
 use crate::clock::random_log_id;
 
+mod accounts;
 mod losses;
 mod nodes;
 mod outcomes;
