@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use app::{App, LoggedIn};
 pub use connection::{Auth, Connection, Protocol, Received};
 pub use participant::{Kind, Participant};
-pub use program::{Database, Program};
+pub use program::{Database, Launch, Program};
 pub use random::Random;
 pub use raw::RawSocket;
 pub use recorder::{Address, Recorder};
