@@ -7,6 +7,7 @@
 //! | `plain`, `socketio` | what only one of them has |
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
+//! | `resume` | who goes on where a connection left off, by `log` and `after` |
 //! | `restart` | what is still there afterwards |
 //! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
@@ -28,5 +29,6 @@ mod realtime;
 mod recorder;
 mod rest;
 mod restart;
+mod resume;
 mod socketio;
 mod trust;
