@@ -8,6 +8,7 @@
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
 //! | `resume` | who goes on where a connection left off, by `log` and `after` |
+//! | `recovery` | the same as Socket.IO has it, by hand and by its own client |
 //! | `restart` | what is still there afterwards |
 //! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
@@ -27,6 +28,7 @@ mod harness;
 mod plain;
 mod realtime;
 mod recorder;
+mod recovery;
 mod rest;
 mod restart;
 mod resume;
