@@ -7,6 +7,7 @@
 //! | `plain`, `socketio` | what only one of them has |
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
+//! | `history` | what was said, read and posted over REST |
 //! | `resume` | who goes on where a connection left off, by `log` and `after` |
 //! | `recovery` | the same as Socket.IO has it, by hand and by its own client |
 //! | `restart` | what is still there afterwards |
@@ -25,6 +26,7 @@ mod crash;
 mod docs;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
+mod history;
 mod plain;
 mod realtime;
 mod recorder;
