@@ -8,6 +8,7 @@
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
 //! | `history` | what was said, read and posted over REST |
+//! | `retention` | what is not kept for ever |
 //! | `resume` | who goes on where a connection left off, by `log` and `after` |
 //! | `recovery` | the same as Socket.IO has it, by hand and by its own client |
 //! | `restart` | what is still there afterwards |
@@ -34,5 +35,6 @@ mod recovery;
 mod rest;
 mod restart;
 mod resume;
+mod retention;
 mod socketio;
 mod trust;
