@@ -8,6 +8,7 @@
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
 //! | `history` | what was said, read and posted over REST |
+//! | `private` | messages for one session, and nobody else |
 //! | `retention` | what is not kept for ever |
 //! | `resume` | who goes on where a connection left off, by `log` and `after` |
 //! | `recovery` | the same as Socket.IO has it, by hand and by its own client |
@@ -29,6 +30,7 @@ mod docs;
 mod harness;
 mod history;
 mod plain;
+mod private;
 mod realtime;
 mod recorder;
 mod recovery;
