@@ -9,6 +9,7 @@
 //! | `trust` | who may act in whose name, over every door |
 //! | `history` | what was said, read and posted over REST |
 //! | `private` | messages for one session, and nobody else |
+//! | `repeat` | the same message sent again |
 //! | `retention` | what is not kept for ever |
 //! | `resume` | who goes on where a connection left off, by `log` and `after` |
 //! | `recovery` | the same as Socket.IO has it, by hand and by its own client |
@@ -34,6 +35,7 @@ mod private;
 mod realtime;
 mod recorder;
 mod recovery;
+mod repeat;
 mod rest;
 mod restart;
 mod resume;
