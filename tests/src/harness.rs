@@ -2,6 +2,7 @@
 
 mod app;
 mod connection;
+mod network;
 mod participant;
 mod program;
 mod random;
@@ -10,8 +11,9 @@ mod recorder;
 
 use std::time::Duration;
 
-pub use app::{App, LoggedIn};
-pub use connection::{Auth, Connection, Protocol, Received};
+pub use app::{Answer, App, LoggedIn};
+pub use connection::{Auth, Connection, Protocol, Received, Recovery};
+pub use network::Network;
 pub use participant::{Kind, Participant};
 pub use program::{Database, Launch, Program};
 pub use random::Random;

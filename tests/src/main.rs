@@ -7,6 +7,12 @@
 //! | `plain`, `socketio` | what only one of them has |
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
+//! | `history` | what was said, read and posted over REST |
+//! | `private` | messages for one session, and nobody else |
+//! | `repeat` | the same message sent again |
+//! | `retention` | what is not kept for ever |
+//! | `resume` | who goes on where a connection left off, by `log` and `after` |
+//! | `recovery` | the same as Socket.IO has it, by hand and by its own client |
 //! | `restart` | what is still there afterwards |
 //! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
@@ -30,12 +36,18 @@ mod docs;
 mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
+mod history;
 mod plain;
 mod postgres;
+mod private;
 mod realtime;
 mod recorder;
+mod recovery;
+mod repeat;
 mod rest;
 mod restart;
+mod resume;
+mod retention;
 mod socketio;
 mod synced;
 mod trust;

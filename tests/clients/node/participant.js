@@ -52,15 +52,15 @@ async function request(method, path, body) {
   return { status: response.status, body: await response.json() };
 }
 
-function connect({ tab = "main" }) {
-  const options = { transports, forceNew: true };
+function connect({ tab = "main", auth }) {
+  const options = { transports, forceNew: true, auth };
   if (cookies === "all") options.extraHeaders = jar.headers;
   const socket = io(url, options);
   tabs.set(tab, socket);
 
   const show = (event, data) => print({ event, tab, data });
   for (const event of EVENTS) socket.on(event, (data) => show(event, data));
-  socket.on("connect", () => show("connect", null));
+  socket.on("connect", () => show("connect", { recovered: socket.recovered }));
   socket.on("disconnect", (reason) => show("disconnect", reason));
   socket.on("connect_error", (error) => show("connect_error", error.message));
   return new Promise((resolve, reject) => socket.once("connect", () => resolve({})).once("connect_error", reject));

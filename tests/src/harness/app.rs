@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use lobby_infra::persistence::Store;
 use lobby_server::application::{Application, store_settings};
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::in_time;
 
@@ -64,7 +66,12 @@ impl App {
 
     /// Stops it and starts it again on the same database.
     pub async fn restart(self) -> Self {
-        Self::spawn_in(self.stop().await, &[]).await
+        self.restart_with(&[]).await
+    }
+
+    /// The same, with these settings from then on.
+    pub async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
+        Self::spawn_in(self.stop().await, settings).await
     }
 
     /// Waits until it says that it is ready.
@@ -72,6 +79,18 @@ impl App {
         while self.get("/health/ready").await.status != StatusCode::OK {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Waits until the oldest message that is kept is this one: nobody is told when that happens.
+    pub async fn pruned_to(&self, first_id: u64) {
+        const AGAIN: Duration = Duration::from_millis(20);
+
+        let pruning = async {
+            while self.get("/messages?limit=1").await.body["first_id"] != first_id {
+                sleep(AGAIN).await;
+            }
+        };
+        in_time("the log to be pruned", pruning).await;
     }
 
     /// Changes the database behind the lobby's back.
@@ -127,6 +146,13 @@ impl App {
 
     pub async fn log_out(&self, pseudonym: &str, headers: &[(&str, &str)]) -> Answer {
         self.post("/logout", &json!({"pseudonym": pseudonym}), headers).await
+    }
+
+    /// Logs somebody in who only speaks with a token.
+    pub async fn log_in_claimed(&self, pseudonym: &str) -> LoggedIn {
+        let answer = self.post("/login", &json!({"pseudonym": pseudonym, "claim": true}), &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        LoggedIn::from(&answer.body)
     }
 
     /// The names of who is online, as sorted by default.

@@ -37,6 +37,14 @@ pub struct Connection {
     next_ack: u64,
     /// Came in while something else was waited for.
     waiting: VecDeque<Received>,
+    recovery: Recovery,
+}
+
+/// What a Socket.IO client remembers, to be recovered by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    pub pid: Option<String>,
+    pub offset: Option<String>,
 }
 
 /// What came in.
@@ -66,7 +74,8 @@ impl Connection {
             request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header's value"));
         }
         let (stream, _) = in_time("a handshake", connect_async(request)).await?;
-        let mut connection = Self { protocol, stream, next_ack: 0, waiting: VecDeque::new() };
+        let mut connection =
+            Self { protocol, stream, next_ack: 0, waiting: VecDeque::new(), recovery: Recovery::default() };
         if protocol == Protocol::SocketIo {
             let opened = connection.next_text().await.expect("Engine.IO's open packet");
             assert!(opened.starts_with("0{"), "{opened}");
@@ -82,12 +91,22 @@ impl Connection {
             Auth::Nothing | Auth::Token(_) | Auth::Forged(_) => vec![],
         };
         let header: Vec<_> = header.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let mut connection = Self::open(app, protocol, &header).await.expect("a handshake");
         let data = match auth {
             Auth::Token(user) => json!({"token": user.token}),
             Auth::Forged(token) => json!({"token": token}),
             Auth::Nothing | Auth::Header(_) | Auth::Cookie(_) => json!({}),
         };
+        Self::connecting_with(app, protocol, &header, &data).await
+    }
+
+    /// The same with these headers, and with this as what it says of itself.
+    pub async fn connecting_with(
+        app: &App,
+        protocol: Protocol,
+        headers: &[(&str, &str)],
+        data: &Value,
+    ) -> Self {
+        let mut connection = Self::open(app, protocol, headers).await.expect("a handshake");
         let connect = match protocol {
             Protocol::Plain => json!({"event": "connect", "data": data}).to_string(),
             Protocol::SocketIo => format!("40{data}"),
@@ -98,9 +117,17 @@ impl Connection {
 
     /// Opens the socket, says who it is and is let in; answers with the `session` event too.
     pub async fn enter(app: &App, protocol: Protocol, auth: Auth<'_>) -> (Self, Value) {
-        let mut connection = Self::connecting(app, protocol, auth).await;
-        match connection.receive().await {
-            Received::Event(name, session) if name == "session" => (connection, session),
+        Self::connecting(app, protocol, auth).await.entered().await
+    }
+
+    /// The same with this as what it says of itself.
+    pub async fn enter_with(app: &App, protocol: Protocol, data: &Value) -> (Self, Value) {
+        Self::connecting_with(app, protocol, &[], data).await.entered().await
+    }
+
+    async fn entered(mut self) -> (Self, Value) {
+        match self.receive().await {
+            Received::Event(name, session) if name == "session" => (self, session),
             other => panic!("first of all comes the session, not {other:?}"),
         }
     }
@@ -182,6 +209,41 @@ impl Connection {
         messages
     }
 
+    /// All messages up to the one that says `last`, which is left out.
+    pub async fn messages_until(&mut self, last: &str) -> Vec<Value> {
+        let mut messages = Vec::new();
+        loop {
+            let message = self.event("new_message").await;
+            if message["content"] == last {
+                return messages;
+            }
+            messages.push(message);
+        }
+    }
+
+    /// Says all this as fast as it goes, and waits until it is stored. Whatever else comes in meanwhile is passed over.
+    pub async fn say_all(&mut self, contents: impl IntoIterator<Item = String>) {
+        // As many as the lobby takes before it answers one.
+        const AT_ONCE: usize = 64;
+
+        let (mut waiting, mut contents) = (0, contents.into_iter().peekable());
+        while waiting > 0 || contents.peek().is_some() {
+            for content in contents.by_ref().take(AT_ONCE - waiting) {
+                self.emit_with_ack("send_message", &json!({"content": content})).await;
+                waiting += 1;
+            }
+            if let Received::Ack(_, answer) = self.receive().await {
+                assert!(answer["id"].is_i64(), "{answer}");
+                waiting -= 1;
+            }
+        }
+    }
+
+    /// What it has to show to be recovered, if the lobby has given it something.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
     /// How the connection ended; what came before is passed over.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
@@ -224,6 +286,7 @@ impl Connection {
                 // Engine.IO's ping.
                 Protocol::SocketIo if text == "2" => self.send_text("3").await,
                 Protocol::SocketIo => {
+                    self.recovery.take_from(&text);
                     if let Some(received) = parse_socketio(&text) {
                         return received;
                     }
@@ -244,6 +307,20 @@ impl Connection {
                 Some(Ok(other)) => panic!("the lobby sends text, not {other:?}"),
                 Some(Err(_)) | None => return Err(Received::Closed(1006, String::new())),
             }
+        }
+    }
+}
+
+impl Recovery {
+    /// As socket.io-client does it: from the answer to CONNECT, and from events whose last argument is a text.
+    fn take_from(&mut self, text: &str) {
+        let text_of = |value: &Value| value.as_str().map(str::to_owned);
+        if let Some(answer) = text.strip_prefix("40") {
+            let answer: Value = serde_json::from_str(answer).expect("JSON");
+            self.pid = text_of(&answer["pid"]);
+        } else if let Some(args) = text.strip_prefix("42") {
+            let args: Vec<Value> = serde_json::from_str(args).expect("JSON");
+            self.offset = args[1..].last().and_then(text_of).or_else(|| self.offset.take());
         }
     }
 }

@@ -30,6 +30,11 @@ impl Participant {
     /// Starts a client that uses these Engine.IO transports, in the order to try, and whose cookies are kept as `cookies`
     /// says: `none`, `http` or `all`.
     pub fn start(app: &App, kind: Kind, transports: &str, cookies: &str) -> Self {
+        Self::start_at(&app.url(""), kind, transports, cookies)
+    }
+
+    /// The same, where the lobby is reached at another URL.
+    pub fn start_at(url: &str, kind: Kind, transports: &str, cookies: &str) -> Self {
         let clients = repository().join("target/clients");
         let sources = repository().join("tests/clients");
         let mut command = match kind {
@@ -46,7 +51,7 @@ impl Participant {
             }
         };
         let spawned = command
-            .arg(app.url(""))
+            .arg(url)
             .env("LOBBY_TRANSPORTS", transports)
             .env("LOBBY_COOKIES", cookies)
             .stdin(Stdio::piped())
@@ -83,6 +88,12 @@ impl Participant {
 
     pub async fn connect(&mut self, tab: &str) {
         self.tell(&json!({"do": "connect", "tab": tab})).await;
+        self.event(tab, "session").await;
+    }
+
+    /// The same, with something that is sent along; in Node only.
+    pub async fn connect_with(&mut self, tab: &str, auth: &Value) {
+        self.tell(&json!({"do": "connect", "tab": tab, "auth": auth})).await;
         self.event(tab, "session").await;
     }
 

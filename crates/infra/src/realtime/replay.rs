@@ -19,8 +19,9 @@ use super::sink::Sink;
 /// Messages of one read: enough to make the read worth it, few enough to hold them while the client takes its time.
 const PAGE: usize = 128;
 
-/// Bytes of recent messages that are sent at once: well below what an outbox holds.
-const PORTION: usize = 64 * 1024;
+/// How much of the recent messages is sent at once, by [`Encoded::weight`]. With one long message more, and what queueing
+/// each takes, that is less than half of the smallest outbox there may be: as much as there is room for.
+const PORTION: usize = 32 * 1024;
 
 /// Between two reads from a log that is away.
 const RETRY: Duration = Duration::from_secs(1);
