@@ -8,6 +8,13 @@ use sea_orm::DatabaseTransaction;
 use super::*;
 use crate::persistence::connect::READERS;
 
+/// Not the usual ones, and so long that no connection is lost while the others are asked.
+const PATIENT: Timeouts = Timeouts {
+    lock: Duration::from_secs(31),
+    statement: Duration::from_secs(32),
+    idle: Duration::from_secs(33),
+};
+
 async fn all_connections(store: &Store) -> Vec<DatabaseTransaction> {
     let mut all = vec![store.begin().await.expect("the writer")];
     for _ in 0..READERS {
@@ -38,7 +45,8 @@ async fn every_connection_to_a_file_is_tuned_as_the_settings_say() {
 async fn every_connection_to_a_server_waits_for_commits_whatever_the_server_does_by_itself() {
     let server = Postgres::start_with(&[("synchronous_commit", "off")]).await;
     for (durability, expected) in [(Durability::Full, "on"), (Durability::Normal, "off")] {
-        let store = open(&at(&server.fresh_database().await, durability)).await;
+        let url = server.fresh_database().await;
+        let store = open(&StoreSettings::new(&url, durability, PATIENT).expect("a good URL")).await;
         server
             .psql("postgres", &format!("ALTER ROLE lobby SET synchronous_commit = {}", other(expected)))
             .await;
@@ -57,17 +65,18 @@ fn other(setting: &str) -> &str {
 #[tokio::test]
 async fn every_connection_to_a_server_has_the_time_limits_of_the_settings() {
     let server = Postgres::start().await;
-    let limits =
-        [("lock_timeout", 1_200), ("statement_timeout", 3_400), ("idle_in_transaction_session_timeout", 560)];
-    let [lock, statement, idle] = limits.map(|(_, millis)| Duration::from_millis(millis));
+    let limits = [
+        ("lock_timeout", PATIENT.lock),
+        ("statement_timeout", PATIENT.statement),
+        ("idle_in_transaction_session_timeout", PATIENT.idle),
+    ];
     let url = server.fresh_database().await;
-    let timeouts = Timeouts { lock, statement, idle };
-    let store = open(&StoreSettings::new(&url, Durability::Full, timeouts).expect("a good URL")).await;
+    let store = open(&StoreSettings::new(&url, Durability::Full, PATIENT).expect("a good URL")).await;
     let connections = all_connections(&store).await;
     for connection in &connections {
-        for (name, millis) in limits {
+        for (name, limit) in limits {
             let set = format!("SELECT setting FROM pg_settings WHERE name = '{name}'");
-            assert_eq!(look_up(connection, &set).await, millis.to_string(), "{name}");
+            assert_eq!(look_up(connection, &set).await, limit.as_millis().to_string(), "{name}");
         }
     }
     let mut backends = BTreeSet::new();
