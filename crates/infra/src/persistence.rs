@@ -36,7 +36,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 
-pub use connect::{Durability, OpenStoreError, StoreSettings, Timeouts};
+pub use connect::{Durability, OpenStoreError, READERS, StoreSettings, Timeouts};
 use lobby_domain::ports::Unavailable;
 use lobby_domain::timestamp::Timestamp;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};

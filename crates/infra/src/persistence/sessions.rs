@@ -53,13 +53,17 @@ impl Sessions for Store {
         Ok(found.map_err(unavailable)?.into_iter().map(session).collect())
     }
 
-    async fn is_known(&self, key: &PseudonymKey) -> Result<bool, Unavailable> {
+    async fn used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, Unavailable> {
         let same = Condition::any()
-            .add(users::Column::Folded.eq(key.folded()))
-            .add(users::Column::Lookalike.eq(key.lookalike()))
-            .add(users::Column::Crossed.eq(key.crossed()));
-        let found = users::Entity::find().filter(same).one(&self.read).await;
-        Ok(found.map_err(unavailable)?.is_some())
+            .add(users::Column::Folded.is_in(keys.iter().map(PseudonymKey::folded)))
+            .add(users::Column::Lookalike.is_in(keys.iter().map(PseudonymKey::lookalike)))
+            .add(users::Column::Crossed.is_in(keys.iter().map(PseudonymKey::crossed)));
+        let found = users::Entity::find().filter(same).all(&self.read).await;
+        Ok(found
+            .map_err(unavailable)?
+            .into_iter()
+            .map(|user| Pseudonym::from_stored(user.pseudonym))
+            .collect())
     }
 
     async fn online(&self) -> Result<Online, Unavailable> {
