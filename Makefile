@@ -20,8 +20,9 @@ POSTGRES := 14
 # How long `make fuzz` tries to break each decoder.
 FUZZ_SECONDS ?= 60
 
-# How often `make crash` kills the lobby.
+# How often `make crash` kills the lobby, with a file and with PostgreSQL.
 CRASH_ROUNDS ?= 200
+CRASH_POSTGRES_ROUNDS ?= 50
 
 tools := $(CURDIR)/target/tools
 export PATH := $(tools)/bin:$(PATH)
@@ -49,9 +50,10 @@ fuzz: tool-fuzz ## Try to break the decoders for FUZZ_SECONDS each (60)
 	done
 
 .PHONY: crash
-crash: tool-nextest ## Kill the lobby CRASH_ROUNDS times (200) while people talk, and look for what is lost
+crash: tool-nextest tool-postgres ## Kill the lobby CRASH_ROUNDS times (200) while people talk, and look for what is lost
 	cargo build --locked --bin lobby
-	LOBBY_CRASH_ROUNDS=$(CRASH_ROUNDS) cargo nextest run --profile crash --package lobby-tests --locked
+	LOBBY_CRASH_ROUNDS=$(CRASH_ROUNDS) LOBBY_CRASH_POSTGRES_ROUNDS=$(CRASH_POSTGRES_ROUNDS) \
+		cargo nextest run --profile crash --package lobby-tests --locked
 
 .PHONY: conformance
 conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example

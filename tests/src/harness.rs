@@ -15,7 +15,7 @@ pub use app::{Answer, App, LoggedIn};
 pub use connection::{Auth, Connection, Protocol, Received, Recovery};
 pub use network::Network;
 pub use participant::{Kind, Participant};
-pub use program::{Database, Program};
+pub use program::{Database, Launch, Program};
 pub use random::Random;
 pub use raw::RawSocket;
 pub use recorder::{Address, Recorder};

@@ -15,10 +15,14 @@
 //! | `recovery` | the same as Socket.IO has it, by hand and by its own client |
 //! | `restart` | what is still there afterwards |
 //! | `crash` | the same, while people talk and the program is killed again and again |
+//! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
+//! | `full_disk` | what happens when there is no room left |
+//! | `synced` | that a message is on the disk before anybody is told so |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
 //! | `checker` | whether what clients saw and what is stored fit together |
 //! | `recorder` | that the harness' recording client does what `crash` relies on |
+//! | `crowd` | many people who talk while something happens |
 //! | `harness` | the lobby under test, and clients for it |
 
 mod abuse;
@@ -26,11 +30,15 @@ mod abuse;
 mod checker;
 mod clients;
 mod crash;
+#[expect(unreachable_pub, reason = "a library within the tests")]
+mod crowd;
 mod docs;
+mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
 mod history;
 mod plain;
+mod postgres;
 mod private;
 mod realtime;
 mod recorder;
@@ -41,4 +49,5 @@ mod restart;
 mod resume;
 mod retention;
 mod socketio;
+mod synced;
 mod trust;

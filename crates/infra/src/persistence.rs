@@ -8,6 +8,7 @@
 //! | `append` | the transaction that gives messages their ids |
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
+//! | `room` | whether the disk has room |
 //! | `whole` | whether the log has lost its last moments |
 //! | `batch` | statements for many rows at a time |
 //!
@@ -25,6 +26,7 @@ mod entities;
 mod message_log;
 mod outcome;
 mod retention;
+mod room;
 mod sessions;
 #[cfg(test)]
 mod tests;

@@ -132,6 +132,19 @@ impl Connection {
         }
     }
 
+    /// Comes back, as nobody in particular, to go on behind a message of a log; answers with the `session` event too.
+    pub async fn resume(app: &App, protocol: Protocol, log: &Value, after: u64) -> (Self, Value) {
+        let mut connection = Self::open(app, protocol, &[]).await.expect("a handshake");
+        let data = json!({"log": log, "after": after});
+        let connect = match protocol {
+            Protocol::Plain => json!({"event": "connect", "data": data}).to_string(),
+            Protocol::SocketIo => format!("40{data}"),
+        };
+        connection.send_text(&connect).await;
+        let session = connection.event("session").await;
+        (connection, session)
+    }
+
     pub async fn send_text(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.expect("the socket takes it");
     }
@@ -164,6 +177,11 @@ impl Connection {
     /// Sends an event and waits for its answer; what comes in between is kept.
     pub async fn ask(&mut self, name: &str, data: &Value) -> Value {
         let ack = self.emit_with_ack(name, data).await;
+        self.answer(ack).await
+    }
+
+    /// The answer to what was sent with this ack id; what comes in between is kept.
+    pub async fn answer(&mut self, ack: u64) -> Value {
         let is_answer = |received: &Received| matches!(received, Received::Ack(id, _) if *id == ack);
         match self.receive_the(is_answer).await {
             Received::Ack(_, answer) => answer,

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -14,18 +15,29 @@ use tokio::time::sleep;
 use super::{Address, in_time};
 
 /// Where a lobby keeps what it knows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum Database {
     /// A file in its folder. What is promised of `normal` is what a kill tests: it survives a crash of the lobby.
+    #[default]
     Sqlite,
     /// Wherever this URL leads.
     At(String),
 }
 
+/// How a lobby is started.
+#[derive(Debug, Clone, Default)]
+pub struct Launch {
+    pub database: Database,
+    /// Variables of its own.
+    pub settings: Vec<(&'static str, String)>,
+    /// A command that runs the lobby, which is put behind it, as its own process or as a child that ends with it.
+    pub through: Vec<String>,
+}
+
 /// The real program, as a process that can be killed.
 pub struct Program {
     folder: TempDir,
-    database: Database,
+    launch: Launch,
     address: SocketAddr,
     running: Running,
 }
@@ -37,12 +49,17 @@ struct Running {
 }
 
 impl Program {
-    /// Starts it; it is ready.
+    /// Starts it with this database; it is ready.
     pub async fn start(database: Database) -> Self {
+        Self::launch(Launch { database, ..Launch::default() }).await
+    }
+
+    /// The same, in another way than usual.
+    pub async fn launch(launch: Launch) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let running = Running::start(&folder, &database, address).await;
-        Self { folder, database, address, running }
+        let running = Running::start(&folder, &launch, address).await;
+        Self { folder, launch, address, running }
     }
 
     /// It ends at once, in the middle of whatever it does.
@@ -54,26 +71,40 @@ impl Program {
 
     /// After a kill: with the same data, at the same port.
     pub async fn start_again(&mut self) {
-        self.running = Running::start(&self.folder, &self.database, self.address).await;
+        self.running = Running::start(&self.folder, &self.launch, self.address).await;
     }
 
     /// Asks it to end, which it does in order.
     pub async fn stop(mut self) {
-        let pid = self.running.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args(["-s", "TERM", &pid]).status().await.expect("kill runs");
-        assert!(sent.success(), "{sent}");
+        self.signal("TERM").await;
         let status = self.ended().await;
         assert!(status.success(), "{status}");
         // A panic may have cut one connection only, which would have come back.
         assert!(!self.log().contains("panicked"), "it panicked");
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().await.expect("kill runs");
+        assert!(sent.success(), "{sent}");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.child.id().expect("it runs")
+    }
+
     pub fn address(&self) -> Address {
         watch::channel(self.address).1
     }
 
+    /// Where it was started.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// What it has written to its standard error, over all its lives.
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(log_of(&self.folder)).unwrap_or_default()
     }
 
@@ -83,9 +114,14 @@ impl Program {
 }
 
 impl Running {
-    async fn start(folder: &TempDir, database: &Database, address: SocketAddr) -> Self {
-        let mut command = Command::new(binary());
-        command.current_dir(folder.path()).env_clear().envs(variables(database, address)).kill_on_drop(true);
+    async fn start(folder: &TempDir, launch: &Launch, address: SocketAddr) -> Self {
+        let words = launch.through.iter().map(OsString::from).chain([binary().into()]).collect::<Vec<_>>();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).env_clear().envs(variables(launch, address));
+        if !launch.through.is_empty() {
+            command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
+        }
+        command.current_dir(folder.path()).kill_on_drop(true);
         let log = File::options().create(true).append(true).open(log_of(folder)).expect("it can be written");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
         let mut said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
@@ -124,17 +160,19 @@ impl Drop for Program {
     }
 }
 
-fn variables(database: &Database, address: SocketAddr) -> Vec<(&'static str, String)> {
+fn variables(launch: &Launch, address: SocketAddr) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("LOBBY_SERVER__PORT", address.port().to_string()),
         // Two, so that what crosses workers is tested, on any machine.
         ("LOBBY_SERVER__WORKERS", "2".to_owned()),
         ("SECRET_KEY", "a secret key for tests, long enough for all of them".to_owned()),
     ];
-    match database {
+    match &launch.database {
         Database::Sqlite => variables.push(("LOBBY_DATABASE__DURABILITY", "normal".to_owned())),
         Database::At(url) => variables.push(("LOBBY_DATABASE__URL", url.clone())),
     }
+    // The last one counts.
+    variables.extend(launch.settings.clone());
     variables
 }
 

@@ -253,6 +253,16 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability) {
         .acquire_timeout(PATIENCE)
         // A local file's connections do not go stale.
         .test_before_acquire(false)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            // SQLite takes a transaction back by itself where a disk is full or fails. Its driver does not notice: it
+            // would go on inside a transaction that nobody commits. `ping` waits for what was to be rolled back.
+            pool.after_release(|connection, _| {
+                Box::pin(async {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .pragma("journal_mode", "WAL")

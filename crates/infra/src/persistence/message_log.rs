@@ -15,6 +15,7 @@ use sea_orm::{
 };
 
 use super::entities::{log_head, messages};
+use super::outcome::answered;
 use super::{LONG_AGO, Store, unavailable};
 
 #[async_trait]
@@ -48,10 +49,11 @@ impl MessageLog for Store {
 
     async fn check_writable(&self) -> Result<(), Unavailable> {
         let check = async {
+            self.has_room().await?;
             self.renew_writer().await?;
             self.lock_log(0, LONG_AGO).await?.transaction.commit().await
         };
-        check.await.map_err(|error| {
+        answered(check).await.map_err(|error| {
             // Whoever asks does so because it is known to be away.
             tracing::debug!(%error, "the database takes no changes yet");
             Unavailable::new(error)

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lobby_domain::message::MessageId;
@@ -25,6 +26,26 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often a batch is committed that was found not to be: a full disk does not get emptier within a moment.
 const COMMITS: u32 = 2;
+
+/// How often the database was asked to commit a change.
+#[derive(Debug, Default)]
+pub(super) struct Commits(AtomicU32);
+
+impl Commits {
+    /// Right before it is asked.
+    pub(super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn so_far(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether the change may have been made by an earlier attempt.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.so_far() > 0
+    }
+}
 
 /// Why a batch was not appended.
 enum Failed {
@@ -53,6 +74,35 @@ impl Store {
             Ok(Err(error)) => Err(unavailable(error).into()),
             Err(_elapsed) => Err(AppendError::OutcomeUnknown(unavailable(error))),
         }
+    }
+
+    /// Makes a change that is told from a repetition by what it leaves behind; again, if the answer to its commit gets lost.
+    pub(super) async fn change_for_sure<T, F>(
+        &self,
+        commits: &Commits,
+        change: impl Fn() -> F,
+    ) -> Result<T, DbErr>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        let attempt = async || answered(change()).await;
+        let error = match attempt().await {
+            Err(error) if commits.is_repeated() => error,
+            outcome => return outcome,
+        };
+        tracing::warn!(%error, "a commit has no known outcome: it is repeated");
+        let repeating = async {
+            // One attempt more than commits: the last only looks what came of them.
+            while commits.so_far() <= COMMITS {
+                tokio::time::sleep(PAUSE).await;
+                self.renew_writer().await?;
+                if let Ok(outcome) = attempt().await {
+                    return Ok(outcome);
+                }
+            }
+            Err(DbErr::Custom("the database commits nothing".to_owned()))
+        };
+        tokio::time::timeout(RESOLVE, repeating).await.unwrap_or(Err(error))
     }
 
     /// Until it is certain that the batch is in the log, or that it is not and cannot be put there.
@@ -94,11 +144,7 @@ impl Store {
     async fn try_append(&self, batch: &Batch<'_>, since: Option<MessageId>) -> Result<Outcomes, Failed> {
         let committing = OnceLock::new();
         let attempt = self.attempt(batch, since, &committing);
-        // The database has time limits of its own; this one is for a network that answers nothing at all.
-        let outcome = tokio::time::timeout(RESOLVE, attempt).await;
-        let outcome =
-            outcome.unwrap_or_else(|_| Err(DbErr::Custom("the database does not answer".to_owned())));
-        outcome.map_err(|error| match committing.get() {
+        answered(attempt).await.map_err(|error| match committing.get() {
             None => Failed::NotAppended(error),
             Some(since) => Failed::Unknown { since: *since, error },
         })
@@ -131,5 +177,23 @@ impl Store {
             return Err(DbErr::Custom("the log was pruned past the lost commit".to_owned()));
         }
         self.append_once(batch, locked, &found, committing).await
+    }
+}
+
+/// The database has time limits of its own; this one is for a network that answers nothing at all.
+pub(super) async fn answered<T>(attempt: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let outcome = tokio::time::timeout(RESOLVE, attempt).await;
+    outcome.unwrap_or_else(|_| Err(DbErr::Custom("the database does not answer".to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The writer does one thing after the other: one that never ends would be its end.
+    #[tokio::test(start_paused = true)]
+    async fn a_network_that_answers_nothing_is_not_waited_for() {
+        answered(std::future::pending::<Result<(), _>>()).await.expect_err("it has given up");
+        assert_eq!(answered(async { Ok(1) }).await, Ok(1));
     }
 }

@@ -14,12 +14,14 @@ use sea_orm::{
 };
 
 use super::entities::{roster_head, sessions, users};
+use super::outcome::Commits;
 use super::{LONG_AGO, Store, unavailable};
 
 #[async_trait]
 impl Sessions for Store {
     async fn open(&self, new: NewSession) -> Result<(Session, Revision), OpenError> {
-        match self.try_open(new).await {
+        let commits = Commits::default();
+        match self.change_for_sure(&commits, || self.try_open(&new, &commits)).await {
             Ok(Some(opened)) => Ok(opened),
             Ok(None) => Err(OpenError::NameTaken),
             Err(error) => Err(unavailable(error).into()),
@@ -27,7 +29,8 @@ impl Sessions for Store {
     }
 
     async fn claim(&self, id: SessionId) -> Result<bool, Unavailable> {
-        self.try_claim(id).await.map_err(unavailable)
+        let commits = Commits::default();
+        self.change_for_sure(&commits, || self.try_claim(id, &commits)).await.map_err(unavailable)
     }
 
     async fn end(
@@ -36,7 +39,8 @@ impl Sessions for Store {
         by: Authority,
         now: Timestamp,
     ) -> Result<Option<Revision>, Unavailable> {
-        self.try_end(id, by, now).await.map_err(unavailable)
+        let commits = Commits::default();
+        self.change_for_sure(&commits, || self.try_end(id, by, now, &commits)).await.map_err(unavailable)
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
@@ -66,15 +70,25 @@ impl Sessions for Store {
 type Row = (sessions::Model, Option<users::Model>);
 
 impl Store {
-    async fn try_open(&self, new: NewSession) -> Result<Option<(Session, Revision)>, DbErr> {
+    async fn try_open(
+        &self,
+        new: &NewSession,
+        commits: &Commits,
+    ) -> Result<Option<(Session, Revision)>, DbErr> {
         let transaction = self.begin().await?;
         let revision = next_revision(&transaction).await?;
+        if commits.is_repeated()
+            && let Some(row) = living().filter(sessions::Column::Id.eq(new.id.0)).one(&transaction).await?
+        {
+            transaction.rollback().await?;
+            return Ok(Some((session(row), made_before(revision))));
+        }
         let same_name = has_name(std::slice::from_ref(new.pseudonym.key()));
         if living().filter(same_name).one(&transaction).await?.is_some() {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let user = find_or_insert_user(&transaction, &new).await?;
+        let user = find_or_insert_user(&transaction, new).await?;
         let row = sessions::ActiveModel {
             id: Set(new.id.0),
             user_id: Set(user.id.0),
@@ -87,30 +101,38 @@ impl Store {
             ended_at: Set(None),
         };
         sessions::Entity::insert(row).exec_without_returning(&transaction).await?;
+        commits.count();
         transaction.commit().await?;
         let session = Session {
             id: new.id,
             user,
-            pseudonym: new.pseudonym,
+            pseudonym: new.pseudonym.clone(),
             connected_at: new.now,
             claimed: new.claimed,
         };
         Ok(Some((session, revision)))
     }
 
-    async fn try_claim(&self, id: SessionId) -> Result<bool, DbErr> {
+    async fn try_claim(&self, id: SessionId, commits: &Commits) -> Result<bool, DbErr> {
         let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
         let claimed = sessions::Entity::update_many()
             .col_expr(sessions::Column::Claimed, Expr::value(true))
             .filter(is_alive().add(sessions::Column::Id.eq(id.0)))
             .exec(&transaction)
             .await?;
+        commits.count();
         transaction.commit().await?;
         Ok(claimed.rows_affected == 1)
     }
 
     /// Under the log's lock, as the claim is: whoever posts sees under that lock whether a session is over.
-    async fn try_end(&self, id: SessionId, by: Authority, now: Timestamp) -> Result<Option<Revision>, DbErr> {
+    async fn try_end(
+        &self,
+        id: SessionId,
+        by: Authority,
+        now: Timestamp,
+        commits: &Commits,
+    ) -> Result<Option<Revision>, DbErr> {
         let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
         let revision = next_revision(&transaction).await?;
         let mut ends = is_alive().add(sessions::Column::Id.eq(id.0));
@@ -123,9 +145,11 @@ impl Store {
             .exec(&transaction)
             .await?;
         if ended.rows_affected == 0 {
+            let was_ended = commits.is_repeated() && ended_at(&transaction, id).await? == Some(now);
             transaction.rollback().await?;
-            return Ok(None);
+            return Ok(was_ended.then(|| made_before(revision)));
         }
+        commits.count();
         transaction.commit().await?;
         Ok(Some(revision))
     }
@@ -149,6 +173,17 @@ async fn next_revision(transaction: &DatabaseTransaction) -> Result<Revision, Db
         .await?;
     let head = heads.into_iter().next().ok_or_else(|| DbErr::RecordNotFound("roster_head".to_owned()))?;
     Ok(Revision(head.revision))
+}
+
+/// The revision of a change that was found made when `next` was taken for it: the last one, of a node that makes one change
+/// after the other.
+fn made_before(next: Revision) -> Revision {
+    Revision(next.0 - 1)
+}
+
+async fn ended_at(database: &impl ConnectionTrait, id: SessionId) -> Result<Option<Timestamp>, DbErr> {
+    let row = sessions::Entity::find_by_id(id.0).one(database).await?;
+    Ok(row.and_then(|row| row.ended_at).map(Timestamp::from_millis))
 }
 
 async fn find_or_insert_user(database: &impl ConnectionTrait, new: &NewSession) -> Result<User, DbErr> {

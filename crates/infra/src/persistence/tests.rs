@@ -15,9 +15,11 @@ use super::entities::messages;
 use super::*;
 use crate::clock::random_log_id;
 
+mod accounts;
 mod losses;
 mod nodes;
 mod outcomes;
+mod room;
 mod tuning;
 mod upgrade;
 

@@ -42,14 +42,15 @@ impl Node {
     async fn talk(&self, session: SessionId) -> Vec<i64> {
         let mut ids = Vec::new();
         for n in 0..POSTS {
+            let draft = repeatable(session, &n.to_string());
             if n % 3 == 0 {
-                // Whether it has fired by then does not matter: the next one replaces it.
-                let when = [When::Before, When::During, When::After][n / 3 % 3];
-                drop(self.proxy.cut_at_commit(when));
+                let fired = self.proxy.cut_at_commit([When::Before, When::During, When::After][n / 3 % 3]);
+                ids.push(self.insist(draft).await);
+                fired.wait().await;
+            } else {
+                ids.push(self.insist(draft).await);
             }
-            ids.push(self.insist(repeatable(session, &n.to_string())).await);
         }
-        self.proxy.pass();
         ids
     }
 }
