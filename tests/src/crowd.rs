@@ -34,7 +34,8 @@ impl Crowd {
         let prefix = random.within(0..1 << 32);
         let mut recorders = Vec::new();
         for n in 0..people {
-            let protocol = if (n / nodes.len()).is_multiple_of(2) { Protocol::Plain } else { Protocol::SocketIo };
+            let protocol =
+                if (n / nodes.len()).is_multiple_of(2) { Protocol::Plain } else { Protocol::SocketIo };
             let (node, name) = (&nodes[n % nodes.len()], format!("{prefix:x}-{n}"));
             recorders.push(Recorder::log_in(node, protocol, &name, random.fork()).await);
         }

@@ -134,15 +134,7 @@ impl Connection {
 
     /// Comes back, as nobody in particular, to go on behind a message of a log; answers with the `session` event too.
     pub async fn resume(app: &App, protocol: Protocol, log: &Value, after: u64) -> (Self, Value) {
-        let mut connection = Self::open(app, protocol, &[]).await.expect("a handshake");
-        let data = json!({"log": log, "after": after});
-        let connect = match protocol {
-            Protocol::Plain => json!({"event": "connect", "data": data}).to_string(),
-            Protocol::SocketIo => format!("40{data}"),
-        };
-        connection.send_text(&connect).await;
-        let session = connection.event("session").await;
-        (connection, session)
+        Self::enter_with(app, protocol, &json!({"log": log, "after": after})).await
     }
 
     pub async fn send_text(&mut self, text: &str) {
