@@ -9,7 +9,8 @@
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
 //! | `whole` | whether the log has lost its last moments |
-//! | `batch` | statements for many rows at a time |
+//! | `batch`, `insert` | statements for many rows at a time |
+//! | `remembered` | sessions that need not be fetched again |
 //!
 //! To add a repository: a port with its contract suite in the domain, a migration, an entity, a file here, a
 //! line in `tests`.
@@ -22,8 +23,10 @@ mod append;
 mod batch;
 mod connect;
 mod entities;
+mod insert;
 mod message_log;
 mod outcome;
+mod remembered;
 mod retention;
 mod sessions;
 #[cfg(test)]
@@ -37,6 +40,7 @@ use std::sync::{Arc, RwLock};
 pub use connect::{Durability, OpenStoreError, StoreSettings, Timeouts};
 use lobby_domain::ports::Unavailable;
 use lobby_domain::timestamp::Timestamp;
+use remembered::Remembered;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
 
 /// For transactions that post nothing: a log's time does not move.
@@ -54,6 +58,8 @@ pub struct Store {
     write: Arc<RwLock<DatabaseConnection>>,
     /// The newest message that this node knows to be committed. A log that ends before it has lost some.
     seen: Arc<AtomicI64>,
+    /// Who has spoken lately.
+    remembered: Arc<Remembered>,
     /// Held for as long as the database is used, where it is a file.
     _lock: Option<Arc<File>>,
 }

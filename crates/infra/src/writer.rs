@@ -170,6 +170,8 @@ impl Desk {
                     "a command panicked; those it was queued with are answered with an unknown outcome"
                 );
             }
+            // Who has just been answered and has more to say gets into the next commit, and not into the one after it.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -1,0 +1,106 @@
+//! Many rows at a time, in statements that are written here: the ORM takes as long to write one as the database to carry it
+//! out.
+//!
+//! PostgreSQL is given an array for each column, in one statement for any number of rows. SQLite is given the values one by
+//! one.
+
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
+
+use super::batch::portions;
+
+/// A table, and the columns that are put into it.
+pub(super) struct Table<const COLUMNS: usize> {
+    pub(super) name: &'static str,
+    pub(super) columns: [Column; COLUMNS],
+}
+
+/// A column.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    name: &'static str,
+    /// Its type on PostgreSQL.
+    kind: &'static str,
+    /// The value that stands for null in an array, which can have no nulls here. No row has it.
+    blank: Option<&'static str>,
+}
+
+impl Column {
+    /// A column without nulls.
+    pub(super) const fn new(name: &'static str, kind: &'static str) -> Self {
+        Self { name, kind, blank: None }
+    }
+
+    /// A text that may be null, and is never empty.
+    pub(super) const fn text_or_null(name: &'static str) -> Self {
+        Self { name, kind: "text", blank: Some("") }
+    }
+
+    /// A UUID that may be null, and has never no bit set.
+    pub(super) const fn uuid_or_null(name: &'static str) -> Self {
+        Self { name, kind: "uuid", blank: Some("00000000-0000-0000-0000-000000000000") }
+    }
+
+    /// What to select of an array's element.
+    fn selected(self) -> String {
+        let Self { name, kind, blank } = self;
+        blank.map_or_else(|| name.to_owned(), |blank| format!("NULLIF({name},'{blank}'::{kind})"))
+    }
+}
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// Inserts `rows`, each with the values that `values` says.
+    pub(super) async fn insert<T>(
+        &self,
+        database: &impl ConnectionTrait,
+        rows: &[T],
+        values: impl Fn(&T) -> [Value; COLUMNS],
+    ) -> Result<(), DbErr> {
+        let backend = database.get_database_backend();
+        let portions: Vec<_> = match backend {
+            DbBackend::Postgres if rows.is_empty() => Vec::new(),
+            DbBackend::Postgres => vec![(self.of_arrays(), arrays(rows, values))],
+            _ => portions(rows).map(|rows| (self.of_values(rows.len()), rows.iter().flat_map(&values).collect())).collect(),
+        };
+        for (statement, values) in portions {
+            database.execute_raw(Statement::from_sql_and_values(backend, statement, values)).await?;
+        }
+        Ok(())
+    }
+
+    fn of_values(&self, rows: usize) -> String {
+        let row = format!("({})", ["?"; COLUMNS].join(","));
+        format!("INSERT INTO {} ({}) VALUES {}", self.name, self.names(), vec![row; rows].join(","))
+    }
+
+    fn of_arrays(&self) -> String {
+        let arrays = (1..).zip(self.columns).map(|(number, column)| format!("${number}::{}[]", column.kind));
+        format!(
+            "INSERT INTO {} ({names}) SELECT {} FROM UNNEST({}) AS new({names})",
+            self.name,
+            self.columns.map(Column::selected).join(","),
+            arrays.collect::<Vec<_>>().join(","),
+            names = self.names(),
+        )
+    }
+
+    fn names(&self) -> String {
+        self.columns.map(|column| column.name).join(",")
+    }
+}
+
+/// An array for each column.
+fn arrays<T, const COLUMNS: usize>(rows: &[T], values: impl Fn(&T) -> [Value; COLUMNS]) -> Vec<Value> {
+    let mut arrays = [const { Vec::new() }; COLUMNS];
+    for row in rows {
+        for (array, value) in arrays.iter_mut().zip(values(row)) {
+            array.push(if value.is_some() { value } else { value.dummy_value() });
+        }
+    }
+    arrays.map(array).into()
+}
+
+fn array(values: Vec<Value>) -> Value {
+    let kind = values.first().map_or(ArrayType::String, Value::array_type);
+    Value::Array(kind, Some(Box::new(values)))
+}
