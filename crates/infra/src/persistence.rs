@@ -9,7 +9,7 @@
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
 //! | `whole` | whether the log has lost its last moments |
-//! | `batch`, `insert` | statements for many rows at a time |
+//! | `batch`, `rows` | statements for many rows at a time |
 //! | `remembered` | sessions that need not be fetched again |
 //!
 //! To add a repository: a port with its contract suite in the domain, a migration, an entity, a file here, a
@@ -23,11 +23,11 @@ mod append;
 mod batch;
 mod connect;
 mod entities;
-mod insert;
 mod message_log;
 mod outcome;
 mod remembered;
 mod retention;
+mod rows;
 mod sessions;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use lobby_domain::recipient::Unreached;
 use lobby_domain::session::SessionId;
 use lobby_domain::timestamp::Timestamp;
 use lobby_domain::user::UserId;
-use sea_orm::sea_query::{Expr, ExprTrait, IntoValueTuple};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
     Value,
@@ -21,9 +21,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Store;
-use super::batch::{is_among, padded};
 use super::entities::{client_ids, log_head, messages, sessions};
-use super::insert::{Column, Table};
+use super::rows::{Column, Table};
 use super::message_log::{message, no_head};
 use crate::clock::random_post_key;
 
@@ -44,7 +43,10 @@ pub(super) type Outcomes = Vec<Result<Posted, Rejection>>;
 
 impl<'a> Batch<'a> {
     pub(super) fn new(drafts: &'a [Draft], now: Timestamp) -> Self {
-        let posts = drafts.iter().map(|draft| KeyedDraft { key: random_post_key(), draft }).collect();
+        // To ask for randomness for each of hundreds takes longer than to judge them.
+        let first = random_post_key().as_u128();
+        let keys = (0..).map(|number| Uuid::from_u128(first.wrapping_add(number)));
+        let posts = keys.zip(drafts).map(|(key, draft)| KeyedDraft { key, draft }).collect();
         Self { posts, now }
     }
 }
@@ -144,15 +146,13 @@ type Used = HashMap<(Uuid, String), client_ids::Model>;
 
 async fn used_client_ids(transaction: &DatabaseTransaction, batch: &Batch<'_>) -> Result<Used, DbErr> {
     let drafts = batch.posts.iter().map(|post| post.draft);
-    let wanted: Vec<_> = drafts
-        .filter_map(|draft| {
-            Some((draft.sender_session.0, draft.client_id.as_ref()?.as_str()).into_value_tuple())
-        })
-        .collect();
+    let pair = |draft: &Draft| {
+        Some([draft.sender_session.0.into(), draft.client_id.as_ref()?.as_str().into()])
+    };
+    let pairs: Vec<_> = drafts.filter_map(pair).collect();
     let mut used = Used::new();
-    for wanted in padded(&wanted) {
-        let columns = [client_ids::Column::Session, client_ids::Column::ClientId];
-        let rows = client_ids::Entity::find().filter(is_among(columns, wanted)).all(transaction).await?;
+    for statement in CLIENT_IDS.find(transaction.get_database_backend(), &pairs) {
+        let rows = client_ids::Entity::find().from_raw_sql(statement).all(transaction).await?;
         used.extend(rows.into_iter().map(|row| ((row.session, row.client_id.clone()), row)));
     }
     Ok(used)

@@ -3,8 +3,6 @@
 //! A statement is parsed and planned once and then kept by its text, so there are only a few texts: rows go in portions of
 //! these sizes.
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, Query, SelectStatement, ValueTuple};
-
 /// A batch of the writer has at most the largest. Each is four times the next: no batch needs more than three of a size.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
@@ -26,13 +24,6 @@ pub(super) fn padded<T: Clone>(keys: &[T]) -> impl Iterator<Item = Vec<T>> {
         padded.extend(keys.last().into_iter().cycle().take(size - keys.len()).cloned());
         padded
     })
-}
-
-/// Whether a pair of columns is one of `pairs`.
-pub(super) fn is_among(columns: [impl IntoColumnRef; 2], pairs: Vec<ValueTuple>) -> Expr {
-    let values: SelectStatement =
-        Query::select().expr(Expr::cust("*")).from_values(pairs, Alias::new("wanted")).to_owned();
-    Expr::tuple(columns.map(|column| Expr::col(column))).in_subquery(values)
 }
 
 #[cfg(test)]

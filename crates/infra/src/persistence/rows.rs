@@ -7,7 +7,7 @@
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
-use super::batch::portions;
+use super::batch::{padded, portions};
 
 /// A table, and the columns that are put into it.
 pub(super) struct Table<const COLUMNS: usize> {
@@ -66,6 +66,39 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
             database.execute_raw(Statement::from_sql_and_values(backend, statement, values)).await?;
         }
         Ok(())
+    }
+
+    /// Looks for the rows whose first two columns, by which no two are the same, are one of `pairs`.
+    pub(super) fn find(&self, backend: DbBackend, pairs: &[[Value; 2]]) -> Vec<Statement> {
+        match backend {
+            DbBackend::Postgres if pairs.is_empty() => Vec::new(),
+            DbBackend::Postgres => {
+                let statement = self.find_in_arrays();
+                vec![Statement::from_sql_and_values(backend, statement, arrays(pairs, Clone::clone))]
+            }
+            _ => padded(pairs)
+                .map(|pairs| {
+                    let statement = self.find_in_values(pairs.len());
+                    Statement::from_sql_and_values(backend, statement, pairs.concat())
+                })
+                .collect(),
+        }
+    }
+
+    /// One after the other, by the index, whatever PostgreSQL thinks how many there are: it knows nothing of arrays to come.
+    fn find_in_arrays(&self) -> String {
+        let (a, b) = (self.columns[0], self.columns[1]);
+        format!(
+            "SELECT found.* FROM UNNEST($1::{}[], $2::{}[]) AS wanted(a, b) CROSS JOIN LATERAL \
+             (SELECT * FROM {} WHERE {} = wanted.a AND {} = wanted.b LIMIT 1) AS found",
+            a.kind, b.kind, self.name, a.name, b.name,
+        )
+    }
+
+    fn find_in_values(&self, pairs: usize) -> String {
+        let (a, b) = (self.columns[0].name, self.columns[1].name);
+        let pairs = vec!["(?,?)"; pairs].join(",");
+        format!("SELECT * FROM {} WHERE ({a}, {b}) IN (VALUES {pairs})", self.name)
     }
 
     fn of_values(&self, rows: usize) -> String {
