@@ -3,7 +3,8 @@
 //! It takes commands from a bounded queue, one after the other: so announcements follow commits, and a
 //! command that was taken is carried to its end also when the client that sent it has gone. Messages that
 //! have queued up while the last commit ran go into the next one together (group commit): under load latency
-//! buys throughput, idle nothing waits.
+//! buys throughput, idle nothing waits. Under load, too, messages are announced and answered while the next ones are being
+//! committed.
 //!
 //! While the storage is away, nobody waits for it: what is queued is refused, and the task looks every second whether it is
 //! back.
@@ -18,8 +19,8 @@ use lobby_domain::message::Message;
 use lobby_domain::ports::Unavailable;
 use lobby_domain::session::Session;
 use lobby_domain::use_cases::{
-    Authenticate, AuthenticateError, LogIn, LogInError, LogInRequest, LogOut, LogOutError, LogOutRequest,
-    LoggedIn, Post, PostError, PostMessages,
+    Appended, Authenticate, AuthenticateError, LogIn, LogInError, LogInRequest, LogOut, LogOutError,
+    LogOutRequest, LoggedIn, Post, PostError, PostMessages,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -113,7 +114,7 @@ impl Writer {
         let (queue, commands) = mpsc::channel(capacity + ACCOUNT_PLACES);
         let places = Arc::new(Semaphore::new(capacity));
         let health = Health::new();
-        let desk = Desk { changes, commands, health: health.clone() };
+        let desk = Desk { changes: Arc::new(changes), commands, health: health.clone(), telling: None };
         (Self { queue, places }, health, tokio::spawn(desk.run()))
     }
 
@@ -150,9 +151,11 @@ impl Writer {
 
 /// The writer's side of the queue.
 struct Desk {
-    changes: Changes,
+    changes: Arc<Changes>,
     commands: mpsc::Receiver<Command>,
     health: Health,
+    /// Announces and answers what was committed last.
+    telling: Option<JoinHandle<()>>,
 }
 
 impl Desk {
@@ -166,13 +169,12 @@ impl Desk {
             // A bug in one command must not end the writer: whoever waits for it gets `OutcomeUnknown`.
             let carried_out = AssertUnwindSafe(self.carry_out(queued.drain(..))).catch_unwind().await;
             if carried_out.is_err() {
-                tracing::error!(
-                    "a command panicked; those it was queued with are answered with an unknown outcome"
-                );
+                report_panic();
             }
             // Who has just been answered and has more to say gets into the next commit, and not into the one after it.
             tokio::task::yield_now().await;
         }
+        self.told().await;
     }
 
     /// Waits for commands; `false` when there will be none. Meanwhile it looks after a storage that is away.
@@ -203,19 +205,21 @@ impl Desk {
     }
 
     /// In the order of the queue; messages that follow each other go together.
-    async fn carry_out(&self, commands: impl Iterator<Item = Command>) {
+    async fn carry_out(&mut self, commands: impl Iterator<Item = Command>) {
         let mut posts = Vec::new();
         for command in commands {
             match command {
                 Command::Post(post, _place, reply) => posts.push((post, reply)),
                 Command::LogIn(request, reply) => {
                     self.post_all(std::mem::take(&mut posts)).await;
+                    self.told().await;
                     let outcome = self.changes.log_in.execute(request).await;
                     self.note(matches!(outcome, Err(LogInError::Unavailable(_))));
                     answer(reply, outcome);
                 }
                 Command::LogOut(request, reply) => {
                     self.post_all(std::mem::take(&mut posts)).await;
+                    self.told().await;
                     let outcome = self.changes.log_out.execute(request).await;
                     self.note(matches!(outcome, Err(LogOutError::Unavailable(_))));
                     answer(reply, outcome);
@@ -231,18 +235,31 @@ impl Desk {
         self.post_all(posts).await;
     }
 
-    async fn post_all(&self, posts: Vec<(Post, Reply<Message, PostError>)>) {
+    async fn post_all(&mut self, posts: Vec<(Post, Reply<Message, PostError>)>) {
         if posts.is_empty() {
             return;
         }
         let (posts, replies): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
-        let outcomes = self.changes.post.execute(posts).await;
-        let is_away = |outcome: &Result<Message, PostError>| {
-            matches!(outcome, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
+        let appended = self.changes.post.append(posts).await;
+        let is_away = |answer: &Result<Message, PostError>| {
+            matches!(answer, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
         };
-        self.note(outcomes.iter().any(is_away));
-        for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            answer(reply, outcome);
+        self.note(appended.answers.iter().any(is_away));
+        self.told().await;
+        let telling = tell(self.changes.clone(), appended, replies);
+        if self.commands.is_empty() {
+            telling.await;
+        } else {
+            self.telling = Some(tokio::spawn(telling));
+        }
+    }
+
+    /// Everybody has heard of what was committed before.
+    async fn told(&mut self) {
+        if let Some(telling) = self.telling.take()
+            && telling.await.is_err()
+        {
+            report_panic();
         }
     }
 
@@ -263,6 +280,16 @@ impl Command {
             Self::Post(_, _, reply) => answer(reply, Err(PostError::Unavailable(Arc::new(away())))),
         }
     }
+}
+
+async fn tell(changes: Arc<Changes>, appended: Appended, replies: Vec<Reply<Message, PostError>>) {
+    for (reply, outcome) in replies.into_iter().zip(changes.post.announce(appended).await) {
+        answer(reply, outcome);
+    }
+}
+
+fn report_panic() {
+    tracing::error!("a command panicked; those it was queued with are answered with an unknown outcome");
 }
 
 /// Whoever has gone in the meantime misses the answer and nothing else.

@@ -18,7 +18,12 @@ impl Backend {
         let postgres = Postgres::start_with(&[("fsync", "on")]).await;
         let data = postgres.psql("postgres", "SHOW data_directory").await;
         let disk = |folder: &Path| std::fs::metadata(folder).expect("the folder is there").dev();
-        assert_eq!(disk(Path::new(&data)), disk(folder), "TMPDIR has to be on the disk of {}", folder.display());
+        assert_eq!(
+            disk(Path::new(&data)),
+            disk(folder),
+            "TMPDIR has to be on the disk of {}",
+            folder.display()
+        );
         [Self::Sqlite(folder.to_owned()), Self::Postgres(postgres)]
     }
 

@@ -13,7 +13,8 @@ const SENDERS: [usize; 4] = [1, 10, 100, 1000];
 /// The most messages in one transaction of the writer.
 const BATCH: usize = 256;
 /// 100 bytes.
-const CONTENT: &str = "A message as people write them: a sentence or two, not a novel, and now and then a word in it is wrng.";
+const CONTENT: &str =
+    "A message as people write them: a sentence or two, not a novel, and now and then a word in it is wrng.";
 
 /// A combination, and what was measured in each round.
 pub(crate) struct Cell {
@@ -65,13 +66,7 @@ fn cells(durability: Durability) -> impl Iterator<Item = Cell> {
     })
 }
 
-async fn measure(
-    cell: &Cell,
-    lobby: &Lobby,
-    raw: &mut Raw,
-    senders: &[Session],
-    knobs: &Knobs,
-) -> Round {
+async fn measure(cell: &Cell, lobby: &Lobby, raw: &mut Raw, senders: &[Session], knobs: &Knobs) -> Round {
     let batch = &senders[..senders.len().min(BATCH)];
     let (begin, mut commits) = (now(), Times::default());
     while now() < begin + knobs.time {

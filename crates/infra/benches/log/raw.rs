@@ -120,7 +120,8 @@ impl Raw {
         let made = || {
             let columns = table.split(',').count();
             let row = |row| {
-                let value = |column| if is_sqlite { "?".to_owned() } else { format!("${}", row * columns + column) };
+                let value =
+                    |column| if is_sqlite { "?".to_owned() } else { format!("${}", row * columns + column) };
                 format!("({})", (1..=columns).map(value).collect::<Vec<_>>().join(","))
             };
             let rows = (0..rows).map(row).collect::<Vec<_>>().join(",");

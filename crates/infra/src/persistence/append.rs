@@ -14,16 +14,16 @@ use lobby_domain::timestamp::Timestamp;
 use lobby_domain::user::UserId;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, Value,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Store;
 use super::entities::{client_ids, log_head, messages, sessions};
-use super::rows::{Column, Table};
 use super::message_log::{message, no_head};
+use super::rows::{Column, Table};
 use crate::clock::random_post_key;
 
 /// What is asked of one transaction.
@@ -96,15 +96,16 @@ impl Store {
             transaction.rollback().await?;
             return Ok(outcomes);
         }
-        MESSAGES.insert(&transaction, &judge.new, message_values).await?;
-        CLIENT_IDS.insert(&transaction, &judge.new_client_ids(), client_id_values).await?;
+        let (last_id, new_client_ids) = (judge.last_id, judge.new_client_ids());
+        MESSAGES.insert(&transaction, judge.new, message_values).await?;
+        CLIENT_IDS.insert(&transaction, new_client_ids, client_id_values).await?;
         let expected = head.last_id + i64::try_from(batch.posts.len()).expect("a batch is small");
-        if judge.last_id != expected {
-            give_back(&transaction, judge.last_id).await?;
+        if last_id != expected {
+            give_back(&transaction, last_id).await?;
         }
         committing.get_or_init(|| MessageId(head.last_id));
         transaction.commit().await?;
-        self.saw(judge.last_id);
+        self.saw(last_id);
         Ok(outcomes)
     }
 }
@@ -146,12 +147,11 @@ type Used = HashMap<(Uuid, String), client_ids::Model>;
 
 async fn used_client_ids(transaction: &DatabaseTransaction, batch: &Batch<'_>) -> Result<Used, DbErr> {
     let drafts = batch.posts.iter().map(|post| post.draft);
-    let pair = |draft: &Draft| {
-        Some([draft.sender_session.0.into(), draft.client_id.as_ref()?.as_str().into()])
-    };
+    let pair =
+        |draft: &Draft| Some([draft.sender_session.0.into(), draft.client_id.as_ref()?.as_str().into()]);
     let pairs: Vec<_> = drafts.filter_map(pair).collect();
     let mut used = Used::new();
-    for statement in CLIENT_IDS.find(transaction.get_database_backend(), &pairs) {
+    for statement in CLIENT_IDS.find(transaction.get_database_backend(), pairs) {
         let rows = client_ids::Entity::find().from_raw_sql(statement).all(transaction).await?;
         used.extend(rows.into_iter().map(|row| ((row.session, row.client_id.clone()), row)));
     }
@@ -304,8 +304,7 @@ const MESSAGES: Table<10> = Table {
     ],
 };
 
-fn message_values(row: &messages::Model) -> [Value; 10] {
-    let row = row.clone();
+fn message_values(row: messages::Model) -> [Value; 10] {
     [
         row.id.into(),
         row.sender_session.into(),
@@ -333,8 +332,7 @@ const CLIENT_IDS: Table<7> = Table {
     ],
 };
 
-fn client_id_values(row: &client_ids::Model) -> [Value; 7] {
-    let row = row.clone();
+fn client_id_values(row: client_ids::Model) -> [Value; 7] {
     [
         row.session.into(),
         row.client_id.into(),

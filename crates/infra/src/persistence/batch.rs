@@ -7,12 +7,11 @@
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// `rows` in portions that are as long as one of [`SIZES`].
-pub(super) fn portions<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+pub(super) fn portions<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
-        let (portion, rest) = rows.split_at(size);
-        rows = rest;
-        Some(portion)
+        let rest = rows.split_off(size);
+        Some(std::mem::replace(&mut rows, rest))
     })
 }
 
@@ -34,7 +33,7 @@ mod tests {
     fn portions_have_few_sizes_and_lose_nothing() {
         for many in 0..=600 {
             let rows: Vec<_> = (0..many).collect();
-            let portions: Vec<_> = portions(&rows).collect();
+            let portions: Vec<_> = portions(rows.clone()).collect();
             assert!(portions.iter().all(|portion| SIZES.contains(&portion.len())));
             assert_eq!(portions.concat(), rows);
             let padded: Vec<_> = padded(&rows).collect();

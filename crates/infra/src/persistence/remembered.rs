@@ -93,7 +93,9 @@ async fn are_unchanged(transaction: &DatabaseTransaction, known: &Sessions) -> R
 fn is_one_of(database: &impl ConnectionTrait, ids: Vec<Uuid>) -> Expr {
     match database.get_database_backend() {
         // An array that is looked through for each session would be slow in either direction: this is a join.
-        DbBackend::Postgres => Expr::cust_with_values("id IN (SELECT UNNEST($1::uuid[]))", [Value::from(ids)]),
+        DbBackend::Postgres => {
+            Expr::cust_with_values("id IN (SELECT UNNEST($1::uuid[]))", [Value::from(ids)])
+        }
         _ => Expr::col(sessions::Column::Id).is_in(ids),
     }
 }

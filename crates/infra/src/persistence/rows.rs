@@ -49,34 +49,35 @@ impl Column {
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
-    /// Inserts `rows`, each with the values that `values` says.
+    /// Inserts `rows`; `values` makes one of each.
     pub(super) async fn insert<T>(
         &self,
         database: &impl ConnectionTrait,
-        rows: &[T],
-        values: impl Fn(&T) -> [Value; COLUMNS],
+        rows: Vec<T>,
+        values: fn(T) -> [Value; COLUMNS],
     ) -> Result<(), DbErr> {
         let backend = database.get_database_backend();
-        let portions: Vec<_> = match backend {
+        let rows: Vec<_> = rows.into_iter().map(values).collect();
+        let statements: Vec<_> = match backend {
             DbBackend::Postgres if rows.is_empty() => Vec::new(),
-            DbBackend::Postgres => vec![(self.of_arrays(), arrays(rows, values))],
-            _ => portions(rows).map(|rows| (self.of_values(rows.len()), rows.iter().flat_map(&values).collect())).collect(),
+            DbBackend::Postgres => vec![(self.of_arrays(), arrays(rows))],
+            _ => portions(rows).map(|rows| (self.of_values(rows.len()), rows.into_flattened())).collect(),
         };
-        for (statement, values) in portions {
+        for (statement, values) in statements {
             database.execute_raw(Statement::from_sql_and_values(backend, statement, values)).await?;
         }
         Ok(())
     }
 
     /// Looks for the rows whose first two columns, by which no two are the same, are one of `pairs`.
-    pub(super) fn find(&self, backend: DbBackend, pairs: &[[Value; 2]]) -> Vec<Statement> {
+    pub(super) fn find(&self, backend: DbBackend, pairs: Vec<[Value; 2]>) -> Vec<Statement> {
         match backend {
             DbBackend::Postgres if pairs.is_empty() => Vec::new(),
             DbBackend::Postgres => {
                 let statement = self.find_in_arrays();
-                vec![Statement::from_sql_and_values(backend, statement, arrays(pairs, Clone::clone))]
+                vec![Statement::from_sql_and_values(backend, statement, arrays(pairs))]
             }
-            _ => padded(pairs)
+            _ => padded(&pairs)
                 .map(|pairs| {
                     let statement = self.find_in_values(pairs.len());
                     Statement::from_sql_and_values(backend, statement, pairs.concat())
@@ -123,10 +124,10 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 }
 
 /// An array for each column.
-fn arrays<T, const COLUMNS: usize>(rows: &[T], values: impl Fn(&T) -> [Value; COLUMNS]) -> Vec<Value> {
+fn arrays<const COLUMNS: usize>(rows: Vec<[Value; COLUMNS]>) -> Vec<Value> {
     let mut arrays = [const { Vec::new() }; COLUMNS];
     for row in rows {
-        for (array, value) in arrays.iter_mut().zip(values(row)) {
+        for (array, value) in arrays.iter_mut().zip(row) {
             array.push(if value.is_some() { value } else { value.dummy_value() });
         }
     }
