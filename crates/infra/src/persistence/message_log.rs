@@ -33,19 +33,19 @@ impl MessageLog for Store {
     }
 
     async fn head(&self) -> Result<LogHead, Unavailable> {
-        self.try_head().await.map_err(unavailable)
+        answered(self.try_head()).await.map_err(unavailable)
     }
 
     async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
-        self.try_page(query).await.map_err(unavailable)
+        answered(self.try_page(query)).await.map_err(unavailable)
     }
 
     async fn prune(&self, keep: Retention, most: u32) -> Result<bool, Unavailable> {
-        self.try_prune(keep, most).await.map_err(unavailable)
+        answered(self.try_prune(keep, most)).await.map_err(unavailable)
     }
 
     async fn forget_client_ids(&self, before: Timestamp, most: u32) -> Result<bool, Unavailable> {
-        self.try_forget_client_ids(before, most).await.map_err(unavailable)
+        answered(self.try_forget_client_ids(before, most)).await.map_err(unavailable)
     }
 
     async fn check_writable(&self) -> Result<(), Unavailable> {
