@@ -156,6 +156,8 @@ async fn a_message_that_breaks_a_rule_is_refused_and_the_connection_lives_on(
 #[case::private("send_message", json!({"sender": "JohnDoe", "content": "x", "to": "Zoë"}), "token_required")]
 #[case::repeatable("send_message", json!({"sender": "JohnDoe", "content": "x", "client_id": "1"}), "token_required")]
 #[case::unnamed("send_message", json!({"sender": "JohnDoe", "content": "x", "client_id": ""}), "invalid_client_id")]
+#[case::nobodys_name("send_message", json!({"sender": "a\u{0}b", "content": "x"}), "not_connected")]
+#[case::to_nobodys_name("send_message", json!({"content": "x", "to": "a\u{0}b"}), "unknown_recipient")]
 #[case::to_nobody("send_message", json!({"content": "x", "to": "x".repeat(2_000)}), "unknown_recipient")]
 #[case::unknown("sing", json!({}), "unknown_event")]
 #[case::prototype("__proto__", json!({}), "unknown_event")]

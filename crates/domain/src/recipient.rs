@@ -3,6 +3,7 @@
 use std::fmt;
 
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::pseudonym::Mention;
 use crate::session::SessionId;
@@ -39,17 +40,18 @@ pub enum Unreached {
 }
 
 impl Addressee {
-    /// `None` for a text that is longer than any name.
+    /// A session's id is known by its form of 36 characters. `None` for a text that is neither that nor can be a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let meant = match Uuid::try_parse(text) {
-            Ok(id) => Meant::Session(SessionId(id)),
-            Err(_) => Meant::Name(Mention::parse(text)?),
-        };
-        Some(Self { text: text.to_owned(), meant })
+        if text.len() == Hyphenated::LENGTH
+            && let Ok(id) = Uuid::try_parse(text)
+        {
+            return Some(Self { text: id.to_string(), meant: Meant::Session(SessionId(id)) });
+        }
+        Some(Self { text: text.to_owned(), meant: Meant::Name(Mention::parse(text)?) })
     }
 
-    /// What the sender wrote.
+    /// What the sender wrote; a session's id in small letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -59,5 +61,27 @@ impl Addressee {
 impl fmt::Display for Addressee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_names_are_told_apart() {
+        let id = "01a206df-5406-724c-b09f-dd96244dcd7c";
+        for same in [id, &id.to_uppercase()] {
+            let addressee = Addressee::parse(same).expect("an id");
+            assert!(matches!(addressee.meant, Meant::Session(_)), "{same}");
+            assert_eq!(addressee.as_str(), id);
+        }
+        for name in ["Bob", "01a206df5406724cb09fdd96244dcd7c", "01a206df-5406-724c-b09f-dd96244dcd7"] {
+            let addressee = Addressee::parse(name).expect("a name");
+            assert!(matches!(addressee.meant, Meant::Name(_)), "{name}");
+        }
+        for nobody in ["a\0b", "a\nb", &"x".repeat(2_000)] {
+            assert_eq!(Addressee::parse(nobody), None);
+        }
     }
 }

@@ -40,7 +40,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 
-pub use connect::{Durability, OpenStoreError, StoreSettings, Timeouts};
+pub use connect::{Durability, OpenStoreError, READERS, StoreSettings, Timeouts};
 use lobby_domain::ports::Unavailable;
 use lobby_domain::timestamp::Timestamp;
 use outcome::answered;

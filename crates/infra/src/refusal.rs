@@ -49,10 +49,12 @@ impl Refusal {
         Self::bad_request("not_connected", detail)
     }
 
-    /// Somebody is meant by a text that is longer than any name.
+    /// Somebody is meant by a text that can be nobody's name.
     #[must_use]
     pub fn nobody() -> Self {
-        Self::not_connected("nobody of that name is connected: it is longer than any name")
+        Self::not_connected(
+            "nobody of that name is connected: it is too long for a name, or has control characters",
+        )
     }
 
     /// The same of whom a message is for.

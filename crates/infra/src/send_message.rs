@@ -40,7 +40,11 @@ impl SendMessage {
     pub fn parse(self, caller: &Caller) -> Result<Post, Refusal> {
         let content = Content::parse(&self.content)?;
         let sender = self.sender.map(|name| Mention::parse(&name).ok_or_else(Refusal::nobody)).transpose()?;
-        let unknown = || Refusal::unknown_recipient("nobody has that name: it is longer than any name");
+        let unknown = || {
+            Refusal::unknown_recipient(
+                "nobody has that name: it is too long for one, or has control characters",
+            )
+        };
         let to = self.to.map(|to| Addressee::parse(&to).ok_or_else(unknown)).transpose()?;
         let client_id = self.client_id.map(|id| ClientId::parse(&id)).transpose()?;
         Ok(Post { caller: caller.clone(), sender, to, content, client_id })

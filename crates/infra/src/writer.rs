@@ -29,8 +29,9 @@ use tokio::time::{Instant, sleep_until};
 /// more gain nothing, while all of them wait for the last.
 const MAX_BATCH: usize = 256;
 
-/// Places in the queue that messages do not take: whoever logs out in the rush is not told to come back later.
-const ACCOUNT_PLACES: usize = 256;
+/// Log-ins, log-outs and claims that may wait, besides messages: whoever logs out in a rush of messages is not told to come
+/// back later. Each is a commit of its own; so many take a slow disk some seconds.
+const ACCOUNT_PLACES: usize = 1_024;
 
 /// Between two looks whether the storage is back.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -51,10 +52,18 @@ pub struct Changes {
 /// queued.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Command>,
-    /// A permit for each message that may wait.
-    places: Arc<Semaphore>,
+    queue: mpsc::Sender<Queued>,
+    places: Arc<Places>,
 }
+
+/// A permit for each command that may wait.
+struct Places {
+    messages: Arc<Semaphore>,
+    accounts: Arc<Semaphore>,
+}
+
+/// A command, and its place in the queue until it is taken out.
+type Queued = (Command, OwnedSemaphorePermit);
 
 /// Whether changes can be committed, as far as the writer knows. Clones share it.
 #[derive(Debug, Clone)]
@@ -78,7 +87,7 @@ enum Command {
     LogIn(LogInRequest, Reply<LoggedIn, LogInError>),
     LogOut(LogOutRequest, Reply<Session, LogOutError>),
     Claim(Session, Reply<Session, AuthenticateError>),
-    Post(Box<Post>, OwnedSemaphorePermit, Reply<Message, PostError>),
+    Post(Box<Post>, Reply<Message, PostError>),
 }
 
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
@@ -113,36 +122,41 @@ impl Writer {
     #[must_use]
     pub fn spawn(changes: Changes, capacity: usize) -> (Self, Health, JoinHandle<()>) {
         let (queue, commands) = mpsc::channel(capacity + ACCOUNT_PLACES);
-        let places = Arc::new(Semaphore::new(capacity));
+        let semaphore = |places| Arc::new(Semaphore::new(places));
+        let places = Places { messages: semaphore(capacity), accounts: semaphore(ACCOUNT_PLACES) };
         let health = Health::new();
         let desk = Desk { changes, commands, health: health.clone() };
-        (Self { queue, places }, health, tokio::spawn(desk.run()))
+        (Self { queue, places: Arc::new(places) }, health, tokio::spawn(desk.run()))
     }
 
     /// Logs somebody in.
     pub async fn log_in(&self, request: LogInRequest) -> Result<LoggedIn, WriteError<LogInError>> {
-        self.submit(|reply| Command::LogIn(request, reply)).await
+        self.submit(&self.places.accounts, |reply| Command::LogIn(request, reply)).await
     }
 
     /// Logs somebody out.
     pub async fn log_out(&self, request: LogOutRequest) -> Result<Session, WriteError<LogOutError>> {
-        self.submit(|reply| Command::LogOut(request, reply)).await
+        self.submit(&self.places.accounts, |reply| Command::LogOut(request, reply)).await
     }
 
     /// Claims a session whose token was shown on purpose.
     pub async fn claim(&self, session: Session) -> Result<Session, WriteError<AuthenticateError>> {
-        self.submit(|reply| Command::Claim(session, reply)).await
+        self.submit(&self.places.accounts, |reply| Command::Claim(session, reply)).await
     }
 
     /// Posts a message. Its place in the queue is taken when this is first polled.
     pub async fn post(&self, post: Post) -> Result<Message, WriteError<PostError>> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| WriteError::Busy)?;
-        self.submit(|reply| Command::Post(Box::new(post), place, reply)).await
+        self.submit(&self.places.messages, |reply| Command::Post(Box::new(post), reply)).await
     }
 
-    async fn submit<T, E>(&self, command: impl FnOnce(Reply<T, E>) -> Command) -> Result<T, WriteError<E>> {
+    async fn submit<T, E>(
+        &self,
+        places: &Arc<Semaphore>,
+        command: impl FnOnce(Reply<T, E>) -> Command,
+    ) -> Result<T, WriteError<E>> {
+        let place = places.clone().try_acquire_owned().map_err(|_| WriteError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(command(reply)).map_err(|error| match error {
+        self.queue.try_send((command(reply), place)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::Busy,
             mpsc::error::TrySendError::Closed(_) => WriteError::OutcomeUnknown,
         })?;
@@ -153,7 +167,7 @@ impl Writer {
 /// The writer's side of the queue.
 struct Desk {
     changes: Changes,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Queued>,
     health: Health,
 }
 
@@ -162,7 +176,7 @@ impl Desk {
         let mut queued = Vec::with_capacity(MAX_BATCH);
         while self.outlast(&mut queued).await && self.commands.recv_many(&mut queued, MAX_BATCH).await > 0 {
             // A bug in one command must not end the writer: whoever waits for it gets `OutcomeUnknown`.
-            let carried_out = AssertUnwindSafe(self.carry_out(queued.drain(..))).catch_unwind().await;
+            let carried_out = AssertUnwindSafe(self.carry_out(commands_of(&mut queued))).catch_unwind().await;
             if carried_out.is_err() {
                 tracing::error!(
                     "a command panicked; those it was queued with are answered with an unknown outcome"
@@ -173,13 +187,13 @@ impl Desk {
 
     /// While the storage is away, refuses what comes: none of it was tried, so nothing was changed. `false` when nothing
     /// will come any more.
-    async fn outlast(&mut self, queued: &mut Vec<Command>) -> bool {
+    async fn outlast(&mut self, queued: &mut Vec<Queued>) -> bool {
         let mut next_look = Instant::now() + LOOK_EVERY;
         while !self.health.is_good() {
             tokio::select! {
                 received = self.commands.recv_many(queued, MAX_BATCH) => match received {
                     0 => return false,
-                    _ => queued.drain(..).for_each(Command::refuse),
+                    _ => commands_of(queued).for_each(Command::refuse),
                 },
                 () = sleep_until(next_look) => {
                     self.look().await;
@@ -194,38 +208,52 @@ impl Desk {
         self.health.set(self.changes.post.log.check_writable().await.is_ok());
     }
 
-    /// In the order of the queue; messages that follow each other go together.
+    /// In the order of the queue; messages that follow each other go together. Once the storage is away, those behind are
+    /// refused as well: each would only find out for itself.
     async fn carry_out(&self, commands: impl Iterator<Item = Command>) {
         let mut posts = Vec::new();
         for command in commands {
             match command {
-                Command::Post(post, _place, reply) => posts.push((*post, reply)),
-                Command::LogIn(request, reply) => {
+                Command::Post(post, reply) => posts.push((*post, reply)),
+                account => {
                     self.post_all(std::mem::take(&mut posts)).await;
-                    let outcome = self.changes.log_in.execute(request).await;
-                    self.note(matches!(outcome, Err(LogInError::Unavailable(_))));
-                    answer(reply, outcome);
-                }
-                Command::LogOut(request, reply) => {
-                    self.post_all(std::mem::take(&mut posts)).await;
-                    let outcome = self.changes.log_out.execute(request).await;
-                    self.note(matches!(outcome, Err(LogOutError::Unavailable(_))));
-                    answer(reply, outcome);
-                }
-                Command::Claim(session, reply) => {
-                    self.post_all(std::mem::take(&mut posts)).await;
-                    let outcome = self.changes.authenticate.claim(session).await;
-                    self.note(matches!(outcome, Err(AuthenticateError::Unavailable(_))));
-                    answer(reply, outcome);
+                    self.carry_out_alone(account).await;
                 }
             }
         }
         self.post_all(posts).await;
     }
 
+    async fn carry_out_alone(&self, command: Command) {
+        if !self.health.is_good() {
+            return command.refuse();
+        }
+        match command {
+            Command::LogIn(request, reply) => {
+                let outcome = self.changes.log_in.execute(request).await;
+                self.note(matches!(outcome, Err(LogInError::Unavailable(_))));
+                answer(reply, outcome);
+            }
+            Command::LogOut(request, reply) => {
+                let outcome = self.changes.log_out.execute(request).await;
+                self.note(matches!(outcome, Err(LogOutError::Unavailable(_))));
+                answer(reply, outcome);
+            }
+            Command::Claim(session, reply) => {
+                let outcome = self.changes.authenticate.claim(session).await;
+                self.note(matches!(outcome, Err(AuthenticateError::Unavailable(_))));
+                answer(reply, outcome);
+            }
+            Command::Post(post, reply) => self.post_all(vec![(*post, reply)]).await,
+        }
+    }
+
     async fn post_all(&self, posts: Vec<(Post, Reply<Message, PostError>)>) {
         if posts.is_empty() {
             return;
+        }
+        if !self.health.is_good() {
+            return posts.into_iter().for_each(|(_, reply)| refuse_post(reply));
         }
         let (posts, replies): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
         let outcomes = self.changes.post.execute(posts).await;
@@ -245,16 +273,29 @@ impl Desk {
     }
 }
 
+/// They leave the queue: their places are free.
+fn commands_of(queued: &mut Vec<Queued>) -> impl Iterator<Item = Command> {
+    queued.drain(..).map(|(command, _place)| command)
+}
+
 impl Command {
+    /// It was not tried, so nothing was changed.
     fn refuse(self) {
-        let away = || Unavailable::new("the database takes no changes");
         match self {
-            Self::LogIn(_, reply) => answer(reply, Err(away().into())),
-            Self::LogOut(_, reply) => answer(reply, Err(away().into())),
-            Self::Claim(_, reply) => answer(reply, Err(away().into())),
-            Self::Post(_, _, reply) => answer(reply, Err(PostError::Unavailable(Arc::new(away())))),
+            Self::LogIn(_, reply) => answer(reply, Err(not_tried().into())),
+            Self::LogOut(_, reply) => answer(reply, Err(not_tried().into())),
+            Self::Claim(_, reply) => answer(reply, Err(not_tried().into())),
+            Self::Post(_, reply) => refuse_post(reply),
         }
     }
+}
+
+fn refuse_post(reply: Reply<Message, PostError>) {
+    answer(reply, Err(PostError::Unavailable(Arc::new(not_tried()))));
+}
+
+fn not_tried() -> Unavailable {
+    Unavailable::new("the database takes no changes")
 }
 
 /// Whoever has gone in the meantime misses the answer and nothing else.

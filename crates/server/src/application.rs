@@ -29,7 +29,7 @@ use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
 use lobby_websocket::{Heartbeat, Limits};
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
 use crate::settings::{self, Settings};
@@ -44,12 +44,9 @@ pub struct Application {
     readiness: Readiness,
     writer: JoinHandle<()>,
     /// What goes on beside requests and changes.
-    background: Vec<Background>,
+    background: JoinSet<()>,
     shutdown_timeout: Duration,
 }
-
-/// A task that runs until it is dropped.
-struct Background(JoinHandle<()>);
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -59,10 +56,14 @@ impl Application {
         let (online, head) = (store.online().await?, store.head().await?);
         let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, Arc::new(store.clone())));
         let services = Services::new(&settings, &store, &hub, secret_key);
-        let (writer, health, writing) = Writer::spawn(services.changes(), settings.messages.queue);
+        // However many read, the writer does not wait behind them.
+        let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secret_key);
+        let (writer, health, writing) = Writer::spawn(for_writer.changes(), settings.messages.queue);
         let readiness = Readiness::new(services.log.clone(), health);
         let sweeping = sweeper::sweep(services.log.clone(), services.clock.clone(), keep(&settings));
-        let background = vec![Background::spawn(follow(hub.clone())), Background::spawn(sweeping)];
+        let mut background = JoinSet::new();
+        background.spawn(follow(hub.clone()));
+        background.spawn(sweeping);
 
         let shutdown_timeout = settings.server.shutdown_timeout;
         let (host, port) = (settings.server.host.clone(), settings.server.port);
@@ -93,13 +94,17 @@ impl Application {
 
     /// Serves until `stop`, then says goodbye to everybody, commits what is queued, and closes the database; all that
     /// within `server.shutdown_timeout`, or it fails.
-    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
         tracing::info!(address = %self.address, "serving");
         let handle = self.server.handle();
         let mut serving = tokio::spawn(self.server);
         tokio::select! {
             () = stop => {}
             ended = &mut serving => return Ok(ended??),
+            // They go on for ever; without them messages would stay unheard of.
+            Some(ended) = self.background.join_next() => {
+                return Err(format!("a background task has ended: {ended:?}").into());
+            }
         }
         tracing::info!("stopping");
         self.readiness.drain();
@@ -108,9 +113,8 @@ impl Application {
             serving.await??;
             // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
             self.writer.await?;
-            for task in self.background {
-                task.end().await;
-            }
+            // They end where they wait; a change of the database that is under way is taken back.
+            self.background.shutdown().await;
             self.store.close().await?;
             Ok::<_, Failure>(())
         };
@@ -118,22 +122,6 @@ impl Application {
         stopped.map_err(|_| "not everything was done within server.shutdown_timeout")??;
         tracing::info!("stopped");
         Ok(())
-    }
-}
-
-impl Background {
-    fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(task))
-    }
-
-    /// Ends it where it waits; a change of the database that is under way is taken back.
-    async fn end(self) {
-        self.0.abort();
-        if let Err(error) = self.0.await
-            && error.is_panic()
-        {
-            tracing::error!("a background task had panicked");
-        }
     }
 }
 

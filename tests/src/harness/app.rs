@@ -95,7 +95,8 @@ impl App {
 
     /// Changes the database behind the lobby's back.
     pub async fn alter_database(&self, statement: &str) {
-        let program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])";
+        let program =
+            "import sqlite3, sys; sqlite3.connect(sys.argv[1], isolation_level=None).execute(sys.argv[2])";
         let file = self.folder.path().join("lobby.db");
         let python = Command::new("python3").args(["-c", program]).arg(file).arg(statement).status();
         assert!(in_time("the database", python).await.expect("Python runs").success());

@@ -71,8 +71,8 @@ pub trait Sessions: Send + Sync {
     /// All living sessions whose name matches one of `keys`, in no order.
     async fn named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, Unavailable>;
 
-    /// Whether a name that matches was ever used.
-    async fn is_known(&self, key: &PseudonymKey) -> Result<bool, Unavailable>;
+    /// All names that were ever used and match one of `keys`, in no order.
+    async fn used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, Unavailable>;
 
     /// Everybody who is online, and the revision of just that list.
     async fn online(&self) -> Result<Online, Unavailable>;

@@ -12,7 +12,7 @@ use crate::ports::{
     AppendError, Draft, LogHead, MessageLog, NewSession, Online, OpenError, Page, PageQuery, Posted,
     Rejection, Retention, Sessions, Span, Unavailable, Viewer,
 };
-use crate::pseudonym::PseudonymKey;
+use crate::pseudonym::{Pseudonym, PseudonymKey};
 use crate::recipient::Unreached;
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
@@ -24,7 +24,7 @@ pub struct MemoryStore(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    users: Vec<(PseudonymKey, User)>,
+    users: Vec<(Pseudonym, User)>,
     living: BTreeMap<SessionId, Session>,
     ended: BTreeSet<SessionId>,
     revision: Revision,
@@ -52,14 +52,16 @@ impl State {
         self.revision
     }
 
-    fn user(&mut self, key: &PseudonymKey, now: Timestamp) -> User {
-        let folded = self.users.iter().find(|(known, _)| known.folded() == key.folded());
-        if let Some((_, user)) = folded.or_else(|| self.users.iter().find(|(known, _)| known.matches(key))) {
+    fn user(&mut self, name: &Pseudonym, now: Timestamp) -> User {
+        let key = name.key();
+        let folded = self.users.iter().find(|(known, _)| known.key().folded() == key.folded());
+        let matching = || self.users.iter().find(|(known, _)| known.key().matches(key));
+        if let Some((_, user)) = folded.or_else(matching) {
             return *user;
         }
         let number = i64::try_from(self.users.len()).expect("few users") + 1;
         let user = User { id: UserId(number), created_at: now };
-        self.users.push((key.clone(), user));
+        self.users.push((name.clone(), user));
         user
     }
 
@@ -146,7 +148,7 @@ impl Sessions for MemoryStore {
         }
         let session = Session {
             id: new.id,
-            user: state.user(new.pseudonym.key(), new.now),
+            user: state.user(&new.pseudonym, new.now),
             pseudonym: new.pseudonym,
             connected_at: new.now,
             claimed: new.claimed,
@@ -185,8 +187,9 @@ impl Sessions for MemoryStore {
         Ok(self.state().living.values().filter(is_meant).cloned().collect())
     }
 
-    async fn is_known(&self, key: &PseudonymKey) -> Result<bool, Unavailable> {
-        Ok(self.state().users.iter().any(|(known, _)| known.matches(key)))
+    async fn used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, Unavailable> {
+        let is_meant = |name: &&Pseudonym| keys.iter().any(|key| key.matches(name.key()));
+        Ok(self.state().users.iter().map(|(name, _)| name).filter(is_meant).cloned().collect())
     }
 
     async fn online(&self) -> Result<Online, Unavailable> {

@@ -8,7 +8,7 @@ use crate::ports::{
     Address, Announcer, AppendError, Clock, Draft, MessageLog, Posted, Reach, Rejection, Sessions,
     Unavailable,
 };
-use crate::pseudonym::{Mention, PseudonymKey};
+use crate::pseudonym::{Mention, Pseudonym, PseudonymKey};
 use crate::recipient::{Addressee, Meant, Unreached};
 use crate::session::{Session, SessionId, best_match};
 
@@ -66,6 +66,20 @@ pub enum PostError {
     OutcomeUnknown(Arc<Unavailable>),
 }
 
+/// What is known of the names that a batch of posts mentions.
+struct Names {
+    /// The sessions that hold them.
+    living: Vec<Session>,
+    /// Those that nobody holds now, and somebody did.
+    used: Vec<Pseudonym>,
+}
+
+impl Names {
+    fn is_used(&self, key: &PseudonymKey) -> bool {
+        self.used.iter().any(|name| name.key().matches(key))
+    }
+}
+
 /// Who speaks, and by what right.
 type Speaker = Result<(Session, Authority), PostError>;
 
@@ -89,14 +103,13 @@ impl PostMessages {
     }
 
     async fn try_execute(&self, posts: Vec<Post>) -> Result<Vec<Result<Message, PostError>>, AppendError> {
-        let named = self.sessions_named_in(&posts).await?;
-        let speakers: Vec<_> = posts.iter().map(|post| self.speaker_of(post, &named)).collect();
-        let mut drafts = Vec::with_capacity(posts.len());
-        for (post, speaker) in posts.into_iter().zip(&speakers) {
-            if let Ok((sender, authority)) = speaker {
-                drafts.push(self.draft(post, sender.id, *authority, &named).await?);
-            }
-        }
+        let names = self.names_in(&posts).await?;
+        let speakers: Vec<_> = posts.iter().map(|post| self.speaker_of(post, &names.living)).collect();
+        let drafts = posts.into_iter().zip(&speakers).filter_map(|(post, speaker)| {
+            let (sender, authority) = speaker.as_ref().ok()?;
+            Some(self.draft(post, sender.id, *authority, &names))
+        });
+        let drafts: Vec<_> = drafts.collect();
         let mut outcomes = self.append_and_announce(&drafts).await?.into_iter();
         let mut outcome_of = |speaker: Speaker| {
             let (sender, _) = speaker?;
@@ -122,43 +135,34 @@ impl PostMessages {
         Ok(outcomes)
     }
 
-    async fn draft(
-        &self,
-        post: Post,
-        sender_session: SessionId,
-        authority: Authority,
-        named: &[Session],
-    ) -> Result<Draft, Unavailable> {
-        let to = match post.to {
-            Some(addressee) => Some(self.address(addressee, named).await?),
-            None => None,
-        };
-        Ok(Draft { sender_session, authority, to, content: post.content, client_id: post.client_id })
+    fn draft(&self, post: Post, sender_session: SessionId, authority: Authority, names: &Names) -> Draft {
+        let to = post.to.map(|addressee| self.address(addressee, names));
+        Draft { sender_session, authority, to, content: post.content, client_id: post.client_id }
     }
 
     /// Whom the sender means. Whether that session is still alive is seen when the message gets its id.
-    async fn address(&self, addressee: Addressee, named: &[Session]) -> Result<Address, Unavailable> {
+    fn address(&self, addressee: Addressee, names: &Names) -> Address {
         let session = match &addressee.meant {
             Meant::Session(id) => Ok(*id),
-            Meant::Name(name) => match best_match(named, name.key()) {
+            Meant::Name(name) => match best_match(&names.living, name.key()) {
                 Some(session) => Ok(session.id),
-                None if self.sessions.is_known(name.key()).await? => {
-                    Err(Unreached::Offline(addressee.to_string()))
-                }
+                None if names.is_used(name.key()) => Err(Unreached::Offline(addressee.to_string())),
                 None => Err(Unreached::Unknown(addressee.to_string())),
             },
         };
         let is_reached = session.as_ref().is_ok_and(|id| self.reach.reaches(*id));
-        Ok(Address { addressee, session, is_reached })
+        Address { addressee, session, is_reached }
     }
 
-    /// All living sessions whose names somebody wants to speak in without having shown that it is theirs, or to.
-    async fn sessions_named_in(&self, posts: &[Post]) -> Result<Vec<Session>, Unavailable> {
-        let mut keys: Vec<_> =
-            posts.iter().flat_map(|post| [unproved_sender(post), named_addressee(post)]).flatten().collect();
-        keys.sort_unstable_by(|a, b| a.folded().cmp(b.folded()));
-        keys.dedup();
-        if keys.is_empty() { Ok(Vec::new()) } else { self.sessions.named(&keys).await }
+    /// Looks up all names in which somebody wants to speak without having shown that they are theirs, or to which.
+    async fn names_in(&self, posts: &[Post]) -> Result<Names, Unavailable> {
+        let keys = posts.iter().flat_map(|post| [unproved_sender(post), named_addressee(post)]);
+        let keys = distinct(keys.flatten().collect());
+        let living = if keys.is_empty() { Vec::new() } else { self.sessions.named(&keys).await? };
+        let is_missing = |key: &PseudonymKey| best_match(&living, key).is_none();
+        let missing = distinct(posts.iter().filter_map(named_addressee).filter(is_missing).collect());
+        let used = if missing.is_empty() { Vec::new() } else { self.sessions.used_names(&missing).await? };
+        Ok(Names { living, used })
     }
 
     fn speaker_of(&self, post: &Post, named: &[Session]) -> Speaker {
@@ -179,6 +183,12 @@ impl PostMessages {
         }
         Ok((session.clone(), authority))
     }
+}
+
+fn distinct(mut keys: Vec<PseudonymKey>) -> Vec<PseudonymKey> {
+    keys.sort_unstable_by(|a, b| a.folded().cmp(b.folded()));
+    keys.dedup();
+    keys
 }
 
 fn refusal(rejection: Rejection, sender: &Session) -> PostError {

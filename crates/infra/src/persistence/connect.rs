@@ -27,7 +27,7 @@ const NETWORK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each
 /// other.
-pub(super) const READERS: u32 = 4;
+pub const READERS: u32 = 4;
 
 /// Where the data is, and how safe.
 #[derive(Debug, Clone)]
@@ -200,6 +200,12 @@ impl Store {
         Ok(store)
     }
 
+    /// The same database, with a connection of its own to read from: whoever uses it waits behind nobody else's reads.
+    pub async fn with_own_reader(&self) -> Result<Self, OpenStoreError> {
+        let read = connect(&self.settings, Purpose::ReadAlone).await?;
+        Ok(Self { read, ..self.clone() })
+    }
+
     /// A connection for migrating, with the schema left as it is. Its statements may take their time.
     pub async fn open_unmigrated(settings: &StoreSettings) -> Result<DatabaseConnection, OpenStoreError> {
         if let Place::Network = settings.place {
@@ -224,6 +230,8 @@ impl Store {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Read,
+    /// The same, for one reader alone.
+    ReadAlone,
     Write,
     /// To write, once the database is back.
     Renew,
@@ -293,7 +301,7 @@ fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose
     options
         .acquire_timeout(NETWORK_PATIENCE)
         // The writer finds out by itself, and saves the round trip.
-        .test_before_acquire(purpose == Purpose::Read)
+        .test_before_acquire(matches!(purpose, Purpose::Read | Purpose::ReadAlone))
         .map_sqlx_postgres_pool_opts(move |pool| {
             pool.after_connect(move |connection, _| {
                 Box::pin(async move {
@@ -313,7 +321,7 @@ fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose
             ]);
             match purpose {
                 Purpose::Migrate => postgres.options([("idle_in_transaction_session_timeout", "0")]),
-                Purpose::Read | Purpose::Write | Purpose::Renew => postgres.options([
+                Purpose::Read | Purpose::ReadAlone | Purpose::Write | Purpose::Renew => postgres.options([
                     ("lock_timeout", millis(timeouts.lock)),
                     ("statement_timeout", millis(timeouts.statement)),
                 ]),

@@ -55,13 +55,8 @@ impl Sessions for Store {
         answered(self.try_named(keys)).await.map_err(unavailable)
     }
 
-    async fn is_known(&self, key: &PseudonymKey) -> Result<bool, Unavailable> {
-        let same = Condition::any()
-            .add(users::Column::Folded.eq(key.folded()))
-            .add(users::Column::Lookalike.eq(key.lookalike()))
-            .add(users::Column::Crossed.eq(key.crossed()));
-        let found = answered(users::Entity::find().filter(same).one(&self.read)).await;
-        Ok(found.map_err(unavailable)?.is_some())
+    async fn used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, Unavailable> {
+        answered(self.try_used_names(keys)).await.map_err(unavailable)
     }
 
     async fn online(&self) -> Result<Online, Unavailable> {
@@ -164,6 +159,19 @@ impl Store {
             found.extend(rows.into_iter().map(|row| (row.0.id, row)));
         }
         Ok(found.into_values().map(session).collect())
+    }
+
+    async fn try_used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, DbErr> {
+        let mut found = HashMap::new();
+        for keys in padded(keys) {
+            let same = Condition::any()
+                .add(users::Column::Folded.is_in(keys.iter().map(PseudonymKey::folded)))
+                .add(users::Column::Lookalike.is_in(keys.iter().map(PseudonymKey::lookalike)))
+                .add(users::Column::Crossed.is_in(keys.iter().map(PseudonymKey::crossed)));
+            let rows = users::Entity::find().filter(same).all(&self.read).await?;
+            found.extend(rows.into_iter().map(|user| (user.id, user)));
+        }
+        Ok(found.into_values().map(|user| Pseudonym::from_stored(user.pseudonym)).collect())
     }
 
     async fn try_online(&self) -> Result<Online, DbErr> {

@@ -2,12 +2,13 @@
 
 use actix_socketio::Packet;
 use lobby_domain::event::Event;
-use lobby_domain::message::{Audience, Message};
+use lobby_domain::message::{Audience, LogId, Message};
 use lobby_domain::session::SessionId;
 use lobby_websocket::Frame;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::recovery;
 use crate::refusal::Refusal;
 use crate::wire::{DepartureView, JoinedView, MessageView};
 
@@ -47,11 +48,11 @@ impl Encoded {
         }
     }
 
-    /// A message.
-    pub(super) fn message(message: &Message) -> Self {
+    /// A message of a log.
+    pub(super) fn message(message: &Message, log: LogId) -> Self {
         let data = json(&MessageView::from(message));
         let id = message.id.0;
-        let offset = json(&id.to_string());
+        let offset = json(&recovery::offset(message.id, log));
         Self {
             plain: plain_event(NEW_MESSAGE, &data),
             socketio: Packet::event(NAMESPACE, NEW_MESSAGE, &[&data]),
@@ -121,6 +122,7 @@ mod tests {
 
     use super::*;
 
+    const LOG: LogId = LogId(Uuid::from_u128(0xa << 96));
     const SESSION: SessionId = SessionId(Uuid::from_u128(7));
 
     fn plain(encoded: &Encoded) -> String {
@@ -147,14 +149,14 @@ mod tests {
     #[test]
     fn a_message_has_the_shape_of_the_contract() {
         let expected = r#"{"event":"new_message","data":{"id":3,"sender":"Zoë","sender_id":1,"sender_session":"00000000-0000-0000-0000-000000000007","content":"say \"hi\"\n<b>","timestamp":"1970-01-01T00:00:00.001Z"}}"#;
-        assert_eq!(plain(&Encoded::message(&message())), expected);
+        assert_eq!(plain(&Encoded::message(&message(), LOG)), expected);
     }
 
     #[test]
     fn a_private_message_says_to_whom_and_only_those_two_may_see_it() {
         let to = Recipient { session: SessionId(Uuid::from_u128(8)), pseudonym: name("JohnDoe") };
         let client_id = Some(ClientId::parse("c-1").expect("a good client id"));
-        let private = Encoded::message(&Message { to: Some(to), client_id, ..message() });
+        let private = Encoded::message(&Message { to: Some(to), client_id, ..message() }, LOG);
         let end = r#""to":"JohnDoe","to_session":"00000000-0000-0000-0000-000000000008","client_id":"c-1"}}"#;
         assert!(plain(&private).ends_with(end), "{}", plain(&private));
         let sees = |session| private.audience.includes(session);
@@ -164,9 +166,9 @@ mod tests {
 
     #[test]
     fn whoever_recovers_gets_the_place_in_the_log_behind_the_message() {
-        let encoded = Encoded::message(&message());
+        let encoded = Encoded::message(&message(), LOG);
         let recoverable = encoded.recoverable.expect("messages have a place in the log");
-        let expected = format!("{},\"3\"]", encoded.socketio.as_str().trim_end_matches(']'));
+        let expected = format!("{},\"3@0000000a\"]", encoded.socketio.as_str().trim_end_matches(']'));
         assert_eq!(recoverable.as_str(), expected);
     }
 

@@ -44,13 +44,17 @@ async fn fill_gaps(hub: &Hub) {
     while let Some(after) = ask() {
         let query = PageQuery { span: Span::After(MessageId(after)), limit: PAGE, viewer: Viewer::Lobby };
         match hub.log.page(query).await {
-            Ok(page) => hub.advance(|timeline, now| timeline.answer(answer(&page), now)).await,
+            Ok(page) => {
+                let answer = answer(&page);
+                hub.advance(|timeline, now| timeline.answer(answer, now)).await;
+            }
             Err(_) => hub.core().timeline.fail(hub.now()),
         }
     }
 }
 
 fn answer(page: &Page) -> Answer<Encoded> {
-    let entries = page.messages.iter().map(|message| (message.id.0, Encoded::message(message)));
+    let entries =
+        page.messages.iter().map(|message| (message.id.0, Encoded::message(message, page.head.log)));
     Answer { first_kept: page.head.first_id.0, entries: entries.collect() }
 }

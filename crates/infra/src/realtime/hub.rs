@@ -19,15 +19,16 @@ use uuid::Uuid;
 
 use super::encode::{Encoded, json};
 use super::recent::Recent;
+use crate::persistence::READERS;
 use crate::wire::UserView;
 
-/// Entries of a shard's feed that may wait. A shard that has this much to do stalls the writer, whose own
-/// queue then fills up and says `busy`: that is where too much load is refused.
-const FEED_CAPACITY: usize = 256;
+/// Entries of a shard's feed that may wait, each of at most one transaction's messages. A shard that has this much to do
+/// stalls the writer, whose own queue then fills up and says `busy`: that is where too much load is refused.
+const FEED_CAPACITY: usize = 32;
 
 /// Connections that read missed messages from the log at the same time: one less than the database has readers, so that a
 /// crowd that comes back keeps nobody from being let in.
-const CONCURRENT_REPLAYS: usize = 3;
+const CONCURRENT_REPLAYS: usize = READERS as usize - 1;
 
 /// Keeps who is online and where the log stands as of the last announcement, and feeds every shard the same sequence of
 /// events.
@@ -116,7 +117,7 @@ pub(super) struct Snapshot {
     user: Option<Session>,
     users: Users,
     revision: Revision,
-    log: LogId,
+    pub(super) log: LogId,
     /// The newest message that is known.
     last_id: i64,
     /// Behind which message the connection begins.
@@ -328,8 +329,9 @@ fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: impl Fn() -> ToShard) {
 #[async_trait]
 impl Announcer for Hub {
     async fn announce(&self, events: Vec<Event>) {
+        let (log, _) = self.position();
         let messages = events.iter().filter_map(|event| match event {
-            Event::NewMessage(message) => Some((message.id.0, Encoded::message(message))),
+            Event::NewMessage(message) => Some((message.id.0, Encoded::message(message, log))),
             Event::UserJoined { .. } | Event::UserLeft(_) => None,
         });
         let messages: Vec<_> = messages.collect();

@@ -54,10 +54,12 @@ impl Pids {
 }
 
 impl Pid {
-    /// Where a client goes on that saw the message of this offset last.
+    /// Where a client goes on that saw the message of this offset last. Clients keep their last offset also when they have
+    /// begun anew in another log since: such a one says nothing.
     pub(super) fn position(&self, offset: Option<&str>) -> MessageId {
-        let offset = offset.and_then(|offset| offset.parse().ok()).map(MessageId);
-        offset.map_or(self.start, |offset| offset.max(self.start))
+        let own = offset.and_then(|offset| offset.strip_suffix(&suffix(self.log)));
+        let seen = own.and_then(|id| id.parse().ok()).map(MessageId);
+        seen.map_or(self.start, |seen| seen.max(self.start))
     }
 
     fn to_bytes(self) -> [u8; BYTES] {
@@ -80,6 +82,16 @@ impl Pid {
             number: wide(40),
         }
     }
+}
+
+/// What comes with a message, for its receiver to show when it comes back: its id, and the beginning of its log's.
+pub(super) fn offset(id: MessageId, log: LogId) -> String {
+    format!("{}{}", id.0, suffix(log))
+}
+
+fn suffix(log: LogId) -> String {
+    let (beginning, ..) = log.0.as_fields();
+    format!("@{beginning:08x}")
 }
 
 #[cfg(test)]
@@ -111,15 +123,20 @@ mod tests {
     #[test]
     fn the_later_of_start_and_offset_counts() {
         let (pid, _) = Pids::new(&"secret".into()).issue(LOG, MessageId(10), None);
-        for (offset, position) in [
+        let of = |id, log| offset(MessageId(id), log);
+        let other = LogId(Uuid::from_u128(3 << 100));
+        assert_eq!(of(9, LOG), "9@00000010");
+        for (shown, position) in [
             (None, 10),
-            (Some("9"), 10),
-            (Some("11"), 11),
-            (Some("100"), 100),
-            (Some("nonsense"), 10),
-            (Some("-1"), 10),
+            (Some(of(9, LOG)), 10),
+            (Some(of(11, LOG)), 11),
+            (Some(of(100, LOG)), 100),
+            (Some(of(100, other)), 10),
+            (Some("100".to_owned()), 10),
+            (Some("nonsense@00000010".to_owned()), 10),
+            (Some("-1@00000010".to_owned()), 10),
         ] {
-            assert_eq!(pid.position(offset), MessageId(position), "{offset:?}");
+            assert_eq!(pid.position(shown.as_deref()), MessageId(position), "{shown:?}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The connections of one worker.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
-use lobby_domain::session::SessionId;
+use lobby_domain::message::LogId;
 use slab::Slab;
 use tokio::sync::mpsc;
 
@@ -19,6 +20,8 @@ pub struct Shard {
     pub(super) hub: Arc<Hub>,
     feed: mpsc::Sender<ToShard>,
     members: RefCell<Slab<Member>>,
+    /// Which member was let in last with a `pid`.
+    recoverable: RefCell<HashMap<u128, Ticket>>,
     next_serial: Cell<u64>,
 }
 
@@ -61,7 +64,6 @@ struct Replay(JoinHandle<()>);
 pub(super) struct Membership {
     shard: Rc<Shard>,
     ticket: Ticket,
-    proved: Option<SessionId>,
 }
 
 impl Shard {
@@ -76,6 +78,7 @@ impl Shard {
             hub: hub.clone(),
             feed,
             members: RefCell::default(),
+            recoverable: RefCell::default(),
             next_serial: Cell::default(),
         });
         actix_web::rt::spawn(shard.clone().run(entries));
@@ -89,10 +92,7 @@ impl Shard {
         let member = Member { serial, sink, identity, pid, stage: Stage::Waiting, position: 0 };
         let key = self.members.borrow_mut().insert(member);
         let ticket = Ticket { key, serial };
-        let membership = Membership { shard: self.clone(), ticket, proved: identity.proved };
-        if let Some(session) = identity.proved {
-            self.hub.count(session, true);
-        }
+        let membership = Membership { shard: self.clone(), ticket };
         self.hub.admit(&self.feed, ticket, identity, start).await;
         membership
     }
@@ -107,9 +107,9 @@ impl Shard {
             match entry {
                 ToShard::Deliver(events) => self.deliver(&events),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
-                ToShard::Supersede(pid) => self.close_some(|member| member.is_before(pid), Sink::go_away),
-                ToShard::Pruned => self.close_some(|_| true, Sink::log_pruned),
-                ToShard::CloseAll => self.close_some(|_| true, Sink::go_away),
+                ToShard::Supersede(pid) => self.supersede(pid),
+                ToShard::Pruned => self.close_all(Sink::log_pruned),
+                ToShard::CloseAll => self.close_all(Sink::go_away),
             }
         }
     }
@@ -120,7 +120,7 @@ impl Shard {
                 continue;
             }
             for event in events.iter().filter(|event| member.is_news(event)) {
-                member.sink.send(event);
+                let _ending = member.sink.send(event);
                 if event.ends.is_some() && event.ends == member.identity.ends_with {
                     member.sink.end_session();
                 }
@@ -129,20 +129,44 @@ impl Shard {
     }
 
     fn admit(self: &Rc<Self>, ticket: Ticket, welcome: &Welcome) {
-        self.with(ticket, |member| match welcome {
+        let pid = self.with(ticket, |member| match welcome {
             Welcome::Session(snapshot) => {
                 member.sink.send_own("session", &snapshot.to_json());
                 member.position = snapshot.position;
-                member.stage = if snapshot.has_missed() { self.replay(ticket, member) } else { Stage::Live };
+                member.stage = if snapshot.has_missed() {
+                    self.replay(ticket, member, snapshot.log)
+                } else {
+                    Stage::Live
+                };
+                if let Some(session) = member.identity.proved {
+                    self.hub.count(session, true);
+                }
+                member.pid
             }
-            Welcome::SessionOver => member.sink.end_session(),
-            Welcome::GoingAway => member.sink.go_away(),
+            Welcome::SessionOver => {
+                member.sink.end_session();
+                None
+            }
+            Welcome::GoingAway => {
+                member.sink.go_away();
+                None
+            }
         });
+        if let Some(pid) = pid.flatten() {
+            self.supersede(pid);
+            self.recoverable.borrow_mut().insert(pid, ticket);
+        }
     }
 
-    fn replay(self: &Rc<Self>, ticket: Ticket, member: &Member) -> Stage {
-        let replay = replay::run(self.clone(), ticket, member.sink.clone(), member.identity.proved);
+    fn replay(self: &Rc<Self>, ticket: Ticket, member: &Member, log: LogId) -> Stage {
+        let replay = replay::run(self.clone(), ticket, member.sink.clone(), member.identity.proved, log);
         Stage::Replaying(Replay(actix_web::rt::spawn(replay)))
+    }
+
+    /// Closes the connection of a `pid`: its client is on another.
+    fn supersede(&self, pid: u128) {
+        let before = self.recoverable.borrow_mut().remove(&pid);
+        before.and_then(|ticket| self.with(ticket, |member| member.sink.go_away()));
     }
 
     /// Where a member stands, if it is still there.
@@ -150,17 +174,19 @@ impl Shard {
         self.with(ticket, |member| member.position)
     }
 
-    /// Sends a member the next of what it missed, up to `position`; with that it is live if nothing is left.
-    pub(super) fn replayed(&self, ticket: Ticket, messages: &[Encoded], position: i64, is_all: bool) {
-        self.with(ticket, |member| {
-            for message in messages.iter().filter(|message| member.may_see(message)) {
-                member.sink.send(message);
-            }
+    /// Sends a member the next of what it missed, up to `position`; with that it is live if nothing is left. `false` if it
+    /// takes nothing any more.
+    pub(super) fn replayed(&self, ticket: Ticket, messages: &[Encoded], position: i64, is_all: bool) -> bool {
+        let sent = self.with(ticket, |member| {
+            let mut visible = messages.iter().filter(|message| member.may_see(message));
+            let taken = visible.all(|message| member.sink.send(message));
             member.position = position;
             if is_all {
                 member.stage = Stage::Live;
             }
+            taken
         });
+        sent.unwrap_or(false)
     }
 
     /// A member that is still there: it may have gone, and another may have its key.
@@ -169,19 +195,14 @@ impl Shard {
         members.get_mut(ticket.key).filter(|member| member.serial == ticket.serial).map(act)
     }
 
-    fn close_some(&self, is_meant: impl Fn(&Member) -> bool, close: impl Fn(&Sink)) {
-        for (_, member) in self.members.borrow().iter().filter(|(_, member)| is_meant(member)) {
+    fn close_all(&self, close: impl Fn(&Sink)) {
+        for (_, member) in self.members.borrow().iter() {
             close(&member.sink);
         }
     }
 }
 
 impl Member {
-    /// Whether this is the connection that another with the same `pid` takes the place of. The other is not let in yet.
-    fn is_before(&self, pid: u128) -> bool {
-        self.pid == Some(pid) && !matches!(self.stage, Stage::Waiting)
-    }
-
     /// Whether an event that has just happened is to be sent now.
     fn is_news(&self, event: &Encoded) -> bool {
         let is_message = event.id > 0;
@@ -202,9 +223,15 @@ impl Drop for Replay {
 impl Drop for Membership {
     fn drop(&mut self) {
         let member = self.shard.members.borrow_mut().remove(self.ticket.key);
-        drop(member);
-        if let Some(session) = self.proved {
+        let Member { identity, pid, stage, .. } = member;
+        if let (Some(session), Stage::Replaying(_) | Stage::Live) = (identity.proved, &stage) {
             self.shard.hub.count(session, false);
+        }
+        if let Some(pid) = pid {
+            let mut recoverable = self.shard.recoverable.borrow_mut();
+            if recoverable.get(&pid) == Some(&self.ticket) {
+                recoverable.remove(&pid);
+            }
         }
     }
 }

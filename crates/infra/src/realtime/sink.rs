@@ -22,15 +22,16 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// A sink that refuses is one whose connection is ending: that is where what comes of it is seen to.
-    pub(super) fn send(&self, event: &Encoded) {
-        let _taken = match self {
+    /// Whether it was taken. A sink that refuses is one whose connection is ending: that is where what comes of it is seen
+    /// to.
+    pub(super) fn send(&self, event: &Encoded) -> bool {
+        match self {
             Self::Plain(outbox) => outbox.send(&event.plain).is_ok(),
             Self::SocketIo(socket) => socket.send(&event.socketio).is_ok(),
             Self::Recoverable(socket) => {
                 socket.send(event.recoverable.as_ref().unwrap_or(&event.socketio)).is_ok()
             }
-        };
+        }
     }
 
     /// An event for this connection alone.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat};
 
-use super::Settings;
+use super::{Database, Settings};
 use crate::environment::Environment;
 
 /// Every setting with its default, unit and reason.
@@ -15,6 +15,9 @@ const PRODUCTION: &str = include_str!("../../../../config/production.toml");
 
 /// Variables that begin like settings and are none.
 const NOT_SETTINGS: [&str; 1] = ["LOBBY_ENV"];
+
+/// Far above what any statement of the lobby takes.
+const MAX_STATEMENT: Duration = Duration::from_mins(10);
 
 /// Settings that are lists; a variable has their items separated by commas.
 const LISTS: [&str; 3] = ["server.allowed_origins", "names.reserved", "socketio.transports"];
@@ -71,11 +74,7 @@ impl Settings {
         within("websocket.outbox", websocket.outbox, 65_536..=1 << 30)?;
         at_least("server.shutdown_timeout", server.shutdown_timeout, Duration::from_secs(3))?;
         at_least("messages.idempotency", messages.idempotency, Duration::from_mins(1))?;
-        // Below that a healthy node is taken for a frozen one.
-        at_least("database.lock_timeout", database.lock_timeout, Duration::from_millis(100))?;
-        at_least("database.statement_timeout", database.statement_timeout, Duration::from_millis(100))?;
-        let idle = database.idle_in_transaction_timeout;
-        at_least("database.idle_in_transaction_timeout", idle, Duration::from_millis(100))?;
+        check_timeouts(database)?;
         at_least("websocket.write_timeout", websocket.write_timeout, Duration::from_secs(1))?;
         server.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
     }
@@ -98,6 +97,20 @@ fn at_least(key: &'static str, value: Duration, least: Duration) -> Result<(), S
         return Ok(());
     }
     Err(SettingsError::OutOfRange { key, reason: format!("{value:?} is less than {least:?}") })
+}
+
+/// A node that waits for a frozen one's lock has to wait for longer than that can hold it.
+fn check_timeouts(database: &Database) -> Result<(), SettingsError> {
+    let Database { lock_timeout, statement_timeout, idle_in_transaction_timeout: idle, .. } = database;
+    // Below that a healthy node is taken for a frozen one.
+    at_least("database.idle_in_transaction_timeout", *idle, Duration::from_millis(100))?;
+    at_least("database.lock_timeout", *lock_timeout, *idle + Duration::from_millis(100))?;
+    at_least("database.statement_timeout", *statement_timeout, *lock_timeout)?;
+    if *statement_timeout > MAX_STATEMENT {
+        let reason = format!("{statement_timeout:?} is more than {MAX_STATEMENT:?}: nobody waits for that");
+        return Err(SettingsError::OutOfRange { key: "database.statement_timeout", reason });
+    }
+    Ok(())
 }
 
 /// As browsers send it: a scheme and an authority, no path.

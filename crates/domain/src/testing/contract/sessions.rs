@@ -69,11 +69,19 @@ pub async fn a_name_keeps_its_number(store: &impl Store) {
 
 /// By whatever key, and after its holder has gone too.
 pub async fn a_name_is_known_once_it_was_used(store: &impl Store) {
-    let known = async |raw: &str| store.is_known(name(raw).key()).await.expect("a look");
-    assert!(!known("JohnDoe").await);
+    let used = async |raw: &[&str]| {
+        let keys: Vec<_> = raw.iter().map(|raw| name(raw).key().clone()).collect();
+        let used = store.used_names(&keys).await.expect("a look");
+        used.iter().map(|name| name.as_str().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(used(&["JohnDoe"]).await, [].into());
     open(store, 1, "JohnDoe").await;
+    open(store, 2, "Zoë").await;
     store.end(id(1), Authority::Token, at(2_000)).await.expect("it ends");
-    assert!(known("johndoe").await && known("ЈоhnDое").await && !known("JohnDoes").await);
+    for same in ["johndoe", "ЈоhnDое"] {
+        assert_eq!(used(&[same, "JohnDoes"]).await, ["JohnDoe".to_owned()].into());
+    }
+    assert_eq!(used(&["zoë", "JohnDoe"]).await, ["JohnDoe".to_owned(), "Zoë".to_owned()].into());
 }
 
 /// Again is fine; what is over cannot be claimed.
