@@ -4,7 +4,7 @@ use clap::Subcommand;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DatabaseConnection;
 
-use crate::Migrator;
+use crate::{Migrator, alone};
 
 /// One thing to do.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -24,8 +24,8 @@ pub enum Command {
 /// Does it, and answers with what there is to say: a line for each step, oldest first.
 pub async fn run(command: Command, database: &DatabaseConnection) -> Result<String, DbErr> {
     match command {
-        Command::Up => Migrator::up(database, None).await?,
-        Command::Down { steps } => Migrator::down(database, Some(steps)).await?,
+        Command::Up => alone(database, Migrator::up(database, None)).await?,
+        Command::Down { steps } => alone(database, Migrator::down(database, Some(steps))).await?,
         Command::Status => {}
     }
     let steps = Migrator::get_migration_with_status(database).await?;

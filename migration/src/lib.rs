@@ -11,10 +11,12 @@
 //!
 //! Invariant: no step reads a clock or randomness, and none knows the application's types.
 
+mod alone;
 mod command;
 pub mod m20261123_000001_create_lobby;
 pub mod m20261124_000001_keep_the_log;
 
+pub use alone::alone;
 pub use command::{Command, run};
 use sea_orm_migration::prelude::*;
 

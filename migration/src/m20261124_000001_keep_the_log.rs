@@ -27,6 +27,7 @@ impl MigrationTrait for Migration {
         for column in head_columns() {
             manager.alter_table(Table::alter().table(LogHead::Table).add_column(column).to_owned()).await?;
         }
+        manager.execute(where_messages_begin()).await?;
         manager.create_index(by_recipient()).await?;
         manager.create_index(private_by_sender()).await?;
         manager.create_table(client_ids(manager.get_database_backend())).await?;
@@ -69,6 +70,16 @@ fn head_columns() -> [ColumnDef; 2] {
         // Which run of which machine has the log open and may lose its last moments; null where none can.
         ColumnDef::new(LogHead::Machine).string().null().to_owned(),
     ]
+}
+
+/// Older messages may have been pruned before this step was taken back.
+fn where_messages_begin() -> UpdateStatement {
+    let first = Query::select().expr(Expr::col(Messages::Id).min()).from(Messages::Table).to_owned();
+    let none = Expr::col(LogHead::LastId).add(1);
+    Query::update()
+        .table(LogHead::Table)
+        .value(LogHead::FirstId, Func::coalesce([first.into(), none]))
+        .to_owned()
 }
 
 /// Public messages (null) in their order, and those to each session.
@@ -130,6 +141,7 @@ enum Messages {
 enum LogHead {
     Table,
     FirstId,
+    LastId,
     Machine,
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use lobby_migration::{Command, run};
-use sea_orm_migration::sea_orm::Database;
+use sea_orm_migration::sea_orm::{ConnectOptions, Database};
 
 /// Migrate the lobby's database
 #[derive(Parser)]
@@ -18,7 +18,9 @@ struct Arguments {
 #[expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
-    let database = Database::connect(arguments.database_url).await?;
+    let mut options = ConnectOptions::new(arguments.database_url);
+    options.max_connections(1);
+    let database = Database::connect(options).await?;
     print!("{}", run(arguments.command, &database).await?);
     Ok(())
 }

@@ -18,7 +18,11 @@
 //!
 //! Invariant: what changes something goes through [`Store`]'s writing connection, in one transaction whose
 //! first statement locks a head row: on SQLite that takes the write lock before anything was read, elsewhere
-//! it gives the order. Whoever needs both heads takes the log's first.
+//! it gives the order. Whoever needs both heads takes the log's first. Two changes have no order to keep, and are one
+//! statement that locks what it needs by itself: client ids that are forgotten, and on PostgreSQL a log's new id after a
+//! start in disorder.
+//!
+//! Invariant: a port's method ends, also where a network answers nothing at all: each goes through `outcome`.
 
 mod append;
 mod batch;
@@ -42,10 +46,11 @@ use std::sync::{Arc, RwLock};
 pub use connect::{Durability, OpenStoreError, READERS, StoreSettings, Timeouts};
 use lobby_domain::ports::Unavailable;
 use lobby_domain::timestamp::Timestamp;
+use outcome::answered;
 use remembered::Remembered;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
 
-/// For transactions that post nothing: a log's time does not move.
+/// For transactions that post nothing: on SQLite a log's time does not move then. PostgreSQL takes its own time anyway.
 const LONG_AGO: Timestamp = Timestamp::from_millis(i64::MIN);
 
 /// The database, as the domain's storage ports.
@@ -69,7 +74,7 @@ pub struct Store {
 impl Store {
     /// Waits for what is under way and closes all connections.
     pub async fn close(self) -> Result<(), Unavailable> {
-        if let Err(error) = self.log_is_whole().await {
+        if let Err(error) = answered(self.log_is_whole()).await {
             // All that was acknowledged is there; the next start will doubt it, and give the log a new id.
             tracing::warn!(%error, "the database could not be told that this was an orderly end");
         }
@@ -99,7 +104,7 @@ impl Store {
     }
 }
 
-/// Tells the operator, once, where it happens; everybody else hears no more than that it is so.
+/// Tells the operator, where it happens; everybody else hears no more than that it is so.
 fn unavailable(error: DbErr) -> Unavailable {
     tracing::error!(%error, "the database failed");
     Unavailable::new(error)

@@ -46,7 +46,8 @@ enum Command {
 
 #[derive(Subcommand, Clone, Copy)]
 enum LogCommand {
-    /// Give the log a new id, so that nobody goes on where the old one ended: owed after a backup was restored
+    /// Give the log a new id, so that nobody goes on where the old one ended: owed after a backup was restored. The
+    /// schema is brought up to date, too
     Renew,
 }
 
@@ -113,7 +114,14 @@ async fn migrate(settings: &Settings, command: lobby_migration::Command) -> Resu
 /// they know.
 #[expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
 async fn renew_log(settings: &Settings) -> Result<(), Failure> {
-    let store = Store::open(&store_settings(settings)?).await?;
+    let database = store_settings(settings)?;
+    // The settings may tell to make a file where there is none. One that was restored is there.
+    if let Some(file) = database.beside("")
+        && !file.exists()
+    {
+        return Err(format!("there is no database '{}': nothing to renew", file.display()).into());
+    }
+    let store = Store::open(&database).await?;
     println!("the log is {} from now on", store.renew_log().await?);
     store.close().await?;
     Ok(())

@@ -195,6 +195,9 @@ async fn the_schema_is_migrated_by_hand_too() {
 #[tokio::test]
 async fn the_log_gets_a_new_id_by_hand() {
     let folder = folder();
+    let (child, _) = serving(&folder, &[]).await;
+    signal(&child, "TERM").await;
+    in_time("the end", child.wait_with_output()).await.expect("it ends");
     let renew = async || {
         let output = run(&folder, &["log", "renew"], &[]).await;
         assert!(output.status.success(), "{output:?}");
@@ -209,6 +212,16 @@ async fn the_log_gets_a_new_id_by_hand() {
     let in_use = run(&folder, &["log", "renew"], &[]).await;
     assert!(!in_use.status.success(), "while a lobby runs");
     drop(child);
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_there_is_not_renewed() {
+    let folder = folder();
+    let mistyped = ["--set", "database.url=sqlite://loby.db?mode=rwc", "log", "renew"];
+    let refused = run(&folder, &mistyped, &[]).await;
+    let said = String::from_utf8(refused.stderr).expect("UTF-8");
+    assert!(!refused.status.success() && said.contains("'loby.db'"), "{said}");
+    assert!(!folder.path().join("loby.db").exists());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use lobby_migration::Migrator;
+use lobby_migration::{Migrator, alone};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::sqlx::{self, Connection, PgConnection};
@@ -14,6 +14,8 @@ use sea_orm_migration::MigratorTrait;
 
 use super::Store;
 use super::entities::log_head;
+use super::outcome::answered;
+use super::whole::renew_if_restarted;
 use crate::clock::random_log_id;
 
 /// How long a statement waits for a free connection, or on SQLite for another process' lock, before it counts as failed:
@@ -77,7 +79,11 @@ impl StoreSettings {
                 Place::Network
             }
             Some((kind, _)) => return Err(OpenStoreError::UnknownKind(kind.to_owned())),
-            None => return Err(OpenStoreError::UnknownKind(url.to_owned())),
+            // No more of it than that: there may be a password in the rest.
+            None => {
+                let kind = url.split(':').next().unwrap_or_default();
+                return Err(OpenStoreError::UnknownKind(kind.to_owned()));
+            }
         };
         Ok(Self { url: url.to_owned(), place, durability, timeouts })
     }
@@ -109,11 +115,18 @@ impl StoreSettings {
     }
 }
 
-/// What may be shown of a URL: not the password, which stands before the host.
+/// What may be shown of a URL: not the password, which stands before the host or in the query.
 fn shown(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((kind, _)), Some((_, host))) => format!("{kind}://…@{host}"),
-        _ => url.to_owned(),
+    let Some((kind, place)) = url.split_once("://") else { return url.to_owned() };
+    if kind == "sqlite" {
+        return url.to_owned();
+    }
+    let (place, query) = place.split_once(['?', '#']).unwrap_or((place, ""));
+    match place.rsplit_once('@') {
+        Some((_, host)) => format!("{kind}://…@{host}"),
+        // That may be a password with a '?' in it which is not escaped as it should be.
+        None if query.contains('@') => format!("{kind}://…"),
+        None => format!("{kind}://{place}"),
     }
 }
 
@@ -166,8 +179,11 @@ impl Store {
         let lock = settings.lock()?;
         let migrating = Self::open_unmigrated(settings).await?;
         let migrated = async {
-            Migrator::up(&migrating, None).await?;
-            begin_log(&migrating).await?;
+            let migrate = async {
+                Migrator::up(&migrating, None).await?;
+                answered(begin_log(&migrating)).await
+            };
+            alone(&migrating, migrate).await?;
             migrating.close().await
         };
         migrated.await.map_err(OpenStoreError::Migrate)?;
@@ -181,7 +197,7 @@ impl Store {
             remembered: Arc::default(),
             _lock: lock.map(Arc::new),
         };
-        store.log_is_open().await.map_err(OpenStoreError::Migrate)?;
+        answered(store.log_is_open()).await.map_err(OpenStoreError::Migrate)?;
         Ok(store)
     }
 
@@ -287,6 +303,14 @@ fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose
         .acquire_timeout(NETWORK_PATIENCE)
         // The writer finds out by itself, and saves the round trip.
         .test_before_acquire(matches!(purpose, Purpose::Read | Purpose::ReadAlone))
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            pool.after_connect(move |connection, _| {
+                Box::pin(async move {
+                    // Before that there may be no log yet.
+                    if purpose == Purpose::Migrate { Ok(()) } else { renew_if_restarted(connection).await }
+                })
+            })
+        })
         .map_sqlx_postgres_opts(move |postgres| {
             let postgres = postgres.application_name("lobby").options([
                 ("synchronous_commit", synchronous_commit(durability).to_owned()),

@@ -9,9 +9,10 @@ use lobby_domain::pseudonym::Pseudonym;
 use lobby_domain::session::SessionId;
 use lobby_domain::timestamp::Timestamp;
 use lobby_domain::user::UserId;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    AccessMode, ColumnTrait, Condition, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
-    QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel, Order,
+    QueryFilter, QueryOrder, QuerySelect, Select, TransactionTrait,
 };
 
 use super::entities::{log_head, messages};
@@ -32,19 +33,19 @@ impl MessageLog for Store {
     }
 
     async fn head(&self) -> Result<LogHead, Unavailable> {
-        self.try_head().await.map_err(unavailable)
+        answered(self.try_head()).await.map_err(unavailable)
     }
 
     async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
-        self.try_page(query).await.map_err(unavailable)
+        answered(self.try_page(query)).await.map_err(unavailable)
     }
 
     async fn prune(&self, keep: Retention, most: u32) -> Result<bool, Unavailable> {
-        self.try_prune(keep, most).await.map_err(unavailable)
+        answered(self.try_prune(keep, most)).await.map_err(unavailable)
     }
 
     async fn forget_client_ids(&self, before: Timestamp, most: u32) -> Result<bool, Unavailable> {
-        self.try_forget_client_ids(before, most).await.map_err(unavailable)
+        answered(self.try_forget_client_ids(before, most)).await.map_err(unavailable)
     }
 
     async fn check_writable(&self) -> Result<(), Unavailable> {
@@ -83,7 +84,7 @@ impl Store {
         let head = log_head::Entity::find_by_id(1).one(&transaction).await?.ok_or_else(no_head)?;
         let mut rows = Vec::new();
         for part in parts(query.viewer) {
-            rows.extend(read_part(&transaction, part, query).await?);
+            rows.extend(select(part, query, self.backend()).all(&transaction).await?);
         }
         transaction.commit().await?;
         self.saw(head.last_id);
@@ -100,44 +101,71 @@ impl Store {
     }
 }
 
-/// What a viewer may see, in parts that an index each has in order: so a page costs the same in a log of any length.
-fn parts(viewer: Viewer) -> Vec<Condition> {
-    let public = || Condition::all().add(messages::Column::ToSession.is_null());
+/// What an index has in order.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    All,
+    Public,
+    /// Private messages with this session in this column.
+    Private(messages::Column, SessionId),
+}
+
+/// What a viewer may see, in parts: so a page costs the same in a log of any length, whatever else is in it. Messages to
+/// oneself are in two of them.
+pub(super) fn parts(viewer: Viewer) -> Vec<Part> {
     match viewer {
-        Viewer::Lobby => vec![Condition::all()],
-        Viewer::Nobody => vec![public()],
-        Viewer::Session(session) => {
-            let to = Condition::all().add(messages::Column::ToSession.eq(session.0));
-            // Those to oneself are among them already.
-            let from = Condition::all()
-                .add(messages::Column::SenderSession.eq(session.0))
-                .add(messages::Column::ToSession.is_not_null())
-                .add(messages::Column::ToSession.ne(session.0));
-            vec![public(), to, from]
-        }
+        Viewer::Lobby => vec![Part::All],
+        Viewer::Nobody => vec![Part::Public],
+        Viewer::Session(session) => vec![
+            Part::Public,
+            Part::Private(messages::Column::ToSession, session),
+            Part::Private(messages::Column::SenderSession, session),
+        ],
     }
 }
 
 /// One more than is asked for, which tells whether there are more.
-async fn read_part(
-    transaction: &DatabaseTransaction,
-    part: Condition,
-    query: PageQuery,
-) -> Result<Vec<messages::Model>, DbErr> {
-    let select = messages::Entity::find().filter(part).limit(query.limit as u64 + 1);
-    let select = match query.span {
-        Span::After(id) => select.filter(messages::Column::Id.gt(id.0)).order_by_asc(messages::Column::Id),
-        Span::Before(id) => select.filter(messages::Column::Id.lt(id.0)).order_by_desc(messages::Column::Id),
+pub(super) fn select(part: Part, query: PageQuery, backend: DbBackend) -> Select<messages::Entity> {
+    let (id, to) = (messages::Column::Id, messages::Column::ToSession);
+    let (from, order) = match query.span {
+        Span::After(from) => (from.0, Order::Asc),
+        Span::Before(from) => (from.0, Order::Desc),
     };
-    select.all(transaction).await
+    let beyond = |place: Expr, from| if order == Order::Asc { place.gt(from) } else { place.lt(from) };
+    let select = messages::Entity::find().limit(query.limit as u64 + 1);
+    let select = match part {
+        Part::All => select.filter(beyond(id.into_expr(), from.into())),
+        // PostgreSQL takes the index in order only where it is told the whole of its order.
+        Part::Public => {
+            let public = select.filter(to.is_null()).filter(beyond(id.into_expr(), from.into()));
+            public.order_by(to, order.clone())
+        }
+        Part::Private(column, session) if backend == DbBackend::Sqlite => select
+            .filter(to.is_not_null())
+            .filter(column.eq(session.0))
+            .filter(beyond(id.into_expr(), from.into())),
+        // PostgreSQL must not know that only one session is asked for. Where it thinks that this one has many messages, it
+        // would look for them among those of everybody, and so read through all that others have said since.
+        Part::Private(column, session) => {
+            let place = Expr::tuple([column.into_expr(), id.into_expr()]);
+            let end = if order == Order::Asc { column.lte(session.0) } else { column.gte(session.0) };
+            select
+                .filter(to.is_not_null())
+                .filter(beyond(place, Expr::tuple([session.0.into(), from.into()])))
+                .filter(end)
+                .order_by(column, order.clone())
+        }
+    };
+    select.order_by(id, order)
 }
 
 fn page(head: &log_head::Model, mut rows: Vec<messages::Model>, query: PageQuery) -> Page {
-    let has_more = rows.len() > query.limit;
     match query.span {
         Span::After(_) => rows.sort_unstable_by_key(|row| row.id),
         Span::Before(_) => rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id)),
     }
+    rows.dedup_by_key(|row| row.id);
+    let has_more = rows.len() > query.limit;
     rows.truncate(query.limit);
     rows.sort_unstable_by_key(|row| row.id);
     Page { head: log_head(head), messages: rows.into_iter().map(message).collect(), has_more }

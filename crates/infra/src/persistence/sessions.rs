@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use lobby_domain::auth::Authority;
 use lobby_domain::event::Revision;
@@ -13,8 +15,9 @@ use sea_orm::{
     QueryOrder,
 };
 
+use super::batch::padded;
 use super::entities::{roster_head, sessions, users};
-use super::outcome::Commits;
+use super::outcome::{Commits, answered};
 use super::{LONG_AGO, Store, unavailable};
 
 #[async_trait]
@@ -44,30 +47,20 @@ impl Sessions for Store {
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
-        let found = living().filter(sessions::Column::Id.eq(id.0)).one(&self.read).await;
+        let found = answered(living().filter(sessions::Column::Id.eq(id.0)).one(&self.read)).await;
         Ok(found.map_err(unavailable)?.map(session))
     }
 
     async fn named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, Unavailable> {
-        let found = living().filter(has_name(keys)).all(&self.read).await;
-        Ok(found.map_err(unavailable)?.into_iter().map(session).collect())
+        answered(self.try_named(keys)).await.map_err(unavailable)
     }
 
     async fn used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, Unavailable> {
-        let same = Condition::any()
-            .add(users::Column::Folded.is_in(keys.iter().map(PseudonymKey::folded)))
-            .add(users::Column::Lookalike.is_in(keys.iter().map(PseudonymKey::lookalike)))
-            .add(users::Column::Crossed.is_in(keys.iter().map(PseudonymKey::crossed)));
-        let found = users::Entity::find().filter(same).all(&self.read).await;
-        Ok(found
-            .map_err(unavailable)?
-            .into_iter()
-            .map(|user| Pseudonym::from_stored(user.pseudonym))
-            .collect())
+        answered(self.try_used_names(keys)).await.map_err(unavailable)
     }
 
     async fn online(&self) -> Result<Online, Unavailable> {
-        self.try_online().await.map_err(unavailable)
+        answered(self.try_online()).await.map_err(unavailable)
     }
 }
 
@@ -156,6 +149,29 @@ impl Store {
         commits.count();
         transaction.commit().await?;
         Ok(Some(revision))
+    }
+
+    async fn try_named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, DbErr> {
+        let mut found = HashMap::new();
+        for keys in padded(keys) {
+            let rows = living().filter(has_name(&keys)).all(&self.read).await?;
+            // Keys of two portions may match one name, in different ways.
+            found.extend(rows.into_iter().map(|row| (row.0.id, row)));
+        }
+        Ok(found.into_values().map(session).collect())
+    }
+
+    async fn try_used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, DbErr> {
+        let mut found = HashMap::new();
+        for keys in padded(keys) {
+            let same = Condition::any()
+                .add(users::Column::Folded.is_in(keys.iter().map(PseudonymKey::folded)))
+                .add(users::Column::Lookalike.is_in(keys.iter().map(PseudonymKey::lookalike)))
+                .add(users::Column::Crossed.is_in(keys.iter().map(PseudonymKey::crossed)));
+            let rows = users::Entity::find().filter(same).all(&self.read).await?;
+            found.extend(rows.into_iter().map(|user| (user.id, user)));
+        }
+        Ok(found.into_values().map(|user| Pseudonym::from_stored(user.pseudonym)).collect())
     }
 
     async fn try_online(&self) -> Result<Online, DbErr> {

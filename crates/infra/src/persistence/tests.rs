@@ -19,6 +19,7 @@ mod accounts;
 mod losses;
 mod nodes;
 mod outcomes;
+mod plans;
 mod room;
 mod tuning;
 mod upgrade;
@@ -152,6 +153,40 @@ async fn a_database_that_cannot_be_opened_is_refused_with_its_name() {
         let error = settings.expect_err("it is refused");
         assert!(error.to_string().contains(expected), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_password_is_not_shown_wherever_it_stands_in_a_url() {
+    let urls = [
+        "postgres://lobby:hush@127.0.0.1:1/lobby",
+        "postgres://127.0.0.1:1/lobby?user=lobby&password=hush",
+        "postgresql://lobby@127.0.0.1:1/lobby?password=hush@hush",
+        "postgres://lobby:hush?hush@127.0.0.1:1/lobby?sslmode=disable",
+    ];
+    for url in urls {
+        let opened =
+            async { Store::open(&StoreSettings::new(url, Durability::Full, Timeouts::default())?).await };
+        let error = opened.await.err().expect("nobody listens there").to_string();
+        assert!(!error.contains("hush"), "{error}");
+    }
+    let shown = Store::open(&at(urls[1], Durability::Full)).await.err().expect("nobody listens there");
+    assert!(shown.to_string().contains("postgres://127.0.0.1:1/lobby'"), "{shown}");
+    let no_url = StoreSettings::new("postgres:lobby:hush@host", Durability::Full, Timeouts::default());
+    let error = no_url.expect_err("it is refused").to_string();
+    assert!(!error.contains("hush"), "{error}");
+}
+
+#[tokio::test]
+async fn many_names_are_looked_up_at_once_and_each_session_is_found_once() {
+    let (store, _folder) = sqlite().await;
+    let mut sessions = [join(&store, "Ann").await, join(&store, "Bob").await];
+    let keys = |n| ["Ann".to_owned(), format!("Nobody{n}"), "bob".to_owned()];
+    let keys: Vec<_> = (0..100).flat_map(keys).map(|text| name(&text).key().clone()).collect();
+    let named = store.named(&keys).await.expect("a look");
+    let mut found: Vec<_> = named.iter().map(|session| session.id).collect();
+    sessions.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, sessions);
 }
 
 #[tokio::test]

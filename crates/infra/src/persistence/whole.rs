@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use sea_orm::sea_query::Expr;
+use sea_orm::sqlx::{self, PgConnection};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
 use uuid::Uuid;
 
@@ -16,6 +17,12 @@ use crate::clock::random_log_id;
 
 /// Changes with each start of the machine, and with it what its memory held.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The same of PostgreSQL's server.
+const STARTED: &str = "CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)";
+
+/// Where commits are not, this makes a transaction's own one wait for the disk.
+const SYNCED: &str = "SET LOCAL synchronous_commit = on";
 
 impl Store {
     /// Before the first message: looks how the log was left, and notes that it is open.
@@ -28,8 +35,16 @@ impl Store {
             begin_anew(transaction).await?;
         }
         note(transaction, self.may_lose().then_some(machine)).await?;
+        if self.may_lose() && self.backend() != DbBackend::Sqlite {
+            transaction.execute_unprepared(SYNCED).await?;
+        }
         self.saw(head.last_id);
-        locked.transaction.commit().await
+        locked.transaction.commit().await?;
+        // What is lost with a power cut must not take this note with it.
+        if self.may_lose() && self.backend() == DbBackend::Sqlite {
+            self.writer().execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
     }
 
     /// After the last message. Nodes that share a database do not know which of them is the last.
@@ -75,10 +90,23 @@ impl Store {
             let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_else(|_| random_log_id().to_string());
             return Ok(boot.trim().to_owned());
         }
-        let started = "SELECT CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)";
-        let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, started)).await?;
+        let started = Statement::from_string(DbBackend::Postgres, format!("SELECT {STARTED}"));
+        let row = transaction.query_one_raw(started).await?;
         row.ok_or_else(|| DbErr::RecordNotFound("pg_postmaster_start_time".to_owned()))?.try_get_by_index(0)
     }
+}
+
+/// What every connection to a server does first, so that nothing is read or written there between a start in disorder and the
+/// log's new id. Mostly there is nothing to do, and then it waits for no lock.
+pub(super) async fn renew_if_restarted(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let log = random_log_id();
+    let renew = format!(
+        "BEGIN; {SYNCED}; \
+         UPDATE log_head SET log = '{log}', machine = {STARTED} WHERE machine <> {STARTED}; \
+         COMMIT"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(renew)).execute(connection).await?;
+    Ok(())
 }
 
 async fn begin_anew(transaction: &DatabaseTransaction) -> Result<Uuid, DbErr> {

@@ -126,3 +126,40 @@ async fn at_normal_durability_a_server_that_was_started_again_has_another_log() 
         assert_eq!(log_of(&open(&settings).await).await == log, stays, "{durability:?}");
     }
 }
+
+/// With nobody to start the lobby again: what is seen of the log through any connection comes after the server's crash.
+#[tokio::test]
+async fn at_normal_durability_a_server_that_was_started_again_has_another_log_for_those_who_stayed() {
+    let mut server = Postgres::start().await;
+    let settings = at(&server.fresh_database().await, Durability::Normal);
+    let (first, second) = (open(&settings).await, open(&settings).await);
+    let mut log = log_of(&first).await;
+    for reads_first in [true, false] {
+        server.kill().await;
+        server.start_again().await;
+        if !reads_first {
+            while first.check_writable().await.is_err() {}
+        }
+        let renewed = log_of(&second).await;
+        assert_ne!(renewed, log);
+        assert_eq!(log_of(&first).await, renewed, "once");
+        log = renewed;
+    }
+}
+
+/// A power cut takes what is not synced, so what tells of it has to be.
+#[tokio::test]
+async fn that_a_file_is_open_is_in_the_file_itself() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(&folder, Durability::Normal);
+    let store = open(&settings).await;
+    let file = |suffix| settings.beside(suffix).expect("a file");
+    assert_eq!(std::fs::metadata(file("-wal")).expect("a write-ahead log").len(), 0);
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(file(""), &copy).expect("it is copied");
+    let copied = at(&format!("sqlite://{}", copy.display()), Durability::Normal);
+    let copied = Store::open_unmigrated(&copied).await.expect("a database");
+    let machine = look_up(&copied, "SELECT COALESCE(machine, '') FROM log_head").await;
+    assert_eq!(machine, noted(&store).await);
+    assert_ne!(machine, "");
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use lobby_domain::ports::Retention;
 use lobby_testbed::{Proxy, When};
 use tokio::time::timeout;
 
@@ -125,4 +127,43 @@ async fn a_node_that_is_frozen_while_it_holds_the_lock_holds_up_no_other_for_lon
     let said: Vec<_> =
         stored(&other.store).await.into_iter().map(|m| m.content.as_str().to_owned()).collect();
     assert_eq!(said, ["in time", "late"]);
+}
+
+#[tokio::test]
+async fn nodes_that_start_together_on_a_new_database_all_start() {
+    let server = Postgres::start().await;
+    for _ in 0..3 {
+        let settings = at(&server.fresh_database().await, Durability::Full);
+        let logs = join_all([(); 3].map(async |()| log_of(&open(&settings).await).await)).await;
+        assert!(logs.iter().all(|log| *log == logs[0]), "{logs:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_stands_still_lets_nobody_wait_for_ever() {
+    let server = Postgres::start().await;
+    let (Node { store, proxy }, _) = start(&server).await;
+    let ann = join(&store, "Ann").await;
+    say(&store, ann, "hello").await;
+    let query = PageQuery { span: Span::After(MessageId(0)), limit: 1, viewer: Viewer::Lobby };
+    let fired = proxy.stall_at_commit();
+    let others = async {
+        fired.wait().await;
+        proxy.stall();
+        let (keep, now) = (Retention { since: None, at_most: Some(0) }, Timestamp::from_millis(1));
+        let keys = [name("Ann").key().clone()];
+        tokio::join!(
+            store.head(),
+            store.online(),
+            store.find(ann),
+            store.named(&keys),
+            store.prune(keep, 1),
+            store.forget_client_ids(now, 1),
+        )
+    };
+    let all = timeout(PATIENCE, async { tokio::join!(store.page(query), others) });
+    let (page, (head, online, found, named, pruned, forgotten)) = all.await.expect("an answer to each");
+    let failed = [head.is_err(), online.is_err(), found.is_err(), named.is_err(), pruned.is_err()];
+    assert_eq!(failed, [true; 5]);
+    assert!(page.is_err() && forgotten.is_err());
 }

@@ -1,5 +1,6 @@
 //! A database of the first version, with messages in it.
 
+use lobby_domain::ports::Retention;
 use lobby_migration::Migrator;
 use sea_orm_migration::MigratorTrait;
 
@@ -37,6 +38,23 @@ async fn a_database_of_the_first_version_is_served(settings: &StoreSettings) {
     assert!(stored.iter().all(|message| message.to.is_none() && message.sender_session == zoe.id));
 }
 
+async fn a_step_back_and_forth_leaves_the_beginning_where_it_was(settings: &StoreSettings) {
+    let store = open(settings).await;
+    let ann = join(&store, "Ann").await;
+    for (said, kept, first_id) in [(5, 2, 4), (0, 0, 6)] {
+        for _ in 0..said {
+            say(&store, ann, "hello").await;
+        }
+        let keep = Retention { at_most: Some(kept), since: None };
+        store.prune(keep, 100).await.expect("it is pruned");
+        let head = store.head().await.expect("a look");
+        assert_eq!(head.first_id, MessageId(first_id));
+        Migrator::down(&store.writer(), Some(1)).await.expect("it goes down");
+        Migrator::up(&store.writer(), None).await.expect("it comes up again");
+        assert_eq!(store.head().await.expect("a look"), head);
+    }
+}
+
 fn literal(backend: DbBackend, id: uuid::Uuid) -> String {
     if backend == DbBackend::Sqlite { format!("X'{}'", id.simple()) } else { format!("'{id}'") }
 }
@@ -45,6 +63,19 @@ fn literal(backend: DbBackend, id: uuid::Uuid) -> String {
 async fn a_file_of_the_first_version_is_brought_up_and_served() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     a_database_of_the_first_version_is_served(&settings(&folder, Durability::Full)).await;
+}
+
+#[tokio::test]
+async fn a_pruned_file_begins_where_it_did_after_a_step_back_and_forth() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    a_step_back_and_forth_leaves_the_beginning_where_it_was(&settings(&folder, Durability::Full)).await;
+}
+
+#[tokio::test]
+async fn a_pruned_server_begins_where_it_did_after_a_step_back_and_forth() {
+    let server = Postgres::start().await;
+    let settings = at(&server.fresh_database().await, Durability::Full);
+    a_step_back_and_forth_leaves_the_beginning_where_it_was(&settings).await;
 }
 
 #[tokio::test]
