@@ -20,7 +20,7 @@ pub use message_log::{
 };
 pub use reach::Reach;
 pub use session_ids::SessionIds;
-pub use sessions::{NewSession, Online, OpenError, Sessions};
+pub use sessions::{ChangeError, NewSession, Online, OpenError, Sessions};
 pub use tokens::{Token, Tokens};
 
 #[cfg(any(test, feature = "testing"))]

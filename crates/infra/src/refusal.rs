@@ -87,6 +87,7 @@ impl From<&AuthenticateError> for Refusal {
                 Self::new(StatusCode::UNAUTHORIZED, "invalid_token", error.to_string())
             }
             AuthenticateError::Unavailable(cause) => cause.into(),
+            AuthenticateError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", error),
         }
     }
 }
@@ -104,6 +105,7 @@ impl From<LogInError> for Refusal {
             LogInError::AlreadyConnected(_) => Self::bad_request("already_connected", error.to_string()),
             LogInError::Authenticate(cause) => cause.into(),
             LogInError::Unavailable(cause) => cause.into(),
+            LogInError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
         }
     }
 }
@@ -115,6 +117,7 @@ impl From<LogOutError> for Refusal {
             LogOutError::Forbidden(forbidden) => (*forbidden).into(),
             LogOutError::Authenticate(cause) => cause.into(),
             LogOutError::Unavailable(cause) => cause.into(),
+            LogOutError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
         }
     }
 }

@@ -29,6 +29,29 @@ pub enum OpenError {
     /// The storage is away.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The storage was asked to commit and could not be asked for long enough what came of it.
+    #[error("what came of this is not known")]
+    OutcomeUnknown(#[source] Unavailable),
+}
+
+/// Why a session was not changed, as far as is known.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The storage is away.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The storage was asked to commit and could not be asked for long enough what came of it.
+    #[error("what came of this is not known")]
+    OutcomeUnknown(#[source] Unavailable),
+}
+
+impl From<ChangeError> for OpenError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unavailable(error) => Self::Unavailable(error),
+            ChangeError::OutcomeUnknown(error) => Self::OutcomeUnknown(error),
+        }
+    }
 }
 
 /// Everybody who is online, and as of which change.
@@ -54,7 +77,7 @@ pub trait Sessions: Send + Sync {
     async fn open(&self, session: NewSession) -> Result<(Session, Revision), OpenError>;
 
     /// Claims a session for good. `false` if it is over.
-    async fn claim(&self, id: SessionId) -> Result<bool, Unavailable>;
+    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError>;
 
     /// Ends a session; its name is free at once. With [`Authority::Name`] only while it is unclaimed, seen in
     /// the same transaction. `None` if nothing was ended.
@@ -63,7 +86,7 @@ pub trait Sessions: Send + Sync {
         id: SessionId,
         by: Authority,
         now: Timestamp,
-    ) -> Result<Option<Revision>, Unavailable>;
+    ) -> Result<Option<Revision>, ChangeError>;
 
     /// The session, if it is alive.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable>;

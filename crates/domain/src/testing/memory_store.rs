@@ -9,8 +9,8 @@ use crate::client_id::ClientId;
 use crate::event::Revision;
 use crate::message::{LogId, Message, MessageId, Recipient};
 use crate::ports::{
-    AppendError, Draft, LogHead, MessageLog, NewSession, Online, OpenError, Page, PageQuery, Posted,
-    Rejection, Retention, Sessions, Span, Unavailable, Viewer,
+    AppendError, ChangeError, Draft, LogHead, MessageLog, NewSession, Online, OpenError, Page, PageQuery,
+    Posted, Rejection, Retention, Sessions, Span, Unavailable, Viewer,
 };
 use crate::pseudonym::{Pseudonym, PseudonymKey};
 use crate::recipient::Unreached;
@@ -157,7 +157,7 @@ impl Sessions for MemoryStore {
         Ok((session, state.next_revision()))
     }
 
-    async fn claim(&self, id: SessionId) -> Result<bool, Unavailable> {
+    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
         Ok(self.state().living.get_mut(&id).map(|session| session.claimed = true).is_some())
     }
 
@@ -166,7 +166,7 @@ impl Sessions for MemoryStore {
         id: SessionId,
         by: Authority,
         _now: Timestamp,
-    ) -> Result<Option<Revision>, Unavailable> {
+    ) -> Result<Option<Revision>, ChangeError> {
         let mut state = self.state();
         match state.living.get(&id) {
             Some(session) if by == Authority::Token || !session.claimed => {

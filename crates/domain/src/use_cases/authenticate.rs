@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::auth::{Caller, Credentials};
-use crate::ports::{Sessions, Tokens, Unavailable};
+use crate::ports::{ChangeError, Sessions, Tokens, Unavailable};
 use crate::session::Session;
 
 /// Finds out who is calling.
@@ -20,6 +20,18 @@ pub enum AuthenticateError {
     /// The storage is away.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The storage went away while it committed: the session is claimed or not.
+    #[error("what came of this is not known")]
+    OutcomeUnknown(#[source] Unavailable),
+}
+
+impl From<ChangeError> for AuthenticateError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unavailable(error) => Self::Unavailable(error),
+            ChangeError::OutcomeUnknown(error) => Self::OutcomeUnknown(error),
+        }
+    }
 }
 
 impl Authenticate {

@@ -62,6 +62,9 @@ pub enum LogInError {
     /// The storage is away.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The storage went away while it committed: the session is open or not.
+    #[error("what came of this is not known")]
+    OutcomeUnknown(#[source] Unavailable),
 }
 
 impl LogIn {
@@ -97,6 +100,7 @@ impl LogIn {
         let (session, revision) = self.sessions.open(new).await.map_err(|error| match error {
             OpenError::NameTaken => LogInError::AlreadyConnected(pseudonym),
             OpenError::Unavailable(error) => error.into(),
+            OpenError::OutcomeUnknown(error) => LogInError::OutcomeUnknown(error),
         })?;
         self.announcer.announce(vec![Event::UserJoined { session: session.clone(), revision }]).await;
         Ok(session)

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{Authenticate, AuthenticateError};
 use crate::auth::{AuthMode, Credentials, Forbidden};
 use crate::event::{Departure, DepartureReason, Event};
-use crate::ports::{Announcer, Clock, Sessions, Unavailable};
+use crate::ports::{Announcer, ChangeError, Clock, Sessions, Unavailable};
 use crate::pseudonym::Mention;
 use crate::session::{Session, best_match};
 
@@ -45,6 +45,18 @@ pub enum LogOutError {
     /// The storage is away.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The storage went away while it committed: the session is over or not.
+    #[error("what came of this is not known")]
+    OutcomeUnknown(#[source] Unavailable),
+}
+
+impl From<ChangeError> for LogOutError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unavailable(error) => Self::Unavailable(error),
+            ChangeError::OutcomeUnknown(error) => Self::OutcomeUnknown(error),
+        }
+    }
 }
 
 impl LogOut {

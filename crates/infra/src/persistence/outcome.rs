@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use lobby_domain::message::MessageId;
-use lobby_domain::ports::{AppendError, Draft};
+use lobby_domain::ports::{AppendError, ChangeError, Draft};
 use lobby_domain::timestamp::Timestamp;
 use sea_orm::DbErr;
 
@@ -24,26 +24,36 @@ const RESOLVE: Duration = Duration::from_secs(5);
 /// Between two looks at a database that is away.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How often a batch is committed that was found not to be: a full disk does not get emptier within a moment.
+/// How often what was found not to be committed is committed: a full disk does not get emptier within a moment.
 const COMMITS: u32 = 2;
 
 /// How often the database was asked to commit a change.
 #[derive(Debug, Default)]
-pub(super) struct Commits(AtomicU32);
+pub(super) struct Commits {
+    so_far: AtomicU32,
+    is_missing: AtomicBool,
+}
 
 impl Commits {
-    /// Right before it is asked.
-    pub(super) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn so_far(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+    /// Right before it is asked, after what an earlier attempt has left behind was looked for and not found. Once it was asked
+    /// often enough, that is all that was wanted.
+    pub(super) fn count(&self) -> Result<(), DbErr> {
+        if self.so_far.load(Ordering::Relaxed) == COMMITS {
+            self.is_missing.store(true, Ordering::Relaxed);
+            return Err(DbErr::Custom("the database commits nothing".to_owned()));
+        }
+        self.so_far.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether the change may have been made by an earlier attempt.
     pub(super) fn is_repeated(&self) -> bool {
-        self.so_far() > 0
+        self.so_far.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether it is certain that none of the attempts has made the change, and there will be no other.
+    fn is_missing(&self) -> bool {
+        self.is_missing.load(Ordering::Relaxed)
     }
 }
 
@@ -81,28 +91,35 @@ impl Store {
         &self,
         commits: &Commits,
         change: impl Fn() -> F,
-    ) -> Result<T, DbErr>
+    ) -> Result<T, ChangeError>
     where
         F: Future<Output = Result<T, DbErr>>,
     {
-        let attempt = async || answered(change()).await;
-        let error = match attempt().await {
+        let error = match answered(change()).await {
+            Ok(outcome) => return Ok(outcome),
             Err(error) if commits.is_repeated() => error,
-            outcome => return outcome,
+            Err(error) => return Err(unavailable(error).into()),
         };
         tracing::warn!(%error, "a commit has no known outcome: it is repeated");
         let repeating = async {
-            // One attempt more than commits: the last only looks what came of them.
-            while commits.so_far() <= COMMITS {
+            loop {
                 tokio::time::sleep(PAUSE).await;
-                self.renew_writer().await?;
-                if let Ok(outcome) = attempt().await {
-                    return Ok(outcome);
+                let attempt = async {
+                    self.renew_writer().await?;
+                    change().await
+                };
+                match attempt.await {
+                    Ok(outcome) => return Ok(outcome),
+                    Err(error) if commits.is_missing() => return Err(error),
+                    Err(error) => tracing::debug!(%error, "the outcome cannot be looked up yet"),
                 }
             }
-            Err(DbErr::Custom("the database commits nothing".to_owned()))
         };
-        tokio::time::timeout(RESOLVE, repeating).await.unwrap_or(Err(error))
+        match tokio::time::timeout(RESOLVE, repeating).await {
+            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(error)) => Err(unavailable(error).into()),
+            Err(_elapsed) => Err(ChangeError::OutcomeUnknown(unavailable(error))),
+        }
     }
 
     /// Until it is certain that the batch is in the log, or that it is not and cannot be put there.

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use lobby_domain::auth::Authority;
 use lobby_domain::event::Revision;
-use lobby_domain::ports::{NewSession, Online, OpenError, Sessions, Unavailable};
+use lobby_domain::ports::{ChangeError, NewSession, Online, OpenError, Sessions, Unavailable};
 use lobby_domain::pseudonym::{Pseudonym, PseudonymKey};
 use lobby_domain::session::{Session, SessionId};
 use lobby_domain::timestamp::Timestamp;
@@ -27,13 +27,13 @@ impl Sessions for Store {
         match self.change_for_sure(&commits, || self.try_open(&new, &commits)).await {
             Ok(Some(opened)) => Ok(opened),
             Ok(None) => Err(OpenError::NameTaken),
-            Err(error) => Err(unavailable(error).into()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn claim(&self, id: SessionId) -> Result<bool, Unavailable> {
+    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
         let commits = Commits::default();
-        self.change_for_sure(&commits, || self.try_claim(id, &commits)).await.map_err(unavailable)
+        self.change_for_sure(&commits, || self.try_claim(id, &commits)).await
     }
 
     async fn end(
@@ -41,9 +41,9 @@ impl Sessions for Store {
         id: SessionId,
         by: Authority,
         now: Timestamp,
-    ) -> Result<Option<Revision>, Unavailable> {
+    ) -> Result<Option<Revision>, ChangeError> {
         let commits = Commits::default();
-        self.change_for_sure(&commits, || self.try_end(id, by, now, &commits)).await.map_err(unavailable)
+        self.change_for_sure(&commits, || self.try_end(id, by, now, &commits)).await
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
@@ -98,7 +98,7 @@ impl Store {
             ended_at: Set(None),
         };
         sessions::Entity::insert(row).exec_without_returning(&transaction).await?;
-        commits.count();
+        commits.count()?;
         transaction.commit().await?;
         let session = Session {
             id: new.id,
@@ -112,12 +112,19 @@ impl Store {
 
     async fn try_claim(&self, id: SessionId, commits: &Commits) -> Result<bool, DbErr> {
         let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
+        if commits.is_repeated()
+            && let Some((row, _)) = living().filter(sessions::Column::Id.eq(id.0)).one(&transaction).await?
+            && row.claimed
+        {
+            transaction.rollback().await?;
+            return Ok(true);
+        }
         let claimed = sessions::Entity::update_many()
             .col_expr(sessions::Column::Claimed, Expr::value(true))
             .filter(is_alive().add(sessions::Column::Id.eq(id.0)))
             .exec(&transaction)
             .await?;
-        commits.count();
+        commits.count()?;
         transaction.commit().await?;
         Ok(claimed.rows_affected == 1)
     }
@@ -146,7 +153,7 @@ impl Store {
             transaction.rollback().await?;
             return Ok(was_ended.then(|| made_before(revision)));
         }
-        commits.count();
+        commits.count()?;
         transaction.commit().await?;
         Ok(Some(revision))
     }

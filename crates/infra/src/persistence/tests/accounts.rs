@@ -2,10 +2,25 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use lobby_domain::event::Revision;
+use lobby_domain::ports::{ChangeError, OpenError};
+use lobby_testbed::When;
 
 use super::outcomes::{ALL, Bench};
 use super::*;
+
+impl Bench {
+    /// What comes of a change whose commit is cut off, with nobody to reach the database any more.
+    async fn lose_for_good<T>(&self, when: When, change: impl Future<Output = T>) -> T {
+        let fired = self.proxy.cut_at_commit(when);
+        let away = async {
+            fired.wait().await;
+            self.proxy.refuse();
+        };
+        tokio::join!(change, away).0
+    }
+}
 
 fn bob() -> NewSession {
     let id = SessionId(random_log_id());
@@ -56,4 +71,42 @@ async fn a_claim_that_is_cut_off_is_one() {
         fired.wait().await;
         assert!(bench.beside.find(bench.ann).await.expect("a look").expect("it lives").claimed, "{when:?}");
     }
+}
+
+/// Whoever is told so looks first.
+#[tokio::test]
+async fn what_became_of_a_commit_is_said_to_be_unknown_while_the_database_stays_away() {
+    let server = Postgres::start().await;
+    join_all(ALL.map(async |when| {
+        let (opening, ending) = (Bench::start(&server).await, Bench::start(&server).await);
+        let opened = opening.lose_for_good(when, opening.store.open(bob()));
+        let end = ending.store.end(ending.ann, Authority::Token, Timestamp::from_millis(7));
+        let (opened, ended) = tokio::join!(opened, ending.lose_for_good(when, end));
+        assert!(matches!(opened, Err(OpenError::OutcomeUnknown(_))), "{when:?}: {opened:?}");
+        assert!(matches!(ended, Err(ChangeError::OutcomeUnknown(_))), "{when:?}: {ended:?}");
+        let claimed = opening.store.claim(opening.ann).await;
+        assert!(matches!(claimed, Err(ChangeError::Unavailable(_))), "nothing was asked: {claimed:?}");
+    }))
+    .await;
+}
+
+/// The last attempt only looks what came of those before.
+#[tokio::test]
+async fn a_change_that_is_never_committed_is_certain_not_to_be_made() {
+    let server = Postgres::start().await;
+    let bench = Bench::start(&server).await;
+    // Checked at the commit, as a full disk is.
+    let refusing = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+                    $$ BEGIN RAISE EXCEPTION 'full'; END $$; \
+                    CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON sessions \
+                    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()";
+    bench.beside.writer().execute_unprepared(refusing).await.expect("a trigger");
+    let before = online(&bench.beside).await;
+    let opened = bench.store.open(bob()).await;
+    assert!(matches!(opened, Err(OpenError::Unavailable(_))), "{opened:?}");
+    let claimed = bench.store.claim(bench.ann).await;
+    assert!(matches!(claimed, Err(ChangeError::Unavailable(_))), "{claimed:?}");
+    let ended = bench.store.end(bench.ann, Authority::Token, Timestamp::from_millis(7)).await;
+    assert!(matches!(ended, Err(ChangeError::Unavailable(_))), "{ended:?}");
+    assert_eq!(online(&bench.beside).await, before);
 }
