@@ -236,17 +236,23 @@ impl Desk {
         match command {
             Command::LogIn(request, reply) => {
                 let outcome = self.changes.log_in.execute(request).await;
-                self.note(matches!(outcome, Err(LogInError::Unavailable(_))));
+                self.note(matches!(outcome, Err(LogInError::Unavailable(_) | LogInError::OutcomeUnknown(_))));
                 answer(reply, outcome);
             }
             Command::LogOut(request, reply) => {
                 let outcome = self.changes.log_out.execute(request).await;
-                self.note(matches!(outcome, Err(LogOutError::Unavailable(_))));
+                self.note(matches!(
+                    outcome,
+                    Err(LogOutError::Unavailable(_) | LogOutError::OutcomeUnknown(_))
+                ));
                 answer(reply, outcome);
             }
             Command::Claim(session, reply) => {
                 let outcome = self.changes.authenticate.claim(session).await;
-                self.note(matches!(outcome, Err(AuthenticateError::Unavailable(_))));
+                self.note(matches!(
+                    outcome,
+                    Err(AuthenticateError::Unavailable(_) | AuthenticateError::OutcomeUnknown(_))
+                ));
                 answer(reply, outcome);
             }
             Command::Post(post, reply) => self.post_all(vec![(*post, reply)]).await,
