@@ -81,16 +81,37 @@ impl Names {
 }
 
 /// Who speaks, and by what right.
-type Speaker = Result<(Session, Authority), PostError>;
+struct Speaker {
+    session: SessionId,
+    name: String,
+    authority: Authority,
+}
+
+/// Posts that are in the log, or refused, and nobody has heard of it yet.
+#[derive(Debug)]
+pub struct Appended {
+    /// The answers, in the order of the posts.
+    pub answers: Vec<Result<Message, PostError>>,
+    events: Vec<Event>,
+}
 
 impl PostMessages {
     /// Appends what may be said to the log and announces it, all in the order of `posts`; answers in that
     /// order.
     pub async fn execute(&self, posts: Vec<Post>) -> Vec<Result<Message, PostError>> {
+        let appended = self.append(posts).await;
+        self.announce(appended).await
+    }
+
+    /// The first half, after which other posts may be appended already.
+    pub async fn append(&self, posts: Vec<Post>) -> Appended {
         let count = posts.len();
-        let refuse_all = |refusal: &dyn Fn() -> PostError| (0..count).map(|_| Err(refusal())).collect();
-        match self.try_execute(posts).await {
-            Ok(answers) => answers,
+        let refuse_all = |refusal: &dyn Fn() -> PostError| {
+            let answers = (0..count).map(|_| Err(refusal())).collect();
+            Appended { answers, events: Vec::new() }
+        };
+        match self.try_append(posts).await {
+            Ok(appended) => appended,
             Err(AppendError::Unavailable(error)) => {
                 let error = Arc::new(error);
                 refuse_all(&|| PostError::Unavailable(error.clone()))
@@ -102,42 +123,47 @@ impl PostMessages {
         }
     }
 
-    async fn try_execute(&self, posts: Vec<Post>) -> Result<Vec<Result<Message, PostError>>, AppendError> {
+    /// The second half, which MUST come in the order of the first ones. Then the answers may be given.
+    pub async fn announce(&self, appended: Appended) -> Vec<Result<Message, PostError>> {
+        if !appended.events.is_empty() {
+            self.announcer.announce(appended.events).await;
+        }
+        appended.answers
+    }
+
+    async fn try_append(&self, posts: Vec<Post>) -> Result<Appended, AppendError> {
         let names = self.names_in(&posts).await?;
         let speakers: Vec<_> = posts.iter().map(|post| self.speaker_of(post, &names.living)).collect();
         let drafts = posts.into_iter().zip(&speakers).filter_map(|(post, speaker)| {
-            let (sender, authority) = speaker.as_ref().ok()?;
-            Some(self.draft(post, sender.id, *authority, &names))
+            let speaker = speaker.as_ref().ok()?;
+            Some(self.draft(post, speaker, &names))
         });
         let drafts: Vec<_> = drafts.collect();
-        let mut outcomes = self.append_and_announce(&drafts).await?.into_iter();
-        let mut outcome_of = |speaker: Speaker| {
-            let (sender, _) = speaker?;
-            let outcome = outcomes.next().expect("the log answers each draft");
-            outcome.map(|posted| posted.message).map_err(|rejection| refusal(rejection, &sender))
-        };
-        Ok(speakers.into_iter().map(&mut outcome_of).collect())
-    }
-
-    async fn append_and_announce(
-        &self,
-        drafts: &[Draft],
-    ) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
-        if drafts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let outcomes = self.log.append(drafts, self.clock.now()).await?;
+        let outcomes = self.append_drafts(&drafts).await?;
         let new = outcomes.iter().flatten().filter(|posted| !posted.repeated);
-        let events: Vec<_> = new.map(|posted| Event::NewMessage(posted.message.clone())).collect();
-        if !events.is_empty() {
-            self.announcer.announce(events).await;
-        }
-        Ok(outcomes)
+        let events = new.map(|posted| Event::NewMessage(posted.message.clone())).collect();
+        let mut outcomes = outcomes.into_iter();
+        let mut outcome_of = |speaker: Result<Speaker, PostError>| {
+            let Speaker { name, .. } = speaker?;
+            let outcome = outcomes.next().expect("the log answers each draft");
+            outcome.map(|posted| posted.message).map_err(|rejection| refusal(rejection, name))
+        };
+        let answers = speakers.into_iter().map(&mut outcome_of).collect();
+        Ok(Appended { answers, events })
     }
 
-    fn draft(&self, post: Post, sender_session: SessionId, authority: Authority, names: &Names) -> Draft {
-        let to = post.to.map(|addressee| self.address(addressee, names));
-        Draft { sender_session, authority, to, content: post.content, client_id: post.client_id }
+    async fn append_drafts(&self, drafts: &[Draft]) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
+        if drafts.is_empty() { Ok(Vec::new()) } else { self.log.append(drafts, self.clock.now()).await }
+    }
+
+    fn draft(&self, post: Post, speaker: &Speaker, names: &Names) -> Draft {
+        Draft {
+            sender_session: speaker.session,
+            authority: speaker.authority,
+            to: post.to.map(|addressee| self.address(addressee, names)),
+            content: post.content,
+            client_id: post.client_id,
+        }
     }
 
     /// Whom the sender means. Whether that session is still alive is seen when the message gets its id.
@@ -165,9 +191,9 @@ impl PostMessages {
         Ok(Names { living, used })
     }
 
-    fn speaker_of(&self, post: &Post, named: &[Session]) -> Speaker {
+    fn speaker_of(&self, post: &Post, named: &[Session]) -> Result<Speaker, PostError> {
         if let Some(session) = proved_sender(post) {
-            return Ok((session.clone(), Authority::Token));
+            return Ok(Speaker::new(session, Authority::Token));
         }
         if let Caller::Token(_) = post.caller {
             return Err(Forbidden::NotYourSession.into());
@@ -181,7 +207,13 @@ impl PostMessages {
         if authority == Authority::Name && (post.to.is_some() || post.client_id.is_some()) {
             return Err(Forbidden::TokenRequired.into());
         }
-        Ok((session.clone(), authority))
+        Ok(Speaker::new(session, authority))
+    }
+}
+
+impl Speaker {
+    fn new(session: &Session, authority: Authority) -> Self {
+        Self { session: session.id, name: session.pseudonym.to_string(), authority }
     }
 }
 
@@ -191,9 +223,9 @@ fn distinct(mut keys: Vec<PseudonymKey>) -> Vec<PseudonymKey> {
     keys
 }
 
-fn refusal(rejection: Rejection, sender: &Session) -> PostError {
+fn refusal(rejection: Rejection, sender: String) -> PostError {
     match rejection {
-        Rejection::Silenced => PostError::NotConnected(sender.pseudonym.to_string()),
+        Rejection::Silenced => PostError::NotConnected(sender),
         Rejection::ClientIdConflict(client_id) => PostError::ClientIdConflict(client_id),
         Rejection::Unreached(unreached) => unreached.into(),
     }
