@@ -10,7 +10,8 @@
 //! | `retention` | deleting what is not to be kept |
 //! | `room` | whether the disk has room |
 //! | `whole` | whether the log has lost its last moments |
-//! | `batch` | statements for many rows at a time |
+//! | `batch`, `rows` | statements for many rows at a time |
+//! | `remembered` | sessions that need not be fetched again |
 //!
 //! To add a repository: a port with its contract suite in the domain, a migration, an entity, a file here, a
 //! line in `tests`.
@@ -25,8 +26,10 @@ mod connect;
 mod entities;
 mod message_log;
 mod outcome;
+mod remembered;
 mod retention;
 mod room;
+mod rows;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -39,6 +42,7 @@ use std::sync::{Arc, RwLock};
 pub use connect::{Durability, OpenStoreError, READERS, StoreSettings, Timeouts};
 use lobby_domain::ports::Unavailable;
 use lobby_domain::timestamp::Timestamp;
+use remembered::Remembered;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
 
 /// For transactions that post nothing: a log's time does not move.
@@ -56,6 +60,8 @@ pub struct Store {
     write: Arc<RwLock<DatabaseConnection>>,
     /// The newest message that this node knows to be committed. A log that ends before it has lost some.
     seen: Arc<AtomicI64>,
+    /// Who has spoken lately.
+    remembered: Arc<Remembered>,
     /// Held for as long as the database is used, where it is a file.
     _lock: Option<Arc<File>>,
 }

@@ -1,7 +1,7 @@
 //! The transaction that gives messages their ids.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use lobby_domain::auth::Authority;
 use lobby_domain::client_id::ClientId;
@@ -12,17 +12,18 @@ use lobby_domain::recipient::Unreached;
 use lobby_domain::session::SessionId;
 use lobby_domain::timestamp::Timestamp;
 use lobby_domain::user::UserId;
-use sea_orm::sea_query::{Expr, ExprTrait, IntoValueTuple};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, Value,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Store;
-use super::batch::{is_among, padded, portions};
 use super::entities::{client_ids, log_head, messages, sessions};
 use super::message_log::{message, no_head};
+use super::rows::{Column, Table};
 use crate::clock::random_post_key;
 
 /// What is asked of one transaction.
@@ -42,7 +43,10 @@ pub(super) type Outcomes = Vec<Result<Posted, Rejection>>;
 
 impl<'a> Batch<'a> {
     pub(super) fn new(drafts: &'a [Draft], now: Timestamp) -> Self {
-        let posts = drafts.iter().map(|draft| KeyedDraft { key: random_post_key(), draft }).collect();
+        // To ask for randomness for each of hundreds takes longer than to judge them.
+        let first = random_post_key().as_u128();
+        let keys = (0..).map(|number| Uuid::from_u128(first.wrapping_add(number)));
+        let posts = keys.zip(drafts).map(|(key, draft)| KeyedDraft { key, draft }).collect();
         Self { posts, now }
     }
 }
@@ -95,7 +99,7 @@ impl Store {
         committing: &OnceLock<MessageId>,
     ) -> Result<Outcomes, DbErr> {
         let Locked { transaction, head, timestamp } = locked;
-        let sessions = sessions_of(&transaction, batch).await?;
+        let sessions = self.remembered.look_up(&transaction, &sessions_of(batch)).await?;
         let used = used_client_ids(&transaction, batch).await?;
         let mut judge = Judge { sessions, used, last_id: head.last_id, timestamp, new: Vec::new() };
         let outcomes: Outcomes = batch.posts.iter().map(|post| judge.judge(post, found)).collect();
@@ -103,14 +107,16 @@ impl Store {
             transaction.rollback().await?;
             return Ok(outcomes);
         }
-        insert(&transaction, &judge.new, &judge.new_client_ids()).await?;
+        let (last_id, new_client_ids) = (judge.last_id, judge.new_client_ids());
+        MESSAGES.insert(&transaction, judge.new, message_values).await?;
+        CLIENT_IDS.insert(&transaction, new_client_ids, client_id_values).await?;
         let expected = head.last_id + i64::try_from(batch.posts.len()).expect("a batch is small");
-        if judge.last_id != expected {
-            give_back(&transaction, judge.last_id).await?;
+        if last_id != expected {
+            give_back(&transaction, last_id).await?;
         }
         committing.get_or_init(|| MessageId(head.last_id));
         transaction.commit().await?;
-        self.saw(judge.last_id);
+        self.saw(last_id);
         Ok(outcomes)
     }
 }
@@ -131,11 +137,8 @@ async fn give_back(transaction: &DatabaseTransaction, last_id: i64) -> Result<()
     Ok(())
 }
 
-/// Everybody who sends or is sent something, living or not, as seen under the lock.
-async fn sessions_of(
-    transaction: &DatabaseTransaction,
-    batch: &Batch<'_>,
-) -> Result<HashMap<Uuid, sessions::Model>, DbErr> {
+/// Everybody who sends or is sent something.
+fn sessions_of(batch: &Batch<'_>) -> Vec<Uuid> {
     let drafts = batch.posts.iter().map(|post| post.draft);
     let mut ids: Vec<_> = drafts
         .flat_map(|draft| [Some(draft.sender_session), draft.to.as_ref().and_then(meant)])
@@ -144,12 +147,7 @@ async fn sessions_of(
         .collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut found = HashMap::with_capacity(ids.len());
-    for ids in padded(&ids) {
-        let rows = sessions::Entity::find().filter(sessions::Column::Id.is_in(ids)).all(transaction).await?;
-        found.extend(rows.into_iter().map(|session| (session.id, session)));
-    }
-    Ok(found)
+    ids
 }
 
 fn meant(address: &Address) -> Option<SessionId> {
@@ -160,15 +158,12 @@ type Used = HashMap<(Uuid, String), client_ids::Model>;
 
 async fn used_client_ids(transaction: &DatabaseTransaction, batch: &Batch<'_>) -> Result<Used, DbErr> {
     let drafts = batch.posts.iter().map(|post| post.draft);
-    let wanted: Vec<_> = drafts
-        .filter_map(|draft| {
-            Some((draft.sender_session.0, draft.client_id.as_ref()?.as_str()).into_value_tuple())
-        })
-        .collect();
+    let pair =
+        |draft: &Draft| Some([draft.sender_session.0.into(), draft.client_id.as_ref()?.as_str().into()]);
+    let pairs: Vec<_> = drafts.filter_map(pair).collect();
     let mut used = Used::new();
-    for wanted in padded(&wanted) {
-        let columns = [client_ids::Column::Session, client_ids::Column::ClientId];
-        let rows = client_ids::Entity::find().filter(is_among(columns, wanted)).all(transaction).await?;
+    for statement in CLIENT_IDS.find(transaction.get_database_backend(), pairs) {
+        let rows = client_ids::Entity::find().from_raw_sql(statement).all(transaction).await?;
         used.extend(rows.into_iter().map(|row| ((row.session, row.client_id.clone()), row)));
     }
     Ok(used)
@@ -176,7 +171,7 @@ async fn used_client_ids(transaction: &DatabaseTransaction, batch: &Batch<'_>) -
 
 /// Decides about one draft after the other.
 struct Judge {
-    sessions: HashMap<Uuid, sessions::Model>,
+    sessions: HashMap<Uuid, Arc<sessions::Model>>,
     used: Used,
     last_id: i64,
     timestamp: Timestamp,
@@ -190,12 +185,12 @@ impl Judge {
         }
         let draft = post.draft;
         let sender = self.sessions.get(&draft.sender_session.0).filter(|sender| may_speak(draft, sender));
-        let sender = sender.ok_or(Rejection::Silenced)?;
+        let sender = sender.cloned().ok_or(Rejection::Silenced)?;
         if let Some(first) = self.first_use(draft) {
-            return repeat(first, draft, sender);
+            return repeat(first, draft, &sender);
         }
         let to = self.recipient(draft)?;
-        let row = self.row(post, sender, to);
+        let row = self.row(post, &sender, to.as_deref());
         self.last_id = row.id;
         if let Some(used) = client_id_row(&row, draft) {
             self.used.insert((used.session, used.client_id.clone()), used);
@@ -209,7 +204,7 @@ impl Judge {
         self.used.get(&(draft.sender_session.0, client_id.as_str().to_owned()))
     }
 
-    fn recipient(&self, draft: &Draft) -> Result<Option<&sessions::Model>, Rejection> {
+    fn recipient(&self, draft: &Draft) -> Result<Option<Arc<sessions::Model>>, Rejection> {
         let Some(address) = &draft.to else { return Ok(None) };
         let id = address.session.clone().map_err(Rejection::Unreached)?;
         let unreached = |why: fn(_) -> _| Err(Rejection::Unreached(why(address.addressee.to_string())));
@@ -217,7 +212,7 @@ impl Judge {
             None => unreached(Unreached::Unknown),
             Some(session) if session.ended_at.is_some() => unreached(Unreached::Offline),
             Some(session) if session.claimed || address.is_reached || id == draft.sender_session => {
-                Ok(Some(session))
+                Ok(Some(session.clone()))
             }
             Some(_) => unreached(Unreached::Unreachable),
         }
@@ -304,20 +299,60 @@ fn client_id_row(row: &messages::Model, draft: &Draft) -> Option<client_ids::Mod
     })
 }
 
-async fn insert(
-    transaction: &DatabaseTransaction,
-    new: &[messages::Model],
-    used: &[client_ids::Model],
-) -> Result<(), DbErr> {
-    for rows in portions(new) {
-        let rows = rows.iter().cloned().map(messages::ActiveModel::from);
-        messages::Entity::insert_many(rows).exec_without_returning(transaction).await?;
-    }
-    for rows in portions(used) {
-        let rows = rows.iter().cloned().map(client_ids::ActiveModel::from);
-        client_ids::Entity::insert_many(rows).exec_without_returning(transaction).await?;
-    }
-    Ok(())
+const MESSAGES: Table<10> = Table {
+    name: "messages",
+    columns: [
+        Column::new("id", "bigint"),
+        Column::new("sender_session", "uuid"),
+        Column::new("sender_id", "bigint"),
+        Column::new("sender", "text"),
+        Column::uuid_or_null("to_session"),
+        Column::text_or_null("to_name"),
+        Column::new("content", "text"),
+        Column::text_or_null("client_id"),
+        Column::new("timestamp", "bigint"),
+        Column::uuid_or_null("post_key"),
+    ],
+};
+
+fn message_values(row: messages::Model) -> [Value; 10] {
+    [
+        row.id.into(),
+        row.sender_session.into(),
+        row.sender_id.into(),
+        row.sender.into(),
+        row.to_session.into(),
+        row.to_name.into(),
+        row.content.into(),
+        row.client_id.into(),
+        row.timestamp.into(),
+        row.post_key.into(),
+    ]
+}
+
+const CLIENT_IDS: Table<7> = Table {
+    name: "client_ids",
+    columns: [
+        Column::new("session", "uuid"),
+        Column::new("client_id", "text"),
+        Column::new("fingerprint", "bytea"),
+        Column::new("message_id", "bigint"),
+        Column::uuid_or_null("to_session"),
+        Column::text_or_null("to_name"),
+        Column::new("timestamp", "bigint"),
+    ],
+};
+
+fn client_id_values(row: client_ids::Model) -> [Value; 7] {
+    [
+        row.session.into(),
+        row.client_id.into(),
+        row.fingerprint.into(),
+        row.message_id.into(),
+        row.to_session.into(),
+        row.to_name.into(),
+        row.timestamp.into(),
+    ]
 }
 
 /// Posts of a batch that are in the log behind a message: the database had committed them.

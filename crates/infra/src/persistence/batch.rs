@@ -3,18 +3,15 @@
 //! A statement is parsed and planned once and then kept by its text, so there are only a few texts: rows go in portions of
 //! these sizes.
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, Query, SelectStatement, ValueTuple};
-
 /// A batch of the writer has at most the largest. Each is four times the next: no batch needs more than three of a size.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// `rows` in portions that are as long as one of [`SIZES`].
-pub(super) fn portions<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+pub(super) fn portions<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
-        let (portion, rest) = rows.split_at(size);
-        rows = rest;
-        Some(portion)
+        let rest = rows.split_off(size);
+        Some(std::mem::replace(&mut rows, rest))
     })
 }
 
@@ -28,13 +25,6 @@ pub(super) fn padded<T: Clone>(keys: &[T]) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
-/// Whether a pair of columns is one of `pairs`.
-pub(super) fn is_among(columns: [impl IntoColumnRef; 2], pairs: Vec<ValueTuple>) -> Expr {
-    let values: SelectStatement =
-        Query::select().expr(Expr::cust("*")).from_values(pairs, Alias::new("wanted")).to_owned();
-    Expr::tuple(columns.map(|column| Expr::col(column))).in_subquery(values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,7 +33,7 @@ mod tests {
     fn portions_have_few_sizes_and_lose_nothing() {
         for many in 0..=600 {
             let rows: Vec<_> = (0..many).collect();
-            let portions: Vec<_> = portions(&rows).collect();
+            let portions: Vec<_> = portions(rows.clone()).collect();
             assert!(portions.iter().all(|portion| SIZES.contains(&portion.len())));
             assert_eq!(portions.concat(), rows);
             let padded: Vec<_> = padded(&rows).collect();

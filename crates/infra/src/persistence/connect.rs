@@ -178,6 +178,7 @@ impl Store {
             read,
             write: Arc::new(RwLock::new(write)),
             seen: Arc::new(AtomicI64::new(0)),
+            remembered: Arc::default(),
             _lock: lock.map(Arc::new),
         };
         store.log_is_open().await.map_err(OpenStoreError::Migrate)?;

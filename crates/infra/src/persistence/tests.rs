@@ -19,6 +19,7 @@ mod accounts;
 mod losses;
 mod nodes;
 mod outcomes;
+mod remembered;
 mod room;
 mod tuning;
 mod upgrade;
