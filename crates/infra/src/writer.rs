@@ -233,6 +233,7 @@ impl Desk {
         if !self.health.is_good() {
             return command.refuse();
         }
+        self.told().await;
         match command {
             Command::LogIn(request, reply) => {
                 let outcome = self.changes.log_in.execute(request).await;
@@ -297,6 +298,16 @@ impl Desk {
     }
 }
 
+async fn tell(changes: Arc<Changes>, appended: Appended, replies: Vec<Reply<Message, PostError>>) {
+    for (reply, outcome) in replies.into_iter().zip(changes.post.announce(appended).await) {
+        answer(reply, outcome);
+    }
+}
+
+fn report_panic() {
+    tracing::error!("a command panicked; those it was queued with are answered with an unknown outcome");
+}
+
 /// They leave the queue: their places are free.
 fn commands_of(queued: &mut Vec<Queued>) -> impl Iterator<Item = Command> {
     queued.drain(..).map(|(command, _place)| command)
@@ -320,16 +331,6 @@ fn refuse_post(reply: Reply<Message, PostError>) {
 
 fn not_tried() -> Unavailable {
     Unavailable::new("the database takes no changes")
-}
-
-async fn tell(changes: Arc<Changes>, appended: Appended, replies: Vec<Reply<Message, PostError>>) {
-    for (reply, outcome) in replies.into_iter().zip(changes.post.announce(appended).await) {
-        answer(reply, outcome);
-    }
-}
-
-fn report_panic() {
-    tracing::error!("a command panicked; those it was queued with are answered with an unknown outcome");
 }
 
 /// Whoever has gone in the meantime misses the answer and nothing else.

@@ -20,6 +20,7 @@ mod losses;
 mod nodes;
 mod outcomes;
 mod plans;
+mod remembered;
 mod room;
 mod tuning;
 mod upgrade;

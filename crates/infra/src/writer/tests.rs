@@ -6,7 +6,8 @@ use lobby_domain::auth::{AuthMode, Caller, Credentials};
 use lobby_domain::event::Event;
 use lobby_domain::message::Content;
 use lobby_domain::ports::{
-    AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Unavailable,
+    Announcer, AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention,
+    Unavailable,
 };
 use lobby_domain::pseudonym::Mention;
 use lobby_domain::testing::{
@@ -16,6 +17,8 @@ use lobby_domain::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::*;
+
+mod beside;
 
 /// A log whose commits wait for a permit each.
 struct GatedLog {
@@ -75,6 +78,15 @@ struct Office {
 }
 
 fn office(capacity: usize, panics: bool) -> Office {
+    office_that_tells(capacity, panics, |announced| announced)
+}
+
+/// With an announcer around the one that records.
+fn office_that_tells<A: Announcer + 'static>(
+    capacity: usize,
+    panics: bool,
+    teller: impl FnOnce(Arc<RecordingAnnouncer>) -> Arc<A>,
+) -> Office {
     let store = Arc::new(MemoryStore::default());
     let log = Arc::new(GatedLog {
         store: store.clone(),
@@ -84,6 +96,7 @@ fn office(capacity: usize, panics: bool) -> Office {
         is_away: AtomicBool::new(false),
     });
     let announced = Arc::new(RecordingAnnouncer::default());
+    let teller = teller(announced.clone());
     let clock = Arc::new(FixedClock::default());
     let tokens = Arc::new(PlainTokens);
     let mode = AuthMode::Open;
@@ -96,14 +109,14 @@ fn office(capacity: usize, panics: bool) -> Office {
             tokens: tokens.clone(),
             ids: Arc::new(NumberedIds::default()),
             clock: clock.clone(),
-            announcer: announced.clone(),
+            announcer: teller.clone(),
         },
         log_out: LogOut {
             mode,
             sessions: store.clone(),
             authenticate: authenticate(),
             clock: clock.clone(),
-            announcer: announced.clone(),
+            announcer: teller.clone(),
         },
         authenticate: authenticate(),
         post: PostMessages {
@@ -112,7 +125,7 @@ fn office(capacity: usize, panics: bool) -> Office {
             log: log.clone(),
             clock: clock.clone(),
             reach: Arc::new(Listeners::default()),
-            announcer: announced.clone(),
+            announcer: teller.clone(),
         },
     };
     let (writer, health, ended) = Writer::spawn(changes, capacity);
