@@ -55,6 +55,11 @@ crash: tool-nextest tool-postgres ## Kill the lobby CRASH_ROUNDS times (200) whi
 	LOBBY_CRASH_ROUNDS=$(CRASH_ROUNDS) LOBBY_CRASH_POSTGRES_ROUNDS=$(CRASH_POSTGRES_ROUNDS) \
 		cargo nextest run --profile crash --package lobby-tests --locked
 
+.PHONY: bench-log
+bench-log: tool-postgres ## Measure what the log costs next to what the database costs, into docs/performance.md
+	BENCH_PAGE=$(CURDIR)/docs/performance.md TMPDIR=$(CURDIR)/target/tmp \
+		cargo bench --locked --package lobby-infra --bench log
+
 .PHONY: conformance
 conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example
 	cargo build --locked --package actix-socketio --example echo

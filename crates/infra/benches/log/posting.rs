@@ -16,6 +16,11 @@ const BATCH: usize = 256;
 const CONTENT: &str =
     "A message as people write them: a sentence or two, not a novel, and now and then a word in it is wrng.";
 
+/// The head of the table that [`Cell::row`] makes lines of.
+pub(crate) const HEAD: &str = "\
+    | durability | `client_id` | senders | acknowledged/s | limit, rows/s | share | ack p50 ms | p99 ms | commit p50 ms | p99 ms |\n\
+    | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+
 /// A combination, and what was measured in each round.
 pub(crate) struct Cell {
     durability: Durability,
