@@ -57,6 +57,7 @@ crash: tool-nextest tool-postgres ## Kill the lobby CRASH_ROUNDS times (200) whi
 
 .PHONY: bench-log
 bench-log: tool-postgres ## Measure what the log costs next to what the database costs, into docs/performance.md
+	mkdir -p target/tmp
 	BENCH_PAGE=$(CURDIR)/docs/performance.md TMPDIR=$(CURDIR)/target/tmp \
 		cargo bench --locked --package lobby-infra --bench log
 

