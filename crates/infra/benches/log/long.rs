@@ -1,125 +1,157 @@
-//! Whether a long log costs more than a short one.
-
-use std::fmt::Write as _;
+//! Whether a long log costs more than a short one: to start with, to resume in and to read.
 
 use lobby_domain::message::MessageId;
 use lobby_domain::ports::{MessageLog, PageQuery, Span, Viewer};
-use lobby_domain::session::{Session, SessionId};
+use lobby_domain::session::SessionId;
 use lobby_infra::persistence::{Durability, Store};
-use sea_orm::{ConnectionTrait, Database, DbBackend};
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use uuid::Uuid;
 
+use crate::Knobs;
 use crate::backend::{Backend, open};
-use crate::lobby::log_in;
-use crate::measure::{Times, now};
+use crate::measure::{Times, median, now};
+use crate::program::{StartUp, start_up};
 
+/// The short log.
 const SHORT: i64 = 1_000;
-const LONG: i64 = 1_000_000;
-/// How often each is done; medians are told.
-const TIMES: usize = 15;
+/// How many messages the viewer may see at either end of the long one.
+const SEEN: i64 = SHORT / 2;
+/// Start-ups of each.
+const STARTS: usize = 7;
+/// Pages of each.
+const PAGES: usize = 300;
 
-/// What is done with a log, and how long that took each time.
-struct Log {
-    url: String,
-    length: i64,
-    viewer: SessionId,
-    open: Times,
-    resume: Times,
-    resume_as_nobody: Times,
-    history: Times,
+const VIEWER: Uuid = Uuid::from_u128(2);
+const SENDER: Uuid = Uuid::from_u128(1);
+const RECIPIENT: Uuid = Uuid::from_u128(3);
+
+/// Of the short log, and of the long one.
+pub(crate) struct Comparison {
+    what: &'static str,
+    short: f64,
+    long: f64,
 }
 
-/// Lines of a table of both lengths on one backend, and by how many KiB the process grew meanwhile.
-pub(crate) async fn long(backend: &Backend) -> (String, u64) {
-    let mut logs = [Log::make(backend, "short", SHORT).await, Log::make(backend, "long", LONG).await];
-    let before = resident_kib();
-    for _ in 0..TIMES {
-        for log in &mut logs {
-            log.measure().await;
-        }
+impl Comparison {
+    pub(crate) fn row(&self) -> String {
+        format!("| {} | {:.2} | {:.2} | {:.2} |", self.what, self.short, self.long, self.ratio())
     }
-    let grown = resident_kib().saturating_sub(before);
-    let mut table = String::new();
-    let mut line = |what: &str, times: fn(&mut Log) -> &mut Times| {
-        let [short, long] = logs.each_mut().map(|log| times(log).quantile(0.5));
-        writeln!(table, "| {backend} | {what} | {short:.2} | {long:.2} | {:.2} |", long / short)
-            .expect("a text takes it");
-    };
-    line("opening the database", |log| &mut log.open);
-    line("the last 100, for a session", |log| &mut log.resume);
-    line("the last 100, for nobody in particular", |log| &mut log.resume_as_nobody);
-    line("50 from the middle, going back", |log| &mut log.history);
-    (table, grown)
+
+    /// What is wanted and not so.
+    pub(crate) fn missed(&self, backend: &Backend) -> Option<String> {
+        (self.ratio() > 2.0).then(|| format!("{backend}, {}: {:.2} times", self.what, self.ratio()))
+    }
+
+    fn ratio(&self) -> f64 {
+        self.long / self.short
+    }
 }
 
-impl Log {
-    async fn make(backend: &Backend, name: &str, length: i64) -> Self {
-        let url = backend.new_database(name).await;
-        let sender = log_in(&url, 1).await.remove(0);
-        fill(&url, &sender, length).await;
-        Self {
-            url,
-            length,
-            viewer: sender.id,
-            open: Times::default(),
-            resume: Times::default(),
-            resume_as_nobody: Times::default(),
-            history: Times::default(),
-        }
+pub(crate) async fn long(backend: &Backend, knobs: &Knobs) -> Vec<Comparison> {
+    let urls = [backend.new_database("short").await, backend.new_database("long").await];
+    let lengths = [SHORT, knobs.messages];
+    for (url, length) in urls.iter().zip(lengths) {
+        fill(url, length).await;
     }
-
-    async fn measure(&mut self) {
-        let start = now();
-        let store = open(&self.url, Durability::Full).await;
-        self.open.note(start);
-        let (session, middle) = (Viewer::Session(self.viewer), Span::Before(MessageId(self.length / 2)));
-        let last = Span::After(MessageId(self.length - 100));
-        read(&store, &mut self.resume, last, 100, session).await;
-        read(&store, &mut self.resume_as_nobody, last, 100, Viewer::Nobody).await;
-        read(&store, &mut self.history, middle, 50, session).await;
+    let mut comparisons = starts(&urls, lengths);
+    let stores = [open(&urls[0], Durability::Full).await, open(&urls[1], Durability::Full).await];
+    let session = Viewer::Session(SessionId(VIEWER));
+    let last_100 = |last| PageQuery { span: Span::After(MessageId(last - 100)), limit: 100, viewer: session };
+    let middle = |last| PageQuery { span: Span::Before(MessageId(last / 2)), limit: 50, viewer: session };
+    let nobody = |query| PageQuery { viewer: Viewer::Nobody, ..query };
+    for (what, queries) in [
+        ("resume of the last 100, as a session, ms", lengths.map(last_100)),
+        ("resume of the last 100, as nobody, ms", lengths.map(last_100).map(nobody)),
+        ("50 from the middle, as a session, ms", lengths.map(middle)),
+        ("50 from the middle, as nobody, ms", lengths.map(middle).map(nobody)),
+    ] {
+        comparisons.push(pages(what, &stores, queries).await);
+    }
+    for store in stores {
         store.close().await.expect("it closes");
     }
+    comparisons
 }
 
-async fn read(store: &Store, times: &mut Times, span: Span, limit: usize, viewer: Viewer) {
-    // Once for the caches: a page that has to come from the disk says how fast that is.
-    for measured in [false, true] {
-        let start = now();
-        let page = store.page(PageQuery { span, limit, viewer }).await.expect("a page");
-        assert!(page.messages.len() > limit / 2, "a page of {}", page.messages.len());
-        if measured {
-            times.note(start);
+fn starts(urls: &[String; 2], lengths: [i64; 2]) -> Vec<Comparison> {
+    let mut ups = [Vec::new(), Vec::new()];
+    for _ in 0..STARTS {
+        for (ups, (url, length)) in ups.iter_mut().zip(urls.iter().zip(lengths)) {
+            ups.push(start_up(url, length / 2));
         }
     }
+    let time = |up: &[StartUp]| median(up.iter().map(|up| up.millis));
+    let memory = |up: &[StartUp]| median(up.iter().map(|up| up.mebibytes));
+    let [short, long] = &ups;
+    vec![
+        Comparison {
+            what: "start of the program until it is ready, ms",
+            short: time(short),
+            long: time(long),
+        },
+        Comparison {
+            what: "its memory after a page of history, MiB",
+            short: memory(short),
+            long: memory(long),
+        },
+    ]
 }
 
-/// Rows as the lobby writes them, one in ten private.
-async fn fill(url: &str, sender: &Session, length: i64) {
-    let database = Database::connect(url).await.expect("it is there");
-    let is_file = database.get_database_backend() == DbBackend::Sqlite;
-    let (numbers, id) = if is_file {
-        let recursion = format!("SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {length}");
-        (format!("WITH RECURSIVE n(i) AS ({recursion})"), format!("X'{}'", sender.id.0.simple()))
-    } else {
-        (format!("WITH n AS (SELECT generate_series(1, {length}) AS i)"), format!("'{}'::uuid", sender.id))
-    };
-    let (user, name) = (sender.user.id.0, sender.pseudonym.as_str());
-    let statement = format!(
-        "INSERT INTO messages (id, sender_session, sender_id, sender, to_session, to_name, content, timestamp) \
-         {numbers} SELECT i, {id}, {user}, '{name}', CASE WHEN i % 10 = 0 THEN {id} END, \
-         CASE WHEN i % 10 = 0 THEN '{name}' END, 'a message of a usual length, number ' || i, i FROM n"
-    );
-    database.execute_unprepared(&statement).await.expect("it is filled");
-    let head = format!("UPDATE log_head SET last_id = {length}, last_timestamp = {length}");
-    database.execute_unprepared(&head).await.expect("the head is moved");
-    if !is_file {
-        database.execute_unprepared("VACUUM ANALYZE messages").await.expect("it is analysed");
+async fn pages(what: &'static str, stores: &[Store; 2], queries: [PageQuery; 2]) -> Comparison {
+    let mut times = [Times::default(), Times::default()];
+    for _ in 0..PAGES {
+        for (times, (store, query)) in times.iter_mut().zip(stores.iter().zip(queries)) {
+            let start = now();
+            let page = store.page(query).await.expect("a page");
+            times.note(start);
+            assert!(page.messages.len() > 10, "there is something to see");
+        }
     }
-    database.close().await.expect("it closes");
+    let [short, long] = times.each_mut().map(|times| times.quantile(0.5));
+    Comparison { what, short, long }
 }
 
-/// Of this process, which has nothing but the log in it.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+/// A third of what the viewer may see is public, a third is from it and a third to it. What lies between the two ends of the
+/// long log is private, and others'.
+async fn fill(url: &str, last: i64) {
+    let is_sqlite = url.starts_with("sqlite");
+    let ids = if is_sqlite {
+        format!(
+            "WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < {last}) \
+             SELECT id FROM ids"
+        )
+    } else {
+        format!("SELECT generate_series(1, {last}) AS id")
+    };
+    let literal = |id: Uuid| if is_sqlite { format!("x'{}'", id.simple()) } else { format!("'{id}'::uuid") };
+    let [viewer, sender, recipient] = [VIEWER, SENDER, RECIPIENT].map(literal);
+    let is_others = format!("id > {SEEN} AND id <= {}", last - SEEN);
+    let content = "x".repeat(100);
+    let statements = [
+        format!(
+            "INSERT INTO messages \
+             (id, sender_session, sender_id, sender, to_session, to_name, content, timestamp) \
+             SELECT id, CASE WHEN {is_others} OR id % 3 = 1 THEN {sender} ELSE {viewer} END, 1, 'sender', \
+             CASE WHEN {is_others} OR id % 3 = 2 THEN {recipient} WHEN id % 3 = 1 THEN {viewer} END, \
+             'addressee', '{content}', 1700000000000 FROM ({ids}) AS ids"
+        ),
+        format!("UPDATE log_head SET last_id = {last}, last_timestamp = 1700000000000"),
+        // What a log that has grown message by message has got.
+        if is_sqlite { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "VACUUM ANALYZE" }.to_owned(),
+    ];
+    let done = async {
+        if is_sqlite {
+            let mut connection = SqliteConnection::connect(url).await?;
+            for statement in statements {
+                sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+            }
+            return connection.close().await;
+        }
+        let mut connection = PgConnection::connect(url).await?;
+        for statement in statements {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        }
+        connection.close().await
+    };
+    done.await.expect("there is room");
 }

@@ -3,10 +3,11 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `posting` | acknowledged messages, next to the limit |
-//! | `long` | a log of a million messages, next to one of a thousand |
 //! | `lobby`, `raw` | the two that are compared there |
+//! | `long` | a long log, next to a short one |
+//! | `program` | the real program, for its start and its memory |
 //! | `backend`, `disk` | where all that happens |
-//! | `measure` | times |
+//! | `measure`, `report` | times, and how they are told |
 //!
 //! Everything is measured in rounds, what is compared one right after the other, and medians of the rounds are told: a busy
 //! machine then makes all of it slow, and the ratios stay.
@@ -17,86 +18,69 @@ mod lobby;
 mod long;
 mod measure;
 mod posting;
+mod program;
 mod raw;
+mod report;
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use backend::Backend;
+use report::Report;
 
-/// What may be set from outside, to have it faster.
+/// What may be set from outside.
 pub(crate) struct Knobs {
-    /// How often everything is measured.
+    /// How often posting is measured.
     rounds: usize,
-    /// How long one measurement of posting takes.
+    /// How long one measurement of it takes.
     time: Duration,
-    /// Of posting, only combinations with this in their name.
-    only: String,
+    /// Combinations with this in their name are measured, and nothing else.
+    only: Option<String>,
+    /// The length of the long log.
+    messages: i64,
+    /// The page that the report goes into.
+    page: Option<PathBuf>,
 }
 
 impl Knobs {
     fn from_environment() -> Self {
-        let number = |name, default| {
-            std::env::var(name).map_or(default, |value| value.parse().expect("the variable is a number"))
-        };
         Self {
-            rounds: number("BENCH_ROUNDS", 3),
-            time: Duration::from_millis(number("BENCH_MILLIS", 700) as u64),
-            only: std::env::var("BENCH_ONLY").unwrap_or_default(),
+            rounds: variable("BENCH_ROUNDS").unwrap_or(3),
+            time: Duration::from_millis(variable("BENCH_MILLIS").unwrap_or(700)),
+            only: variable("BENCH_ONLY"),
+            messages: variable("BENCH_MESSAGES").unwrap_or(1_000_000),
+            page: variable("BENCH_PAGE"),
         }
     }
 }
 
+fn variable<T: FromStr>(name: &str) -> Option<T> {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} cannot be '{value}'")))
+}
+
 #[tokio::main]
-#[expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
 async fn main() {
+    // `cargo test --all-targets` runs this too, and means no measurement.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
     let knobs = Knobs::from_environment();
-    let report = report(&knobs).await;
-    println!("{report}");
-    if let Ok(page) = std::env::var("BENCH_PAGE") {
-        put_into(&PathBuf::from(page), &report);
-    }
-}
-
-async fn report(knobs: &Knobs) -> String {
     let folder = tempfile::tempdir_in(target()).expect("a temporary folder");
-    let mut syncs = disk::syncs(folder.path());
-    let [usual, slow] = [0.5, 0.99].map(|share| syncs.quantile(share));
-    let disk =
-        format!("A sync of the disk (4 KiB and `fdatasync`): p50 {usual:.2} ms, p99 {slow:.2} ms.\n\n");
+    let mut report = Report::new(&mut disk::syncs(folder.path()));
     let backends = Backend::all(folder.path()).await;
-    let (mut parts, mut missed) = (vec![disk], Vec::new());
     for backend in &backends {
-        let cells = posting::posting(backend, knobs).await;
-        parts.push(format!("### {backend}\n\n{}", posting::HEAD));
-        parts.extend(cells.iter().map(posting::Cell::row));
-        parts.push("\n".to_owned());
-        missed.extend(cells.iter().filter_map(|cell| cell.missed(backend)));
+        report.posting(backend, &posting::posting(backend, &knobs).await);
     }
-    if !missed.is_empty() {
-        parts.push(format!("Less than is wanted:\n\n- {}\n\n", missed.join("\n- ")));
+    if knobs.only.is_none() {
+        for backend in &backends {
+            report.long(backend, knobs.messages, &long::long(backend, &knobs).await);
+        }
     }
-    parts.push(LONG_HEAD.to_owned());
-    let mut grown = Vec::new();
-    for backend in &backends {
-        let (rows, kib) = long::long(backend).await;
-        parts.push(rows);
-        grown.push(format!("{kib} KiB with {backend}"));
+    if let Some(page) = &knobs.page {
+        report.write_into(page);
     }
-    parts.push(format!("\nThe process grew meanwhile by {}.\n", grown.join(" and ")));
-    parts.concat()
-}
-
-const LONG_HEAD: &str = "### A long log\n\n| | what | 1,000 messages: ms | 1,000,000 messages: ms | ratio |\n\
-                         | --- | --- | --- | --- | --- |\n";
-
-/// Between the two lines of a page that say where it belongs.
-fn put_into(page: &Path, report: &str) {
-    let (begins, ends) = ("<!-- log -->\n", "<!-- end of log -->\n");
-    let written = std::fs::read_to_string(page).expect("the page is there");
-    let (before, rest) = written.split_once(begins).expect("the page says where the report begins");
-    let (_, after) = rest.split_once(ends).expect("the page says where the report ends");
-    std::fs::write(page, [before, begins, "\n", report, "\n", ends, after].concat()).expect("it is written");
 }
 
 /// Cargo's folder, which is on a disk that keeps things.

@@ -16,11 +16,6 @@ const BATCH: usize = 256;
 const CONTENT: &str =
     "A message as people write them: a sentence or two, not a novel, and now and then a word in it is wrng.";
 
-/// The head of the table that [`Cell::row`] makes lines of.
-pub(crate) const HEAD: &str = "\
-    | durability | `client_id` | senders | acknowledged/s | limit, rows/s | share | ack p50 ms | p99 ms | commit p50 ms | p99 ms |\n\
-    | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
-
 /// A combination, and what was measured in each round.
 pub(crate) struct Cell {
     durability: Durability,
@@ -44,8 +39,9 @@ pub(crate) async fn posting(backend: &Backend, knobs: &Knobs) -> Vec<Cell> {
     let mut last_id = 0;
     let mut all = Vec::new();
     for durability in [Durability::Full, Durability::Normal] {
-        let mut cells: Vec<_> =
-            cells(durability).filter(|cell| cell.name(backend).contains(&knobs.only)).collect();
+        let mut cells: Vec<_> = cells(durability)
+            .filter(|cell| cell.name(backend).contains(knobs.only.as_deref().unwrap_or_default()))
+            .collect();
         let lobby = Lobby::open(&lobby_url, durability).await;
         let mut raw = Raw::open(&raw_url, durability, last_id).await;
         // The first round prepares the statements, and is not counted.
@@ -105,7 +101,7 @@ impl Cell {
     pub(crate) fn row(&self) -> String {
         let of = |value: fn(&Round) -> f64| median(self.rounds.iter().map(value));
         format!(
-            "| `{}` | {} | {} | {:.0} | {:.0} | {:.0} % | {:.2} | {:.2} | {:.2} | {:.2} |\n",
+            "| `{}` | {} | {} | {:.0} | {:.0} | {:.0} % | {:.2} | {:.2} | {:.2} | {:.2} |",
             match self.durability {
                 Durability::Full => "full",
                 Durability::Normal => "normal",

@@ -50,24 +50,22 @@ macro_rules! bound {
 
 macro_rules! insert {
     ($connection:expr, $arguments:ty, $rows:expr, $messages:expr, $client_ids:expr) => {{
+        let mut transaction = $connection.begin().await?;
         let mut messages = <$arguments>::default();
         for row in $rows {
             let key = Uuid::from_u128(row.id.unsigned_abs().into());
             bound!(messages; row.id, row.sender.id.0, row.sender.user.id.0, row.sender.pseudonym.as_str());
             bound!(messages; None::<Uuid>, None::<&str>, row.content, row.client_id.as_deref(), TIMESTAMP, key);
         }
-        // A statement is a transaction by itself.
-        let Some(client_ids) = $client_ids else {
-            return sqlx::query_with(AssertSqlSafe($messages), messages).execute($connection).await.map(drop);
-        };
-        let mut used = <$arguments>::default();
-        for row in $rows {
-            bound!(used; row.sender.id.0, row.client_id.as_deref(), &[7_u8; 32][..], row.id);
-            bound!(used; None::<Uuid>, None::<&str>, TIMESTAMP);
-        }
-        let mut transaction = $connection.begin().await?;
         sqlx::query_with(AssertSqlSafe($messages), messages).execute(&mut *transaction).await?;
-        sqlx::query_with(AssertSqlSafe(client_ids), used).execute(&mut *transaction).await?;
+        if let Some(client_ids) = $client_ids {
+            let mut used = <$arguments>::default();
+            for row in $rows {
+                bound!(used; row.sender.id.0, row.client_id.as_deref(), &[7_u8; 32][..], row.id);
+                bound!(used; None::<Uuid>, None::<&str>, TIMESTAMP);
+            }
+            sqlx::query_with(AssertSqlSafe(client_ids), used).execute(&mut *transaction).await?;
+        }
         transaction.commit().await
     }};
 }
