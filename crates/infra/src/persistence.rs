@@ -68,7 +68,7 @@ pub struct Store {
     /// Who has spoken lately.
     remembered: Arc<Remembered>,
     /// Held for as long as the database is used, where it is a file.
-    _lock: Option<Arc<File>>,
+    lock: Option<Arc<File>>,
 }
 
 impl Store {
@@ -79,7 +79,9 @@ impl Store {
             tracing::warn!(%error, "the database could not be told that this was an orderly end");
         }
         self.writer().close().await.map_err(unavailable)?;
-        self.read.close().await.map_err(unavailable)
+        self.read.close().await.map_err(unavailable)?;
+        // Clones may be around for a moment, in tasks that are about to end; they have nothing left to use.
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.unlock()).map_err(Unavailable::new)
     }
 
     fn writer(&self) -> DatabaseConnection {

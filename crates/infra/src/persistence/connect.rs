@@ -195,7 +195,7 @@ impl Store {
             write: Arc::new(RwLock::new(write)),
             seen: Arc::new(AtomicI64::new(0)),
             remembered: Arc::default(),
-            _lock: lock.map(Arc::new),
+            lock: lock.map(Arc::new),
         };
         answered(store.log_is_open()).await.map_err(OpenStoreError::Migrate)?;
         Ok(store)

@@ -208,8 +208,10 @@ async fn a_second_lobby_on_the_same_database_is_refused() {
     let first = Store::open(&settings).await.expect("a new database");
     let refused = Store::open(&settings).await.err().expect("it is refused");
     assert!(matches!(refused, OpenStoreError::InUse(_)), "{refused}");
+    let still_held = first.clone();
     first.close().await.expect("it closes");
     Store::open(&settings).await.expect("it is free again");
+    drop(still_held);
 }
 
 #[tokio::test]
