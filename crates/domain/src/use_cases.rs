@@ -2,8 +2,7 @@
 //!
 //! Everything that changes who is online or what was said ([`LogIn`], [`LogOut`], [`PostMessages`]) commits
 //! and then announces. Whoever runs these MUST run them one after the other, and each to its end also when
-//! nobody waits for the answer any more: that is what makes the announcements follow the commits. Of [`PostMessages`] the
-//! second half may run beside the next one's first.
+//! nobody waits for the answer any more: that is what makes the announcements follow the commits.
 
 mod authenticate;
 mod list_online;
@@ -18,5 +17,5 @@ pub use authenticate::{Authenticate, AuthenticateError};
 pub use list_online::{ListOnline, SortBy};
 pub use log_in::{LogIn, LogInError, LogInRequest, LoggedIn};
 pub use log_out::{LogOut, LogOutError, LogOutRequest};
-pub use post_messages::{Appended, Post, PostError, PostMessages};
+pub use post_messages::{Post, PostError, PostMessages};
 pub use read_history::{DEFAULT_PAGE, HistoryError, MAX_PAGE, Passage, ReadHistory};

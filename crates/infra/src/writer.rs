@@ -19,8 +19,8 @@ use lobby_domain::message::Message;
 use lobby_domain::ports::Unavailable;
 use lobby_domain::session::Session;
 use lobby_domain::use_cases::{
-    Appended, Authenticate, AuthenticateError, LogIn, LogInError, LogInRequest, LogOut, LogOutError,
-    LogOutRequest, LoggedIn, Post, PostError, PostMessages,
+    Authenticate, AuthenticateError, LogIn, LogInError, LogInRequest, LogOut, LogOutError, LogOutRequest,
+    LoggedIn, Post, PostError, PostMessages,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -126,7 +126,7 @@ impl Writer {
         let semaphore = |places| Arc::new(Semaphore::new(places));
         let places = Places { messages: semaphore(capacity), accounts: semaphore(ACCOUNT_PLACES) };
         let health = Health::new();
-        let desk = Desk { changes: Arc::new(changes), commands, health: health.clone(), telling: None };
+        let desk = Desk { changes, commands, health: health.clone() };
         (Self { queue, places: Arc::new(places) }, health, tokio::spawn(desk.run()))
     }
 
@@ -167,11 +167,9 @@ impl Writer {
 
 /// The writer's side of the queue.
 struct Desk {
-    changes: Arc<Changes>,
+    changes: Changes,
     commands: mpsc::Receiver<Queued>,
     health: Health,
-    /// Announces and answers what was committed last.
-    telling: Option<JoinHandle<()>>,
 }
 
 impl Desk {
@@ -181,12 +179,13 @@ impl Desk {
             // A bug in one command must not end the writer: whoever waits for it gets `OutcomeUnknown`.
             let carried_out = AssertUnwindSafe(self.carry_out(commands_of(&mut queued))).catch_unwind().await;
             if carried_out.is_err() {
-                report_panic();
+                tracing::error!(
+                    "a command panicked; those it was queued with are answered with an unknown outcome"
+                );
             }
             // Who has just been answered and has more to say gets into the next commit, and not into the one after it.
             tokio::task::yield_now().await;
         }
-        self.told().await;
     }
 
     /// While the storage is away, refuses what comes: none of it was tried, so nothing was changed. `false` when nothing
@@ -214,7 +213,7 @@ impl Desk {
 
     /// In the order of the queue; messages that follow each other go together. Once the storage is away, those behind are
     /// refused as well: each would only find out for itself.
-    async fn carry_out(&mut self, commands: impl Iterator<Item = Command>) {
+    async fn carry_out(&self, commands: impl Iterator<Item = Command>) {
         let mut posts = Vec::new();
         for command in commands {
             match command {
@@ -228,12 +227,10 @@ impl Desk {
         self.post_all(posts).await;
     }
 
-    async fn carry_out_alone(&mut self, command: Command) {
-        self.told().await;
+    async fn carry_out_alone(&self, command: Command) {
         if !self.health.is_good() {
             return command.refuse();
         }
-        self.told().await;
         match command {
             Command::LogIn(request, reply) => {
                 let outcome = self.changes.log_in.execute(request).await;
@@ -260,7 +257,7 @@ impl Desk {
         }
     }
 
-    async fn post_all(&mut self, posts: Vec<(Post, Reply<Message, PostError>)>) {
+    async fn post_all(&self, posts: Vec<(Post, Reply<Message, PostError>)>) {
         if posts.is_empty() {
             return;
         }
@@ -268,26 +265,13 @@ impl Desk {
             return posts.into_iter().for_each(|(_, reply)| refuse_post(reply));
         }
         let (posts, replies): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
-        let appended = self.changes.post.append(posts).await;
-        let is_away = |answer: &Result<Message, PostError>| {
-            matches!(answer, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
+        let outcomes = self.changes.post.execute(posts).await;
+        let is_away = |outcome: &Result<Message, PostError>| {
+            matches!(outcome, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
         };
-        self.note(appended.answers.iter().any(is_away));
-        self.told().await;
-        let telling = tell(self.changes.clone(), appended, replies);
-        if self.commands.is_empty() {
-            telling.await;
-        } else {
-            self.telling = Some(tokio::spawn(telling));
-        }
-    }
-
-    /// Everybody has heard of what was committed before.
-    async fn told(&mut self) {
-        if let Some(telling) = self.telling.take()
-            && telling.await.is_err()
-        {
-            report_panic();
+        self.note(outcomes.iter().any(is_away));
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            answer(reply, outcome);
         }
     }
 
@@ -296,16 +280,6 @@ impl Desk {
             self.health.set(false);
         }
     }
-}
-
-async fn tell(changes: Arc<Changes>, appended: Appended, replies: Vec<Reply<Message, PostError>>) {
-    for (reply, outcome) in replies.into_iter().zip(changes.post.announce(appended).await) {
-        answer(reply, outcome);
-    }
-}
-
-fn report_panic() {
-    tracing::error!("a command panicked; those it was queued with are answered with an unknown outcome");
 }
 
 /// They leave the queue: their places are free.

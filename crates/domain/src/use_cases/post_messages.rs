@@ -87,31 +87,14 @@ struct Speaker {
     authority: Authority,
 }
 
-/// Posts that are in the log, or refused, and nobody has heard of it yet.
-#[derive(Debug)]
-pub struct Appended {
-    /// The answers, in the order of the posts.
-    pub answers: Vec<Result<Message, PostError>>,
-    events: Vec<Event>,
-}
-
 impl PostMessages {
     /// Appends what may be said to the log and announces it, all in the order of `posts`; answers in that
     /// order.
     pub async fn execute(&self, posts: Vec<Post>) -> Vec<Result<Message, PostError>> {
-        let appended = self.append(posts).await;
-        self.announce(appended).await
-    }
-
-    /// The first half, after which other posts may be appended already.
-    pub async fn append(&self, posts: Vec<Post>) -> Appended {
         let count = posts.len();
-        let refuse_all = |refusal: &dyn Fn() -> PostError| {
-            let answers = (0..count).map(|_| Err(refusal())).collect();
-            Appended { answers, events: Vec::new() }
-        };
-        match self.try_append(posts).await {
-            Ok(appended) => appended,
+        let refuse_all = |refusal: &dyn Fn() -> PostError| (0..count).map(|_| Err(refusal())).collect();
+        match self.try_execute(posts).await {
+            Ok(answers) => answers,
             Err(AppendError::Unavailable(error)) => {
                 let error = Arc::new(error);
                 refuse_all(&|| PostError::Unavailable(error.clone()))
@@ -123,36 +106,36 @@ impl PostMessages {
         }
     }
 
-    /// The second half, which MUST come in the order of the first ones. Then the answers may be given.
-    pub async fn announce(&self, appended: Appended) -> Vec<Result<Message, PostError>> {
-        if !appended.events.is_empty() {
-            self.announcer.announce(appended.events).await;
-        }
-        appended.answers
-    }
-
-    async fn try_append(&self, posts: Vec<Post>) -> Result<Appended, AppendError> {
+    async fn try_execute(&self, posts: Vec<Post>) -> Result<Vec<Result<Message, PostError>>, AppendError> {
         let names = self.names_in(&posts).await?;
         let speakers: Vec<_> = posts.iter().map(|post| self.speaker_of(post, &names.living)).collect();
         let drafts = posts.into_iter().zip(&speakers);
         let drafts =
             drafts.filter_map(|(post, speaker)| Some(self.draft(post, speaker.as_ref().ok()?, &names)));
         let drafts: Vec<_> = drafts.collect();
-        let outcomes = self.append_drafts(&drafts).await?;
-        let new = outcomes.iter().flatten().filter(|posted| !posted.repeated);
-        let events = new.map(|posted| Event::NewMessage(posted.message.clone())).collect();
-        let mut outcomes = outcomes.into_iter();
+        let mut outcomes = self.append_and_announce(&drafts).await?.into_iter();
         let mut outcome_of = |speaker: Result<Speaker, PostError>| {
             let Speaker { name, .. } = speaker?;
             let outcome = outcomes.next().expect("the log answers each draft");
             outcome.map(|posted| posted.message).map_err(|rejection| refusal(rejection, name))
         };
-        let answers = speakers.into_iter().map(&mut outcome_of).collect();
-        Ok(Appended { answers, events })
+        Ok(speakers.into_iter().map(&mut outcome_of).collect())
     }
 
-    async fn append_drafts(&self, drafts: &[Draft]) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
-        if drafts.is_empty() { Ok(Vec::new()) } else { self.log.append(drafts, self.clock.now()).await }
+    async fn append_and_announce(
+        &self,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outcomes = self.log.append(drafts, self.clock.now()).await?;
+        let new = outcomes.iter().flatten().filter(|posted| !posted.repeated);
+        let events: Vec<_> = new.map(|posted| Event::NewMessage(posted.message.clone())).collect();
+        if !events.is_empty() {
+            self.announcer.announce(events).await;
+        }
+        Ok(outcomes)
     }
 
     fn draft(&self, post: Post, speaker: &Speaker, names: &Names) -> Draft {

@@ -6,8 +6,7 @@ use lobby_domain::auth::{AuthMode, Caller, Credentials};
 use lobby_domain::event::Event;
 use lobby_domain::message::Content;
 use lobby_domain::ports::{
-    Announcer, AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention,
-    Unavailable,
+    AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Unavailable,
 };
 use lobby_domain::pseudonym::Mention;
 use lobby_domain::testing::{
@@ -17,8 +16,6 @@ use lobby_domain::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::*;
-
-mod beside;
 
 /// A log whose commits wait for a permit each.
 struct GatedLog {
@@ -78,15 +75,6 @@ struct Office {
 }
 
 fn office(capacity: usize, panics: bool) -> Office {
-    office_that_tells(capacity, panics, |announced| announced)
-}
-
-/// With an announcer around the one that records.
-fn office_that_tells<A: Announcer + 'static>(
-    capacity: usize,
-    panics: bool,
-    teller: impl FnOnce(Arc<RecordingAnnouncer>) -> Arc<A>,
-) -> Office {
     let store = Arc::new(MemoryStore::default());
     let log = Arc::new(GatedLog {
         store: store.clone(),
@@ -96,7 +84,6 @@ fn office_that_tells<A: Announcer + 'static>(
         is_away: AtomicBool::new(false),
     });
     let announced = Arc::new(RecordingAnnouncer::default());
-    let teller = teller(announced.clone());
     let clock = Arc::new(FixedClock::default());
     let tokens = Arc::new(PlainTokens);
     let mode = AuthMode::Open;
@@ -109,14 +96,14 @@ fn office_that_tells<A: Announcer + 'static>(
             tokens: tokens.clone(),
             ids: Arc::new(NumberedIds::default()),
             clock: clock.clone(),
-            announcer: teller.clone(),
+            announcer: announced.clone(),
         },
         log_out: LogOut {
             mode,
             sessions: store.clone(),
             authenticate: authenticate(),
             clock: clock.clone(),
-            announcer: teller.clone(),
+            announcer: announced.clone(),
         },
         authenticate: authenticate(),
         post: PostMessages {
@@ -125,7 +112,7 @@ fn office_that_tells<A: Announcer + 'static>(
             log: log.clone(),
             clock: clock.clone(),
             reach: Arc::new(Listeners::default()),
-            announcer: teller.clone(),
+            announcer: announced.clone(),
         },
     };
     let (writer, health, ended) = Writer::spawn(changes, capacity);
