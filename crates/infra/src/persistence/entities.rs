@@ -8,6 +8,7 @@
 pub(super) mod client_ids;
 pub(super) mod log_head;
 pub(super) mod messages;
+pub(super) mod roster_changes;
 pub(super) mod roster_head;
 pub(super) mod sessions;
 pub(super) mod users;
