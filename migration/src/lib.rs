@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`m20261123_000001_create_lobby`] | users, sessions, messages and the heads of log and roster |
 //! | [`m20261124_000001_keep_the_log`] | private messages, client ids, keys of posts, the log's beginning |
+//! | [`m20261125_000001_keep_the_roster`] | changes of who is online, and who is online in order |
 //! | [`m20261125_000002_keep_presence`] | presence time, nodes, and the sessions they serve |
 //!
 //! To add a step: a module named after the day, a line in [`Migrator::migrations`] and in the table above. A
@@ -16,6 +17,7 @@ mod alone;
 mod command;
 pub mod m20261123_000001_create_lobby;
 pub mod m20261124_000001_keep_the_log;
+pub mod m20261125_000001_keep_the_roster;
 pub mod m20261125_000002_keep_presence;
 
 pub use alone::alone;
@@ -31,6 +33,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_create_lobby::Migration),
             Box::new(m20261124_000001_keep_the_log::Migration),
+            Box::new(m20261125_000001_keep_the_roster::Migration),
             Box::new(m20261125_000002_keep_presence::Migration),
         ]
     }

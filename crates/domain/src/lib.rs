@@ -9,7 +9,7 @@
 //! | [`user`], [`session`], [`message`], [`event`] | the things the lobby is about |
 //! | [`client_id`], [`recipient`] | what makes a post safe to repeat; for whom a private message is |
 //! | [`auth`] | who is calling, and what that allows |
-//! | [`roster`] | who is online, as a pure state machine fed by events |
+//! | [`roster`] | who is online, as a pure state machine fed by changes, and what several of them come to |
 //! | [`timeline`] | puts what is heard of a log into its order, as a pure state machine |
 //! | [`resume`] | going on where a connection left off |
 //! | [`ports`] | what the rules need from outside: storage, time, ids, tokens, an audience |

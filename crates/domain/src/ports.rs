@@ -8,6 +8,7 @@ mod announcer;
 mod clock;
 mod message_log;
 mod reach;
+mod roster_log;
 mod session_ids;
 mod sessions;
 mod tokens;
@@ -19,8 +20,9 @@ pub use message_log::{
     Viewer,
 };
 pub use reach::Reach;
+pub use roster_log::{CHANGES_KEPT, Changes, RosterLog};
 pub use session_ids::SessionIds;
-pub use sessions::{ChangeError, NewSession, Online, OpenError, Sessions};
+pub use sessions::{ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Sessions};
 pub use tokens::{Token, Tokens};
 
 #[cfg(any(test, feature = "testing"))]

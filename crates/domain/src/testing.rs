@@ -1,8 +1,8 @@
 //! What tests of this crate and of the adapters share.
 //!
-//! [`MemoryStore`] is the fake of the storage ports. [`sessions_contract!`](crate::sessions_contract) and
-//! [`message_log_contract!`](crate::message_log_contract) make one test of each rule in [`contract`], for the
-//! fake and the real thing alike.
+//! [`MemoryStore`] is the fake of the storage ports. [`sessions_contract!`](crate::sessions_contract),
+//! [`message_log_contract!`](crate::message_log_contract) and [`roster_log_contract!`](crate::roster_log_contract) make
+//! one test of each rule in [`contract`], for the fake and the real thing alike.
 
 pub mod contract;
 mod fakes;

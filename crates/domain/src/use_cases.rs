@@ -14,7 +14,7 @@ mod read_history;
 mod tests;
 
 pub use authenticate::{Authenticate, AuthenticateError};
-pub use list_online::{ListOnline, SortBy};
+pub use list_online::{ListOnline, MAX_USERS};
 pub use log_in::{LogIn, LogInError, LogInRequest, LoggedIn};
 pub use log_out::{LogOut, LogOutError, LogOutRequest};
 pub use post_messages::{Post, PostError, PostMessages};

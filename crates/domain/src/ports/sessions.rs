@@ -4,6 +4,7 @@ use super::Unavailable;
 use crate::auth::Authority;
 use crate::event::Revision;
 use crate::pseudonym::{Pseudonym, PseudonymKey};
+use crate::roster::{Place, SortBy};
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
 
@@ -63,6 +64,26 @@ pub struct Online {
     pub sessions: Vec<Session>,
 }
 
+/// Which part of the list is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnlineQuery {
+    /// In which order.
+    pub sort_by: SortBy,
+    /// Behind which place in that order; from the beginning, if nothing is said.
+    pub after: Option<Place>,
+    /// How many sessions at most.
+    pub most: usize,
+}
+
+/// A part of the list of who is online.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnlinePage {
+    /// The sessions, in the order that was asked for, and the revision of just that list.
+    pub online: Online,
+    /// Whether somebody is behind them.
+    pub has_more: bool,
+}
+
 /// The sessions that are alive, and the names they hold.
 ///
 /// Each method is one transaction. [`Self::open`] and [`Self::end`] MUST give each change the next revision,
@@ -99,4 +120,8 @@ pub trait Sessions: Send + Sync {
 
     /// Everybody who is online, and the revision of just that list.
     async fn online(&self) -> Result<Online, Unavailable>;
+
+    /// A part of that list, in the order of [`Place`]. MUST NOT read more of it than it takes. [`OnlineQuery::after`] is a
+    /// place in the order that is asked for.
+    async fn online_page(&self, query: OnlineQuery) -> Result<OnlinePage, Unavailable>;
 }

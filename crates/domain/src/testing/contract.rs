@@ -6,22 +6,24 @@
 )]
 
 mod message_log;
+mod roster_log;
 mod sessions;
 
 pub use message_log::*;
+pub use roster_log::*;
 pub use sessions::*;
 
 use uuid::Uuid;
 
-use crate::ports::{MessageLog, NewSession, Sessions};
+use crate::ports::{MessageLog, NewSession, RosterLog};
 use crate::session::{Session, SessionId};
 use crate::testing::name;
 use crate::timestamp::Timestamp;
 
 /// A fresh, empty store under test.
-pub trait Store: Sessions + MessageLog {}
+pub trait Store: RosterLog + MessageLog {}
 
-impl<S: Sessions + MessageLog> Store for S {}
+impl<S: RosterLog + MessageLog> Store for S {}
 
 fn id(number: u128) -> SessionId {
     SessionId(Uuid::from_u128(number))
@@ -62,6 +64,23 @@ macro_rules! sessions_contract {
             living_sessions_are_found_by_id,
             living_sessions_are_found_by_name,
             the_list_has_everybody_online_and_its_revision,
+            the_list_is_read_in_pages_in_either_order,
+            whoever_stays_is_on_one_page_whoever_comes_and_goes,
+        );
+    };
+}
+
+/// Makes a test of each rule of [`crate::ports::RosterLog`], as
+/// [`sessions_contract!`](crate::sessions_contract) does.
+#[macro_export]
+macro_rules! roster_log_contract {
+    ($fixture:path $(, on $server:path)?) => {
+        $crate::contract_tests!($fixture $(, on $server)?:
+            every_change_is_kept_under_its_revision,
+            changes_are_read_a_few_at_a_time,
+            what_changes_nothing_leaves_no_change,
+            changes_and_list_fit_together_under_concurrency,
+            old_changes_are_not_kept_for_ever,
         );
     };
 }
@@ -130,5 +149,6 @@ mod the_fake {
 
     sessions_contract!(store);
     message_log_contract!(store);
+    roster_log_contract!(store);
     contract_tests!(store: the_nodes_own_clock_counts);
 }

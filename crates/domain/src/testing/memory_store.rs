@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -6,14 +6,16 @@ use uuid::Uuid;
 
 use crate::auth::Authority;
 use crate::client_id::ClientId;
-use crate::event::Revision;
+use crate::event::{Departure, DepartureReason, Revision};
 use crate::message::{LogId, Message, MessageId, Recipient};
 use crate::ports::{
-    AppendError, ChangeError, Draft, LogHead, MessageLog, NewSession, Online, OpenError, Page, PageQuery,
-    Posted, Rejection, Retention, Sessions, Span, Unavailable, Viewer,
+    AppendError, CHANGES_KEPT, ChangeError, Changes, Draft, LogHead, MessageLog, NewSession, Online,
+    OnlinePage, OnlineQuery, OpenError, Page, PageQuery, Posted, Rejection, Retention, RosterLog, Sessions,
+    Span, Unavailable, Viewer,
 };
 use crate::pseudonym::{Pseudonym, PseudonymKey};
 use crate::recipient::Unreached;
+use crate::roster::{Change, Place};
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
 use crate::user::{User, UserId};
@@ -28,6 +30,8 @@ struct State {
     living: BTreeMap<SessionId, Session>,
     ended: BTreeSet<SessionId>,
     revision: Revision,
+    /// The newest.
+    changes: VecDeque<Change>,
     /// Those that are kept.
     messages: Vec<Message>,
     last: Option<(MessageId, Timestamp)>,
@@ -47,9 +51,26 @@ impl MemoryStore {
 }
 
 impl State {
-    fn next_revision(&mut self) -> Revision {
+    /// Takes the next revision, and keeps the change that has it.
+    fn change(&mut self, change: impl FnOnce(Revision) -> Change) -> Revision {
         self.revision.0 += 1;
+        self.changes.push_back(change(self.revision));
+        if self.changes.len() > usize::try_from(CHANGES_KEPT).expect("a small number") {
+            self.changes.pop_front();
+        }
         self.revision
+    }
+
+    fn joined(&mut self, session: &Session) -> Revision {
+        let session = Session { claimed: false, ..session.clone() };
+        self.change(|revision| Change::Joined { session, revision })
+    }
+
+    fn left(&mut self, session: &Session, reason: DepartureReason) -> Revision {
+        let Session { id, user, pseudonym, .. } = session.clone();
+        self.change(|revision| {
+            Change::Left(Departure { session: id, user: user.id, pseudonym, reason, revision })
+        })
     }
 
     fn user(&mut self, name: &Pseudonym, now: Timestamp) -> User {
@@ -154,7 +175,8 @@ impl Sessions for MemoryStore {
             claimed: new.claimed,
         };
         state.living.insert(session.id, session.clone());
-        Ok((session, state.next_revision()))
+        let revision = state.joined(&session);
+        Ok((session, revision))
     }
 
     async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
@@ -168,11 +190,11 @@ impl Sessions for MemoryStore {
         _now: Timestamp,
     ) -> Result<Option<Revision>, ChangeError> {
         let mut state = self.state();
-        match state.living.get(&id) {
+        match state.living.get(&id).cloned() {
             Some(session) if by == Authority::Token || !session.claimed => {
                 state.living.remove(&id);
                 state.ended.insert(id);
-                Ok(Some(state.next_revision()))
+                Ok(Some(state.left(&session, DepartureReason::Logout)))
             }
             Some(_) | None => Ok(None),
         }
@@ -195,6 +217,29 @@ impl Sessions for MemoryStore {
     async fn online(&self) -> Result<Online, Unavailable> {
         let state = self.state();
         Ok(Online { revision: state.revision, sessions: state.living.values().cloned().collect() })
+    }
+
+    async fn online_page(&self, query: OnlineQuery) -> Result<OnlinePage, Unavailable> {
+        let state = self.state();
+        let placed = state.living.values().map(|session| (Place::of(session, query.sort_by), session));
+        let behind: BTreeMap<_, _> = placed.filter(|(place, _)| Some(place) > query.after.as_ref()).collect();
+        let sessions = behind.values().take(query.most).map(|session| (*session).clone()).collect();
+        let online = Online { revision: state.revision, sessions };
+        Ok(OnlinePage { online, has_more: behind.len() > query.most })
+    }
+}
+
+#[async_trait]
+impl RosterLog for MemoryStore {
+    async fn revision(&self) -> Result<Revision, Unavailable> {
+        Ok(self.state().revision)
+    }
+
+    async fn changes(&self, after: Revision, most: usize) -> Result<Changes, Unavailable> {
+        let state = self.state();
+        let first_kept = state.changes.front().map_or(Revision(state.revision.0 + 1), Change::revision);
+        let behind = state.changes.iter().filter(|change| change.revision() > after);
+        Ok(Changes { first_kept, changes: behind.take(most).cloned().collect() })
     }
 }
 

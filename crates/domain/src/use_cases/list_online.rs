@@ -1,22 +1,14 @@
 use std::sync::Arc;
 
-use crate::ports::{Online, Sessions, Unavailable};
-use crate::session::{Session, SessionId};
-use crate::timestamp::Timestamp;
+use crate::ports::{Online, OnlinePage, OnlineQuery, Sessions, Unavailable};
+use crate::roster::{Place, SortBy};
+
+/// The most sessions of one page.
+pub const MAX_USERS: usize = 1_000;
 
 /// Says who is online.
 pub struct ListOnline {
     sessions: Arc<dyn Sessions>,
-}
-
-/// In which order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SortBy {
-    /// By name, small and capital letters alike.
-    #[default]
-    Pseudonym,
-    /// Who has been online longest comes first.
-    ConnectedAt,
 }
 
 impl ListOnline {
@@ -28,19 +20,14 @@ impl ListOnline {
     /// Everybody who is online.
     pub async fn execute(&self, sort_by: SortBy) -> Result<Online, Unavailable> {
         let mut online = self.sessions.online().await?;
-        match sort_by {
-            SortBy::Pseudonym => online.sessions.sort_by_cached_key(by_name),
-            SortBy::ConnectedAt => online.sessions.sort_by_key(by_age),
-        }
+        online.sessions.sort_by_cached_key(|session| Place::of(session, sort_by));
         Ok(online)
     }
-}
 
-/// By what is read, not by the key, in which `m` is `rn`.
-fn by_name(session: &Session) -> (String, SessionId) {
-    (session.pseudonym.as_str().to_lowercase(), session.id)
-}
-
-fn by_age(session: &Session) -> (Timestamp, SessionId) {
-    (session.connected_at, session.id)
+    /// Some of those who are online, at most [`MAX_USERS`]. Whoever stays is in just one of the pages that follow each
+    /// other, whoever else comes and goes.
+    pub async fn page(&self, query: OnlineQuery) -> Result<OnlinePage, Unavailable> {
+        let most = query.most.clamp(1, MAX_USERS);
+        self.sessions.online_page(OnlineQuery { most, ..query }).await
+    }
 }

@@ -13,6 +13,7 @@ use crate::ports::{
 use crate::pseudonym::{InvalidPseudonym, Mention};
 use crate::recipient::{Addressee, Unreached};
 use crate::resume::{NotResumable, Resume};
+use crate::roster::SortBy;
 use crate::session::Session;
 use crate::testing::{
     FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names,

@@ -11,6 +11,7 @@ pub(super) mod log_head;
 pub(super) mod messages;
 pub(super) mod nodes;
 pub(super) mod presence_clock;
+pub(super) mod roster_changes;
 pub(super) mod roster_head;
 pub(super) mod sessions;
 pub(super) mod users;

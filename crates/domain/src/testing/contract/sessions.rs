@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use super::{Store, at, id, new_session, open};
 use crate::auth::Authority;
 use crate::event::Revision;
-use crate::ports::{NewSession, Online, OpenError};
+use crate::ports::{NewSession, Online, OnlinePage, OnlineQuery, OpenError};
+use crate::roster::{Place, SortBy};
 use crate::session::Session;
 use crate::testing::name;
 
@@ -157,6 +158,84 @@ pub async fn the_list_has_everybody_online_and_its_revision(store: &impl Store) 
     store.end(id(3), Authority::Name, at(2_000)).await.expect("it ends");
     let online = store.online().await.expect("a look");
     assert_eq!(online, Online { revision: Revision(4), sessions: vec![one, two] });
+}
+
+/// Small and capital letters alike, look-alikes by what is read; and whoever is listed together, in one order.
+const IN_ORDER: [(u128, &str, i64); 8] = [
+    (5, "alice", 3_000),
+    (3, "Bob", 1_000),
+    (2, "Mike", 1_000),
+    (8, "mm", 2_000),
+    (7, "nina", 9_000),
+    (1, "straße", 1_000),
+    (6, "Zoë", 4_000),
+    (4, "Ωμέγα", 1_000),
+];
+
+async fn open_in_order(store: &impl Store) {
+    for (number, pseudonym, millis) in IN_ORDER.into_iter().rev() {
+        let new = NewSession { now: at(millis), ..new_session(number, pseudonym) };
+        store.open(new).await.expect("the name is free");
+    }
+}
+
+async fn page(store: &impl Store, sort_by: SortBy, after: Option<Place>, most: usize) -> OnlinePage {
+    store.online_page(OnlineQuery { sort_by, after, most }).await.expect("a page")
+}
+
+/// All of it, as pages of any size, and as the whole list sorted here.
+pub async fn the_list_is_read_in_pages_in_either_order(store: &impl Store) {
+    let empty = page(store, SortBy::Pseudonym, None, 5).await;
+    assert_eq!(empty, OnlinePage { online: Online::default(), has_more: false });
+    open_in_order(store).await;
+    open(store, 99, "gone").await;
+    store.end(id(99), Authority::Name, at(2_000)).await.expect("it ends");
+    for sort_by in [SortBy::Pseudonym, SortBy::ConnectedAt] {
+        let mut expected = store.online().await.expect("a look").sessions;
+        expected.sort_by_key(|session| Place::of(session, sort_by));
+        for most in [1, 3, 4, 8, 100] {
+            let (mut listed, mut after) = (Vec::new(), None);
+            loop {
+                let OnlinePage { online, has_more } = page(store, sort_by, after, most).await;
+                assert_eq!(online.revision, Revision(10));
+                assert!(online.sessions.len() == most || !has_more, "a page that is not full is the last");
+                after = online.sessions.last().map(|session| Place::of(session, sort_by));
+                listed.extend(online.sessions);
+                if !has_more {
+                    break;
+                }
+            }
+            assert_eq!(listed, expected, "{sort_by:?}, {most} at a time");
+        }
+    }
+    let by_name = page(store, SortBy::Pseudonym, None, 100).await.online.sessions;
+    let numbers: Vec<_> = by_name.iter().map(|session| session.id.0.as_u128()).collect();
+    assert_eq!(numbers, IN_ORDER.map(|(number, ..)| number));
+}
+
+/// Also if the one behind whom the next page begins has gone, and another has the name.
+pub async fn whoever_stays_is_on_one_page_whoever_comes_and_goes(store: &impl Store) {
+    open_in_order(store).await;
+    for sort_by in [SortBy::Pseudonym, SortBy::ConnectedAt] {
+        let first = page(store, sort_by, None, 4).await;
+        assert!(first.has_more);
+        let last = first.online.sessions.last().expect("four").clone();
+        store.end(last.id, Authority::Token, at(9_999)).await.expect("it ends");
+        let newcomer = NewSession {
+            id: id(last.id.0.as_u128() + 100),
+            pseudonym: last.pseudonym.clone(),
+            claimed: false,
+            now: at(500),
+        };
+        store.open(newcomer).await.expect("the name is free");
+        let rest = page(store, sort_by, Some(Place::of(&last, sort_by)), 100).await;
+        let stayed = |session: &&Session| session.id.0.as_u128() < 100;
+        let before = first.online.sessions.iter().filter(|session| session.id != last.id);
+        let seen: Vec<_> = before.chain(&rest.online.sessions).filter(stayed).map(|s| s.id).collect();
+        let online = store.online().await.expect("a look").sessions;
+        let expected: BTreeSet<_> = online.iter().filter(stayed).map(|session| session.id).collect();
+        assert_eq!((seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (expected.len(), expected));
+    }
 }
 
 pub(super) async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {

@@ -15,6 +15,7 @@ pub struct Model {
     pub claimed: bool,
     pub opened_at: i64,
     pub ended_at: Option<i64>,
+    pub sort_name: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
