@@ -7,6 +7,7 @@
 mod announcer;
 mod clock;
 mod message_log;
+mod presence;
 mod reach;
 mod roster_log;
 mod session_ids;
@@ -19,6 +20,7 @@ pub use message_log::{
     Address, AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Span,
     Viewer,
 };
+pub use presence::{AttendError, Attended, Beaten, Presence, Woken};
 pub use reach::Reach;
 pub use roster_log::{CHANGES_KEPT, Changes, RosterLog};
 pub use session_ids::SessionIds;
@@ -26,7 +28,7 @@ pub use sessions::{ChangeError, NewSession, Online, OnlinePage, OnlineQuery, Ope
 pub use tokens::{Token, Tokens};
 
 #[cfg(any(test, feature = "testing"))]
-pub use {message_log::MockMessageLog, sessions::MockSessions};
+pub use {message_log::MockMessageLog, presence::MockPresence, sessions::MockSessions};
 
 /// What is needed is away for now: nothing is known to have been changed.
 #[derive(Debug, thiserror::Error)]

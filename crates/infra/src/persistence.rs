@@ -5,6 +5,7 @@
 //! | `connect` | opening, tuning and migrating |
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
 //! | `sessions`, `message_log` | the ports, one file each |
+//! | `presence`, `standing`, `forget` | who is there, and for how long |
 //! | `append` | the transaction that gives messages their ids |
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
@@ -28,13 +29,16 @@ mod append;
 mod batch;
 mod connect;
 mod entities;
+mod forget;
 mod message_log;
 mod outcome;
+mod presence;
 mod remembered;
 mod retention;
 mod room;
 mod rows;
 mod sessions;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod whole;

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use lobby_domain::presence::Limits;
 use lobby_migration::{Migrator, alone};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
@@ -36,6 +37,7 @@ pub struct StoreSettings {
     place: Place,
     durability: Durability,
     timeouts: Timeouts,
+    limits: Limits,
 }
 
 #[derive(Debug, Clone)]
@@ -85,7 +87,17 @@ impl StoreSettings {
                 return Err(OpenStoreError::UnknownKind(kind.to_owned()));
             }
         };
-        Ok(Self { url: url.to_owned(), place, durability, timeouts })
+        Ok(Self { url: url.to_owned(), place, durability, timeouts, limits: Limits::default() })
+    }
+
+    /// With other limits of presence than the default ones.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Keeps every other lobby away from a database that is a file until what is returned is dropped: each would tell

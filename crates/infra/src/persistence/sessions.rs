@@ -1,9 +1,11 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lobby_domain::auth::Authority;
 use lobby_domain::event::Revision;
 use lobby_domain::ports::{ChangeError, NewSession, Online, OpenError, Sessions, Unavailable};
+use lobby_domain::presence::Standing;
 use lobby_domain::pseudonym::{Pseudonym, PseudonymKey};
 use lobby_domain::session::{Session, SessionId};
 use lobby_domain::timestamp::Timestamp;
@@ -25,15 +27,14 @@ impl Sessions for Store {
     async fn open(&self, new: NewSession) -> Result<(Session, Revision), OpenError> {
         let commits = Commits::default();
         match self.change_for_sure(&commits, || self.try_open(&new, &commits)).await {
-            Ok(Some(opened)) => Ok(opened),
-            Ok(None) => Err(OpenError::NameTaken),
+            Ok(opened) => opened.map_err(OpenError::from),
             Err(error) => Err(error.into()),
         }
     }
 
     async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
-        let commits = Commits::default();
-        self.change_for_sure(&commits, || self.try_claim(id, &commits)).await
+        let woken = self.wake(id, true, Timestamp::from_millis(0)).await?;
+        Ok(woken.is_some())
     }
 
     async fn end(
@@ -64,14 +65,14 @@ impl Sessions for Store {
     }
 }
 
-type Row = (sessions::Model, Option<users::Model>);
+pub(super) type Row = (sessions::Model, Option<users::Model>);
 
 impl Store {
     async fn try_open(
         &self,
         new: &NewSession,
         commits: &Commits,
-    ) -> Result<Option<(Session, Revision)>, DbErr> {
+    ) -> Result<Result<(Session, Revision), NotFree>, DbErr> {
         let transaction = self.begin().await?;
         let revision = next_revision(&transaction).await?;
         if commits.is_repeated()
@@ -83,8 +84,14 @@ impl Store {
         let same_name = has_name(std::slice::from_ref(new.pseudonym.key()));
         if living().filter(same_name).one(&transaction).await?.is_some() {
             transaction.rollback().await?;
-            return Ok(None);
+            return Ok(Err(NotFree::Taken));
         }
+        let now = presence_now(&transaction).await?;
+        if let Some(left) = held_for(&transaction, new.pseudonym.key(), None, now).await? {
+            transaction.rollback().await?;
+            return Ok(Err(NotFree::Held(left)));
+        }
+        let standing = Standing::opened(new.claimed, now, self.settings.limits());
         let user = find_or_insert_user(&transaction, new).await?;
         let row = sessions::ActiveModel {
             id: Set(new.id.0),
@@ -107,29 +114,10 @@ impl Store {
             connected_at: new.now,
             claimed: new.claimed,
         };
-        Ok(Some((session, revision)))
+        Ok(Ok((session, revision)))
     }
 
-    async fn try_claim(&self, id: SessionId, commits: &Commits) -> Result<bool, DbErr> {
-        let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
-        if commits.is_repeated()
-            && let Some((row, _)) = living().filter(sessions::Column::Id.eq(id.0)).one(&transaction).await?
-            && row.claimed
-        {
-            transaction.rollback().await?;
-            return Ok(true);
-        }
-        let claimed = sessions::Entity::update_many()
-            .col_expr(sessions::Column::Claimed, Expr::value(true))
-            .filter(is_alive().add(sessions::Column::Id.eq(id.0)))
-            .exec(&transaction)
-            .await?;
-        commits.count()?;
-        transaction.commit().await?;
-        Ok(claimed.rows_affected == 1)
-    }
-
-    /// Under the log's lock, as the claim is: whoever posts sees under that lock whether a session is over.
+    /// Under the log's lock: whoever posts sees under that lock whether a session is over.
     async fn try_end(
         &self,
         id: SessionId,
@@ -145,6 +133,8 @@ impl Store {
         }
         let ended = sessions::Entity::update_many()
             .col_expr(sessions::Column::EndedAt, Expr::value(now.as_millis()))
+            .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
+            .col_expr(sessions::Column::Revoked, Expr::value(true))
             .filter(ends)
             .exec(&transaction)
             .await?;
@@ -240,22 +230,27 @@ fn living() -> sea_orm::SelectTwo<sessions::Entity, users::Entity> {
     sessions::Entity::find().find_also_related(users::Entity).filter(is_alive())
 }
 
-fn is_alive() -> Condition {
+pub(super) fn is_alive() -> Condition {
     Condition::all().add(sessions::Column::EndedAt.is_null())
 }
 
-fn has_name(keys: &[PseudonymKey]) -> Condition {
+pub(super) fn has_name(keys: &[PseudonymKey]) -> Condition {
     Condition::any()
         .add(sessions::Column::Folded.is_in(keys.iter().map(PseudonymKey::folded)))
         .add(sessions::Column::Lookalike.is_in(keys.iter().map(PseudonymKey::lookalike)))
         .add(sessions::Column::Crossed.is_in(keys.iter().map(PseudonymKey::crossed)))
 }
 
+/// A session, living or not.
+pub(super) fn find_with_user(id: SessionId) -> sea_orm::SelectTwo<sessions::Entity, users::Entity> {
+    sessions::Entity::find().find_also_related(users::Entity).filter(sessions::Column::Id.eq(id.0))
+}
+
 fn user(row: &users::Model) -> User {
     User { id: UserId(row.id), created_at: Timestamp::from_millis(row.created_at) }
 }
 
-fn session((row, owner): Row) -> Session {
+pub(super) fn session((row, owner): Row) -> Session {
     Session {
         id: SessionId(row.id),
         user: user(&owner.expect("the foreign key keeps every session's user")),

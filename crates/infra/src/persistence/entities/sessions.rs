@@ -16,6 +16,10 @@ pub struct Model {
     pub opened_at: i64,
     pub ended_at: Option<i64>,
     pub sort_name: String,
+    pub attended: bool,
+    pub expires_at: Option<i64>,
+    pub held_until: Option<i64>,
+    pub revoked: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
