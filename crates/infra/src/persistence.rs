@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `connect` | opening, tuning and migrating |
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
-//! | `sessions`, `message_log` | the ports, one file each |
+//! | `sessions`, `message_log`, `roster_log` | the ports, one file each |
+//! | `listing` | who is online, a page at a time |
 //! | `append` | the transaction that gives messages their ids |
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
@@ -28,11 +29,13 @@ mod append;
 mod batch;
 mod connect;
 mod entities;
+mod listing;
 mod message_log;
 mod outcome;
 mod remembered;
 mod retention;
 mod room;
+mod roster_log;
 mod rows;
 mod sessions;
 #[cfg(test)]
