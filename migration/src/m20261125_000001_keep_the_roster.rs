@@ -43,7 +43,11 @@ impl MigrationTrait for Migration {
 fn roster_changes(backend: DbBackend) -> TableCreateStatement {
     let mut revision = ColumnDef::new(RosterChanges::Revision);
     // On SQLite only a column called `integer` is the row's own id, and needs no index.
-    if backend == DbBackend::Sqlite { revision.integer() } else { revision.big_integer() };
+    if backend == DbBackend::Sqlite {
+        revision.integer()
+    } else {
+        revision.big_integer()
+    };
     Table::create()
         .table(RosterChanges::Table)
         .col(revision.not_null().primary_key())
@@ -51,7 +55,7 @@ fn roster_changes(backend: DbBackend) -> TableCreateStatement {
         .col(ColumnDef::new(RosterChanges::Session).uuid().not_null())
         .col(ColumnDef::new(RosterChanges::UserId).big_integer().not_null())
         .col(ColumnDef::new(RosterChanges::Pseudonym).string().not_null())
-        .col(ColumnDef::new(RosterChanges::CreatedAt).big_integer().not_null())
+        .col(ColumnDef::new(RosterChanges::CreatedAt).big_integer().null())
         .col(ColumnDef::new(RosterChanges::ConnectedAt).big_integer().null())
         .col(ColumnDef::new(RosterChanges::Reason).string().null())
         .to_owned()

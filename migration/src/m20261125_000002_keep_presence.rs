@@ -55,12 +55,14 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn session_columns() -> [ColumnDef; 4] {
+fn session_columns() -> [ColumnDef; 5] {
     [
         // Whether a connection has been there since the session began or came back.
         ColumnDef::new(Sessions::Attended).boolean().not_null().default(false).to_owned(),
         // In presence time, as the next; null while a node serves it.
         ColumnDef::new(Sessions::ExpiresAt).big_integer().null().to_owned(),
+        // When the last connection at any node went, as far as is known.
+        ColumnDef::new(Sessions::GoneAt).big_integer().null().to_owned(),
         // Until when the name of a session that is over is kept for whoever has its token.
         ColumnDef::new(Sessions::HeldUntil).big_integer().null().to_owned(),
         // Whether somebody has logged out: then its token is dead.
@@ -155,6 +157,7 @@ enum Sessions {
     EndedAt,
     Attended,
     ExpiresAt,
+    GoneAt,
     HeldUntil,
     Revoked,
 }

@@ -17,8 +17,6 @@
 
 mod attendance;
 mod clock;
-#[cfg(test)]
-mod properties;
 mod standing;
 
 pub use attendance::{Arrival, Attendance, LAZY, ROUND_MOST, Round};
@@ -71,9 +69,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(10),
-            unconnected: Duration::from_secs(5 * 60),
-            unclaimed: Duration::from_secs(30 * 60),
-            hold: Duration::from_secs(60),
+            unconnected: Duration::from_mins(5),
+            unclaimed: Duration::from_mins(30),
+            hold: Duration::from_mins(1),
             lease: Duration::from_secs(15),
         }
     }

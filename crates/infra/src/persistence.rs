@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `connect` | opening, tuning and migrating |
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
-//! | `sessions`, `message_log` | the ports, one file each |
+//! | `sessions`, `message_log`, `roster_log` | the ports, one file each |
+//! | `listing` | who is online, a page at a time |
 //! | `presence`, `standing`, `forget` | who is there, and for how long |
 //! | `append` | the transaction that gives messages their ids |
 //! | `outcome` | what came of a commit whose answer got lost |
@@ -30,12 +31,14 @@ mod batch;
 mod connect;
 mod entities;
 mod forget;
+mod listing;
 mod message_log;
 mod outcome;
 mod presence;
 mod remembered;
 mod retention;
 mod room;
+mod roster_log;
 mod rows;
 mod sessions;
 mod standing;

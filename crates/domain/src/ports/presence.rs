@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{ChangeError, Unavailable};
@@ -6,7 +8,6 @@ use crate::presence::{Moment, NodeId};
 use crate::pseudonym::PseudonymKey;
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
-use std::time::Duration;
 
 /// The answer to a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Moment, PresenceClock};
-use crate::ports::{Attended, Beaten};
+use crate::ports::{AttendError, Attended, Beaten};
 use crate::session::SessionId;
 
 /// The most arrivals, and the most departures, of one round: a transaction that others do not wait for long.
@@ -124,8 +124,7 @@ impl Attendance {
         self.note(session, now);
     }
 
-    /// What has to be recorded now, if anything. [`Self::recorded`], [`Self::failed`] or [`Self::lease_lost`] is owed
-    /// then.
+    /// What has to be recorded now, if anything. [`Self::recorded`] or [`Self::failed`] is owed then.
     pub fn next_round(&mut self, now: Duration) -> Option<Round> {
         if self.round_at().is_none_or(|at| at > now) {
             return None;
@@ -157,15 +156,20 @@ impl Attendance {
         self.note_all(round.sessions(), now);
     }
 
-    /// The round failed, or nobody knows what came of it: it is due again soon.
-    pub fn failed(&mut self, now: Duration) {
+    /// The round was refused, failed, or nobody knows what came of it: it is due again soon.
+    pub fn failed(&mut self, error: &AttendError, now: Duration) {
         let Some(UnderWay { round, .. }) = self.under_way.take() else { return };
-        self.retry_at = now + self.clock.retry();
         self.note_all(round.sessions(), now);
+        match error {
+            AttendError::LeaseLost => self.lease_lost(now),
+            AttendError::Unavailable(_) | AttendError::OutcomeUnknown(_) => {
+                self.retry_at = now + self.clock.retry();
+            }
+        }
     }
 
-    /// The round, or reaping, was refused because the lease is gone: a beat is due at once, and then all that is served
-    /// here is recorded anew.
+    /// Something was refused because the lease is gone: a beat is due at once, and then all that is served here is
+    /// recorded anew.
     pub fn lease_lost(&mut self, now: Duration) {
         self.clock.lease_lost(now);
         self.has_lease = false;
@@ -293,6 +297,3 @@ fn take(due: &mut BTreeSet<SessionId>) -> Vec<SessionId> {
     }
     batch
 }
-
-#[cfg(test)]
-mod tests;

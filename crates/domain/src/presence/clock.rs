@@ -94,6 +94,3 @@ impl PresenceClock {
         self.lease / 2
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -143,6 +143,3 @@ fn from_request(claimed: bool, now: Moment, limits: &Limits) -> Moment {
     let limit = limits.idle(claimed);
     now.after(limit + limits.slack(limit))
 }
-
-#[cfg(test)]
-mod tests;

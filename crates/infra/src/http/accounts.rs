@@ -6,7 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use lobby_domain::auth::Forbidden;
 use lobby_domain::ports::Token;
 use lobby_domain::pseudonym::Mention;
-use lobby_domain::use_cases::{ListOnline, LogInRequest, LogOutRequest, SortBy};
+use lobby_domain::roster::SortBy;
+use lobby_domain::use_cases::{ListOnline, LogInRequest, LogOutRequest};
 use serde::{Deserialize, Serialize};
 
 use super::credentials;

@@ -24,7 +24,7 @@ use super::outcome::{Commits, answered};
 use super::roster_log::{next_revision, record_change};
 use super::sessions::{Row, departure, find_with_user, has_name, is_alive, living, session};
 use super::standing::{
-    bring_back, forget_node, keep_standing, no_clock, presence_now, settle, standing,
+    bring_back, forget_node, keep_standing, millis, no_clock, presence_now, settle, standing,
 };
 use super::{LONG_AGO, Store, unavailable};
 
@@ -185,14 +185,14 @@ impl Store {
         node: NodeId,
         departures: &[(SessionId, Moment)],
     ) -> Result<(), DbErr> {
+        let backend = transaction.get_database_backend();
         for departures in padded(departures) {
+            transaction.execute_raw(depart_at(backend, node, &departures, self.limits())).await?;
             attendance::Entity::delete_many()
                 .filter(attendance::Column::Node.eq(node.0))
                 .filter(attendance::Column::Session.is_in(departures.iter().map(|(id, _)| id.0)))
                 .exec(transaction)
                 .await?;
-            let (backend, limits) = (transaction.get_database_backend(), self.limits());
-            transaction.execute_raw(depart_at(backend, &departures, limits)).await?;
         }
         Ok(())
     }
@@ -422,29 +422,44 @@ async fn serve(transaction: &DatabaseTransaction, node: NodeId, ids: &[SessionId
     Ok(())
 }
 
-/// Sessions that were served, and are not any more, live on for what is left to them.
-fn depart_at(backend: DbBackend, departures: &[(SessionId, Moment)], limits: &Limits) -> Statement {
-    let left = |limit: Duration| Value::from(Moment(0).after(limit).0);
-    let (grace, unclaimed) = (left(limits.grace), left(limits.unclaimed));
-    const IS_SERVED_NO_MORE: &str = "sessions.id = gone.session AND ended_at IS NULL AND expires_at IS NULL \
-         AND NOT EXISTS (SELECT 1 FROM attendance WHERE attendance.session = sessions.id)";
-    if backend == DbBackend::Postgres {
+/// Notes when sessions went that a node has served until now, and what is left to them if nobody else does.
+fn depart_at(
+    backend: DbBackend,
+    node: NodeId,
+    departures: &[(SessionId, Moment)],
+    limits: &Limits,
+) -> Statement {
+    const LAST_GONE: &str = "CASE WHEN gone_at > gone.at THEN gone_at ELSE gone.at END";
+    let is_postgres = backend == DbBackend::Postgres;
+    let (rows, from) = if is_postgres {
+        (String::new(), "UNNEST($1::uuid[], $2::bigint[]) AS gone(session, at)")
+    } else {
+        let rows = vec!["(?,?)"; departures.len()].join(",");
+        (format!("WITH gone(session, at) AS (VALUES {rows}) "), "gone")
+    };
+    let [node_is, grace, unclaimed, node_is_not] =
+        if is_postgres { ["$3", "$4::bigint", "$5::bigint", "$6"] } else { ["?"; 4] };
+    let text = format!(
+        "{rows}UPDATE sessions SET gone_at = {LAST_GONE}, expires_at = CASE WHEN EXISTS \
+         (SELECT 1 FROM attendance WHERE session = sessions.id AND node <> {node_is}) THEN NULL \
+         ELSE {LAST_GONE} + CASE WHEN claimed THEN {grace} ELSE {unclaimed} END END \
+         FROM {from} WHERE sessions.id = gone.session AND ended_at IS NULL AND EXISTS \
+         (SELECT 1 FROM attendance WHERE session = sessions.id AND node = {node_is_not})"
+    );
+    let last = [
+        node.0.into(),
+        millis(limits.grace).into(),
+        millis(limits.unclaimed).into(),
+        node.0.into(),
+    ];
+    if is_postgres {
         let ids: Vec<Uuid> = departures.iter().map(|(id, _)| id.0).collect();
         let moments: Vec<i64> = departures.iter().map(|(_, gone)| gone.0).collect();
-        let text = format!(
-            "UPDATE sessions SET expires_at = gone.at + CASE WHEN claimed THEN $1::bigint ELSE $2::bigint END \
-             FROM UNNEST($3::uuid[], $4::bigint[]) AS gone(session, at) WHERE {IS_SERVED_NO_MORE}"
-        );
-        return Statement::from_sql_and_values(backend, text, [grace, unclaimed, ids.into(), moments.into()]);
+        let values = [ids.into(), moments.into()].into_iter().chain(last);
+        return Statement::from_sql_and_values(backend, text, values);
     }
-    let rows = vec!["(?,?)"; departures.len()].join(",");
-    let text = format!(
-        "WITH gone(session, at) AS (VALUES {rows}) \
-         UPDATE sessions SET expires_at = gone.at + CASE WHEN claimed THEN ? ELSE ? END \
-         FROM gone WHERE {IS_SERVED_NO_MORE}"
-    );
     let pairs = departures.iter().flat_map(|(id, gone)| [Value::from(id.0), Value::from(gone.0)]);
-    Statement::from_sql_and_values(backend, text, pairs.chain([grace, unclaimed]))
+    Statement::from_sql_and_values(backend, text, pairs.chain(last))
 }
 
 /// The unclaimed session that is meant by a name: the living one, or else the one that had the name last, if it ran out.

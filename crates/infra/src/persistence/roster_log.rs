@@ -21,6 +21,7 @@ use super::{Store, unavailable};
 const TRIM_EVERY: i64 = 256;
 
 const LOGOUT: &str = "logout";
+const EXPIRED: &str = "expired";
 
 #[async_trait]
 impl RosterLog for Store {
@@ -101,12 +102,61 @@ pub(super) async fn revision_of(
 }
 
 fn row(change: &Change) -> roster_changes::ActiveModel {
-    let (joined, user, pseudonym) = match change {
-        Change::Joined { session, .. } => (true, session.user, &session.pseudonym),
-        Change::Left(departure) => (false, departure.user, &departure.pseudonym),
+    let (user, pseudonym) = match change {
+        Change::Joined { session, .. } => (session.user.id, &session.pseudonym),
+        Change::Left(departure) => (departure.user, &departure.pseudonym),
+    };
+    let (joined, reason) = match change {
+        Change::Joined { session, .. } => (Some(session), None),
+        Change::Left(departure) => (None, Some(reason_text(departure.reason))),
     };
     roster_changes::ActiveModel {
         revision: Set(change.revision().0),
+        joined: Set(joined.is_some()),
         session: Set(change.session().0),
+        user_id: Set(user.0),
+        pseudonym: Set(pseudonym.as_str().to_owned()),
+        created_at: Set(joined.map(|session| session.user.created_at.as_millis())),
+        connected_at: Set(joined.map(|session| session.connected_at.as_millis())),
+        reason: Set(reason.map(str::to_owned)),
     }
+}
+
+fn change(row: roster_changes::Model) -> Result<Change, DbErr> {
+    let lacks = |what| DbErr::Custom(format!("change {} lacks {what}", row.revision));
+    let time = |millis: Option<i64>| millis.map(Timestamp::from_millis).ok_or_else(|| lacks("a time"));
+    let (session, user) = (SessionId(row.session), UserId(row.user_id));
+    let revision = Revision(row.revision);
+    if row.joined {
+        let session = Session {
+            id: session,
+            user: User { id: user, created_at: time(row.created_at)? },
+            connected_at: time(row.connected_at)?,
+            pseudonym: Pseudonym::from_stored(row.pseudonym),
+            claimed: false,
+        };
+        return Ok(Change::Joined { session, revision });
+    }
+    let reason = row.reason.as_deref().and_then(reason_of).ok_or_else(|| lacks("a reason that is known"))?;
+    let pseudonym = Pseudonym::from_stored(row.pseudonym);
+    Ok(Change::Left(Departure { session, user, pseudonym, reason, revision }))
+}
+
+fn reason_text(reason: DepartureReason) -> &'static str {
+    match reason {
+        DepartureReason::Logout => LOGOUT,
+        DepartureReason::Expired => EXPIRED,
+    }
+}
+
+fn reason_of(text: &str) -> Option<DepartureReason> {
+    match text {
+        LOGOUT => Some(DepartureReason::Logout),
+        EXPIRED => Some(DepartureReason::Expired),
+        _ => None,
+    }
+}
+
+fn no_head() -> DbErr {
+    DbErr::RecordNotFound("roster_head".to_owned())
 }

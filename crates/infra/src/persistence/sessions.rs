@@ -3,23 +3,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lobby_domain::auth::Authority;
-use lobby_domain::event::Revision;
-use lobby_domain::ports::{ChangeError, NewSession, Online, OpenError, Sessions, Unavailable};
+use lobby_domain::event::{Departure, DepartureReason, Revision};
+use lobby_domain::ports::{
+    Presence,
+    ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Sessions, Unavailable,
+};
 use lobby_domain::presence::Standing;
 use lobby_domain::pseudonym::{Pseudonym, PseudonymKey};
+use lobby_domain::roster::{Change, sort_name};
 use lobby_domain::session::{Session, SessionId};
 use lobby_domain::timestamp::Timestamp;
 use lobby_domain::user::{User, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    QueryOrder,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
 };
 
 use super::batch::padded;
-use super::entities::{roster_head, sessions, users};
+use super::entities::{sessions, users};
+use super::listing::page_of;
 use super::outcome::{Commits, answered};
+use super::roster_log::{next_revision, record_change, revision, revision_of};
+use super::standing::{held_for, presence_now};
 use super::{LONG_AGO, Store, unavailable};
 
 #[async_trait]
@@ -63,6 +69,10 @@ impl Sessions for Store {
     async fn online(&self) -> Result<Online, Unavailable> {
         answered(self.try_online()).await.map_err(unavailable)
     }
+
+    async fn online_page(&self, query: OnlineQuery) -> Result<OnlinePage, Unavailable> {
+        answered(self.try_online_page(query)).await.map_err(unavailable)
+    }
 }
 
 pub(super) type Row = (sessions::Model, Option<users::Model>);
@@ -78,8 +88,9 @@ impl Store {
         if commits.is_repeated()
             && let Some(row) = living().filter(sessions::Column::Id.eq(new.id.0)).one(&transaction).await?
         {
+            let revision = revision_of(&transaction, new.id, true).await?;
             transaction.rollback().await?;
-            return Ok(Some((session(row), made_before(revision))));
+            return Ok(Ok((session(row), revision)));
         }
         let same_name = has_name(std::slice::from_ref(new.pseudonym.key()));
         if living().filter(same_name).one(&transaction).await?.is_some() {
@@ -103,10 +114,14 @@ impl Store {
             claimed: Set(new.claimed),
             opened_at: Set(new.now.as_millis()),
             ended_at: Set(None),
+            sort_name: Set(sort_name(new.pseudonym.as_str())),
+            attended: Set(standing.attended),
+            expires_at: Set(standing.expires_at.map(|at| at.0)),
+            gone_at: Set(None),
+            held_until: Set(None),
+            revoked: Set(false),
         };
         sessions::Entity::insert(row).exec_without_returning(&transaction).await?;
-        commits.count()?;
-        transaction.commit().await?;
         let session = Session {
             id: new.id,
             user,
@@ -114,6 +129,10 @@ impl Store {
             connected_at: new.now,
             claimed: new.claimed,
         };
+        let joined = Change::Joined { session: session.clone(), revision };
+        record_change(&transaction, &joined).await?;
+        commits.count()?;
+        transaction.commit().await?;
         Ok(Ok((session, revision)))
     }
 
@@ -136,13 +155,16 @@ impl Store {
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
             .col_expr(sessions::Column::Revoked, Expr::value(true))
             .filter(ends)
-            .exec(&transaction)
+            .exec_with_returning(&transaction)
             .await?;
-        if ended.rows_affected == 0 {
+        let Some(row) = ended.into_iter().next() else {
             let was_ended = commits.is_repeated() && ended_at(&transaction, id).await? == Some(now);
+            let revision = if was_ended { Some(revision_of(&transaction, id, false).await?) } else { None };
             transaction.rollback().await?;
-            return Ok(was_ended.then(|| made_before(revision)));
-        }
+            return Ok(revision);
+        };
+        let left = Change::Left(departure(row, DepartureReason::Logout, revision));
+        record_change(&transaction, &left).await?;
         commits.count()?;
         transaction.commit().await?;
         Ok(Some(revision))
@@ -174,28 +196,49 @@ impl Store {
     async fn try_online(&self) -> Result<Online, DbErr> {
         // List and revision are of one moment.
         let transaction = self.begin_snapshot().await?;
-        let head = roster_head::Entity::find_by_id(1).one(&transaction).await?;
+        let revision = revision(&transaction).await?;
         let rows = living().order_by_asc(sessions::Column::Id).all(&transaction).await?;
         transaction.commit().await?;
-        let head = head.ok_or_else(|| DbErr::RecordNotFound("roster_head".to_owned()))?;
-        Ok(Online { revision: Revision(head.revision), sessions: rows.into_iter().map(session).collect() })
+        Ok(Online { revision, sessions: rows.into_iter().map(session).collect() })
+    }
+
+    async fn try_online_page(&self, query: OnlineQuery) -> Result<OnlinePage, DbErr> {
+        let most = query.most;
+        let transaction = self.begin_snapshot().await?;
+        let revision = revision(&transaction).await?;
+        let mut rows = page_of(living(), query).all(&transaction).await?;
+        transaction.commit().await?;
+        let has_more = rows.len() > most;
+        rows.truncate(most);
+        let online = Online { revision, sessions: rows.into_iter().map(session).collect() };
+        Ok(OnlinePage { online, has_more })
     }
 }
 
-/// Takes the next revision, and with it the lock on the list until the transaction ends.
-async fn next_revision(transaction: &DatabaseTransaction) -> Result<Revision, DbErr> {
-    let heads = roster_head::Entity::update_many()
-        .col_expr(roster_head::Column::Revision, Expr::col(roster_head::Column::Revision).add(1))
-        .exec_with_returning(transaction)
-        .await?;
-    let head = heads.into_iter().next().ok_or_else(|| DbErr::RecordNotFound("roster_head".to_owned()))?;
-    Ok(Revision(head.revision))
+/// Why a name cannot be had.
+enum NotFree {
+    Taken,
+    Held(Duration),
 }
 
-/// The revision of a change that was found made when `next` was taken for it: the last one, of a node that makes one change
-/// after the other.
-fn made_before(next: Revision) -> Revision {
-    Revision(next.0 - 1)
+impl From<NotFree> for OpenError {
+    fn from(why: NotFree) -> Self {
+        match why {
+            NotFree::Taken => Self::NameTaken,
+            NotFree::Held(retry_after) => Self::NameHeld { retry_after },
+        }
+    }
+}
+
+/// What is told of a session's end.
+pub(super) fn departure(row: sessions::Model, reason: DepartureReason, revision: Revision) -> Departure {
+    Departure {
+        session: SessionId(row.id),
+        user: UserId(row.user_id),
+        pseudonym: Pseudonym::from_stored(row.pseudonym),
+        reason,
+        revision,
+    }
 }
 
 async fn ended_at(database: &impl ConnectionTrait, id: SessionId) -> Result<Option<Timestamp>, DbErr> {
@@ -226,7 +269,8 @@ async fn find_or_insert_user(database: &impl ConnectionTrait, new: &NewSession) 
     Ok(user(&users::Entity::insert(row).exec_with_returning(database).await?))
 }
 
-fn living() -> sea_orm::SelectTwo<sessions::Entity, users::Entity> {
+/// All who are online, with their users.
+pub(super) fn living() -> sea_orm::SelectTwo<sessions::Entity, users::Entity> {
     sessions::Entity::find().find_also_related(users::Entity).filter(is_alive())
 }
 

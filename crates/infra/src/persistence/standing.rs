@@ -33,6 +33,7 @@ pub(super) fn standing(row: &sessions::Model) -> Standing {
         claimed: row.claimed,
         attended: row.attended,
         expires_at: row.expires_at.map(Moment),
+        gone_at: row.gone_at.map(Moment),
         end,
     }
 }
@@ -47,6 +48,7 @@ pub(super) async fn keep_standing(
         .col_expr(sessions::Column::Claimed, Expr::value(standing.claimed))
         .col_expr(sessions::Column::Attended, Expr::value(standing.attended))
         .col_expr(sessions::Column::ExpiresAt, Expr::value(standing.expires_at.map(|at| at.0)))
+        .col_expr(sessions::Column::GoneAt, Expr::value(standing.gone_at.map(|at| at.0)))
         .filter(sessions::Column::Id.eq(row.id))
         .exec(transaction)
         .await?;
@@ -89,11 +91,20 @@ pub(super) async fn forget_node(
             )
             .to_owned()
     };
+    let last_gone = || -> Expr {
+        let known = || Expr::col(sessions::Column::GoneAt);
+        Expr::case(known().gt(gone.0), known()).finally(gone.0).into()
+    };
+    let limit: Expr = Expr::case(Expr::col(sessions::Column::Claimed), millis(limits.grace))
+        .finally(millis(limits.unclaimed))
+        .into();
+    let is_served_elsewhere = Expr::exists(of(attendance::Column::Node.ne(node)));
+    let expiry = Expr::case(is_served_elsewhere, None::<i64>).finally(last_gone().add(limit));
     sessions::Entity::update_many()
-        .col_expr(sessions::Column::ExpiresAt, expiry(gone, limits))
+        .col_expr(sessions::Column::GoneAt, last_gone())
+        .col_expr(sessions::Column::ExpiresAt, expiry.into())
         .filter(is_alive())
         .filter(Expr::exists(of(attendance::Column::Node.eq(node))))
-        .filter(Expr::exists(of(attendance::Column::Node.ne(node))).not())
         .exec(transaction)
         .await?;
     attendance::Entity::delete_many().filter(attendance::Column::Node.eq(node)).exec(transaction).await?;
@@ -101,11 +112,9 @@ pub(super) async fn forget_node(
     Ok(())
 }
 
-/// When a session is over whose last connection has gone at `gone`.
-fn expiry(gone: Moment, limits: &Limits) -> Expr {
-    Expr::case(Expr::col(sessions::Column::Claimed), gone.after(limits.grace).0)
-        .finally(gone.after(limits.unclaimed).0)
-        .into()
+/// As columns of presence time have it.
+pub(super) fn millis(time: Duration) -> i64 {
+    Moment(0).after(time).0
 }
 
 /// For how long yet the name is held by a session that is over, other than `but`.

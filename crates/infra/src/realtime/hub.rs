@@ -361,7 +361,9 @@ impl Core {
         match event {
             Event::NewMessage(_) => {}
             Event::UserJoined { .. } | Event::UserLeft(_) => {
-                self.roster.apply(event);
+                if let Some(c) = lobby_domain::roster::Change::of(event) {
+                    self.roster.apply(&c);
+                }
                 self.users = None;
             }
         }

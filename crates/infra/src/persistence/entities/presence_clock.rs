@@ -1,11 +1,11 @@
-//! Presence time
+//! Presence time: one row.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "presence_clock")]
 pub struct Model {
- one row.:    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
     pub now: i64,
 }

@@ -11,8 +11,8 @@ pub struct Model {
     pub session: Uuid,
     pub user_id: i64,
     pub pseudonym: String,
-    /// The user's.
-    pub created_at: i64,
+    /// The user's, of who joined.
+    pub created_at: Option<i64>,
     /// Of who joined.
     pub connected_at: Option<i64>,
     /// Of who left.

@@ -18,6 +18,7 @@ pub struct Model {
     pub sort_name: String,
     pub attended: bool,
     pub expires_at: Option<i64>,
+    pub gone_at: Option<i64>,
     pub held_until: Option<i64>,
     pub revoked: bool,
 }

@@ -1,10 +1,13 @@
 //! How the databases find a page: in an index that has it in order, whatever else is in the log.
 
-use lobby_domain::ports::Address;
+use lobby_domain::ports::{Address, OnlineQuery};
 use lobby_domain::recipient::Addressee;
+use lobby_domain::roster::Place;
 use sea_orm::QueryTrait;
 
+use super::super::listing::page_of;
 use super::super::message_log::{parts, select};
+use super::super::sessions::living;
 use super::*;
 
 /// `$1` is somebody who has said something in the public, and `$2` and `$3` have since filled the log with what they said
@@ -88,4 +91,48 @@ async fn what_one_said_to_oneself_is_on_a_page_once() {
     assert_eq!(page(Span::After(MessageId(0)), 3).await, (vec![1, 2, 3], false));
     assert_eq!(page(Span::Before(MessageId(4)), 2).await, (vec![2, 3], true));
     assert_eq!(page(Span::Before(MessageId(4)), 3).await, (vec![1, 2, 3], false));
+}
+
+/// Half of a hundred thousand sessions are over.
+const CROWD: &str = "
+    INSERT INTO users (id, pseudonym, folded, lookalike, crossed, created_at) VALUES (1, 'n', 'n', 'n', 'n', 1);
+    INSERT INTO sessions (id, user_id, pseudonym, folded, lookalike, crossed, claimed, opened_at, ended_at, sort_name)
+    SELECT gen_random_uuid(), 1, 'n' || n, 'n' || n, 'n' || n, 'n' || n, true, n, CASE WHEN n % 2 = 0 THEN 1 END, 'n' || n
+    FROM generate_series(1, 100000) AS n;
+    ANALYZE sessions";
+
+async fn every_page_of_the_list_is_found_in_order(store: &Store) {
+    let backend = store.backend();
+    let explain = if backend == DbBackend::Sqlite { "EXPLAIN QUERY PLAN" } else { "EXPLAIN" };
+    let id = SessionId(uuid::Uuid::nil());
+    for (place, index) in [
+        (Place::Name("n7".to_owned(), id), "sessions_living_by_name"),
+        (Place::Age(Timestamp::from_millis(7), id), "sessions_living_by_age"),
+    ] {
+        let query = OnlineQuery { sort_by: place.sort_by(), after: Some(place), most: 100 };
+        let mut statement = page_of(living(), query).build(backend);
+        statement.sql = format!("{explain} {}", statement.sql);
+        let rows = store.read.query_all_raw(statement).await.expect("a plan");
+        let line = |row: &sea_orm::QueryResult| match backend {
+            DbBackend::Sqlite => row.try_get::<String>("", "detail"),
+            _ => row.try_get_by_index::<String>(0),
+        };
+        let plan = rows.iter().map(|row| line(row).expect("a text")).collect::<Vec<_>>().join("\n");
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("Sort") && !plan.contains("B-TREE"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_every_page_of_the_list_in_order_in_an_index() {
+    let (store, _folder) = sqlite().await;
+    every_page_of_the_list_is_found_in_order(&store).await;
+}
+
+#[tokio::test]
+async fn a_server_has_every_page_of_the_list_in_order_in_an_index() {
+    let server = Postgres::start().await;
+    let store = open(&at(&server.fresh_database().await, Durability::Full)).await;
+    store.writer().execute_unprepared(CROWD).await.expect("a crowd");
+    every_page_of_the_list_is_found_in_order(&store).await;
 }

@@ -1,6 +1,9 @@
 //! A database of the first version, with messages in it.
 
-use lobby_domain::ports::Retention;
+use lobby_domain::event::Revision;
+use lobby_domain::ports::{Changes, OnlineQuery, Retention, RosterLog};
+use lobby_domain::roster::SortBy;
+use lobby_domain::session::Session;
 use lobby_migration::Migrator;
 use sea_orm_migration::MigratorTrait;
 
@@ -11,6 +14,7 @@ const WRITTEN: &str = "
     INSERT INTO users (pseudonym, folded, lookalike, crossed, created_at) VALUES ('Zoë', 'zoë', 'zoe', 'zoe', 1);
     INSERT INTO sessions (id, user_id, pseudonym, folded, lookalike, crossed, claimed, opened_at)
         VALUES ($2, 1, 'Zoë', 'zoë', 'zoe', 'zoe', true, 1);
+    UPDATE roster_head SET revision = 41;
     INSERT INTO log_head (id, log, last_id, last_timestamp) VALUES (1, $1, 2, 5000);
     INSERT INTO messages (id, sender_session, sender_id, sender, content, timestamp)
         VALUES (1, $2, 1, 'Zoë', 'one', 4000), (2, $2, 1, 'Zoë', 'two', 5000)";
@@ -28,6 +32,7 @@ async fn a_database_of_the_first_version_is_served(settings: &StoreSettings) {
     let store = open(settings).await;
     let zoe = store.find(SessionId(session)).await.expect("a look").expect("she is still online");
     assert_eq!((zoe.pseudonym.as_str(), zoe.claimed), ("Zoë", true));
+    roster_goes_on(&store, &zoe).await;
     assert_eq!(log_of(&store).await, LogId(log));
     assert_eq!(say(&store, zoe.id, "three").await, 3);
     let stored = stored(&store).await;
@@ -36,6 +41,18 @@ async fn a_database_of_the_first_version_is_served(settings: &StoreSettings) {
     assert_eq!(stored[1].timestamp, Timestamp::from_millis(5_000));
     assert!(stored[2].timestamp >= stored[1].timestamp);
     assert!(stored.iter().all(|message| message.to.is_none() && message.sender_session == zoe.id));
+}
+
+/// Who came before is listed in order; of what changed before nothing is known.
+async fn roster_goes_on(store: &Store, zoe: &Session) {
+    let begins = store.changes(Revision(0), 10).await.expect("a look");
+    assert_eq!(begins, Changes { first_kept: Revision(42), changes: vec![] });
+    let ann = join(store, "zoa").await;
+    let begins = store.changes(Revision(0), 10).await.expect("a look");
+    assert_eq!((begins.first_kept, begins.changes.len()), (Revision(42), 1));
+    let query = OnlineQuery { sort_by: SortBy::Pseudonym, after: None, most: 10 };
+    let listed = store.online_page(query).await.expect("a page").online.sessions;
+    assert_eq!(listed.iter().map(|session| session.id).collect::<Vec<_>>(), [ann, zoe.id]);
 }
 
 async fn a_step_back_and_forth_leaves_the_beginning_where_it_was(settings: &StoreSettings) {
@@ -49,7 +66,7 @@ async fn a_step_back_and_forth_leaves_the_beginning_where_it_was(settings: &Stor
         store.prune(keep, 100).await.expect("it is pruned");
         let head = store.head().await.expect("a look");
         assert_eq!(head.first_id, MessageId(first_id));
-        Migrator::down(&store.writer(), Some(1)).await.expect("it goes down");
+        Migrator::down(&store.writer(), Some(2)).await.expect("it goes down");
         Migrator::up(&store.writer(), None).await.expect("it comes up again");
         assert_eq!(store.head().await.expect("a look"), head);
     }
