@@ -13,7 +13,7 @@ mod read_history;
 #[cfg(test)]
 mod tests;
 
-pub use authenticate::{Authenticate, AuthenticateError};
+pub use authenticate::{Authenticate, AuthenticateError, Proof, Shown};
 pub use list_online::{ListOnline, MAX_USERS};
 pub use log_in::{LogIn, LogInError, LogInRequest, LoggedIn};
 pub use log_out::{LogOut, LogOutError, LogOutRequest};

@@ -1,14 +1,44 @@
 use std::sync::Arc;
 
 use crate::auth::{Caller, Credentials};
-use crate::ports::{ChangeError, Sessions, Tokens, Unavailable};
-use crate::session::Session;
+use crate::event::Event;
+use crate::ports::{Announcer, ChangeError, Clock, Presence, Sessions, Tokens, Unavailable, Woken};
+use crate::pseudonym::PseudonymKey;
+use crate::session::{Session, SessionId};
 
 /// Finds out who is calling.
 #[derive(Clone)]
 pub struct Authenticate {
-    sessions: Arc<dyn Sessions>,
-    tokens: Arc<dyn Tokens>,
+    /// Where living sessions are looked up.
+    pub sessions: Arc<dyn Sessions>,
+    /// Where they are kept alive, claimed, and brought back.
+    pub presence: Arc<dyn Presence>,
+    /// Checks tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// Says when.
+    pub clock: Arc<dyn Clock>,
+    /// Hears who came back.
+    pub announcer: Arc<dyn Announcer>,
+}
+
+/// What credentials stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing that counts.
+    Nothing,
+    /// A session, by the cookie that came along.
+    Cookie(Proof),
+    /// A session, by its token, which was shown on purpose.
+    Token(Proof),
+}
+
+/// The session that was proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Which.
+    pub session: Session,
+    /// Whether it is alive. Else it ran out, and can be brought back ([`Authenticate::wake`]) while its name is free.
+    pub is_alive: bool,
 }
 
 /// Why nobody could be made of what was shown.
@@ -35,46 +65,57 @@ impl From<ChangeError> for AuthenticateError {
 }
 
 impl Authenticate {
-    /// Over these sessions, for these tokens.
-    pub fn new(sessions: Arc<dyn Sessions>, tokens: Arc<dyn Tokens>) -> Self {
-        Self { sessions, tokens }
-    }
-
-    /// Finds out who it is, and claims the session of a token that was shown on purpose.
+    /// Finds out who it is. The session of a token that was shown on purpose is claimed, and brought back if it ran out.
     pub async fn execute(&self, credentials: &Credentials) -> Result<Caller, AuthenticateError> {
         match self.look(credentials).await? {
-            Caller::Token(session) => Ok(Caller::Token(self.claim(session).await?)),
-            caller @ (Caller::Cookie(_) | Caller::Nobody) => Ok(caller),
+            Shown::Token(proof) => Ok(Caller::Token(self.wake(proof.session.id, true).await?)),
+            Shown::Cookie(Proof { session, is_alive: true }) => Ok(Caller::Cookie(session)),
+            Shown::Cookie(_) | Shown::Nothing => Ok(Caller::Nobody),
         }
     }
 
-    /// Finds out who it is and changes nothing: a session of [`Caller::Token`] that is not claimed yet is still to be
-    /// claimed.
+    /// Looks what credentials stand for, and changes nothing.
     ///
     /// An explicit token has to be good. A cookie that proves nothing counts as absent: it comes along by itself, and
     /// the original's clients would not know what to do about it.
-    pub async fn look(&self, credentials: &Credentials) -> Result<Caller, AuthenticateError> {
+    pub async fn look(&self, credentials: &Credentials) -> Result<Shown, AuthenticateError> {
         if let Some(token) = &credentials.token {
-            let session = self.prove(token).await?.ok_or(AuthenticateError::InvalidToken)?;
-            return Ok(Caller::Token(session));
+            let proof = self.prove(token).await?.ok_or(AuthenticateError::InvalidToken)?;
+            return Ok(Shown::Token(proof));
         }
-        let Some(cookie) = &credentials.cookie else { return Ok(Caller::Nobody) };
-        Ok(self.prove(cookie).await?.map_or(Caller::Nobody, Caller::Cookie))
+        let Some(cookie) = &credentials.cookie else { return Ok(Shown::Nothing) };
+        Ok(self.prove(cookie).await?.map_or(Shown::Nothing, Shown::Cookie))
     }
 
-    async fn prove(&self, token: &str) -> Result<Option<Session>, Unavailable> {
-        match self.tokens.verify(token) {
-            Some(id) => self.sessions.find(id).await,
+    async fn prove(&self, token: &str) -> Result<Option<Proof>, Unavailable> {
+        let Some(id) = self.tokens.verify(token) else { return Ok(None) };
+        if let Some(session) = self.sessions.find(id).await? {
+            return Ok(Some(Proof { session, is_alive: true }));
+        }
+        let dormant = self.presence.dormant(id).await?;
+        Ok(dormant.map(|session| Proof { session, is_alive: false }))
+    }
+
+    /// Keeps a proved session alive, claims it if asked to, and brings it back if it ran out, which is announced. Its token
+    /// is no longer good if it was logged out since, or its name is another's by now.
+    pub async fn wake(&self, id: SessionId, claim: bool) -> Result<Session, AuthenticateError> {
+        let woken = self.presence.wake(id, claim, self.clock.now()).await?;
+        Ok(self.announce(woken.ok_or(AuthenticateError::InvalidToken)?).await)
+    }
+
+    /// Keeps the unclaimed session of a name alive in which somebody speaks, and brings it back if it ran out, which is
+    /// announced. `None` if that cannot be.
+    pub async fn wake_named(&self, key: &PseudonymKey) -> Result<Option<Session>, ChangeError> {
+        match self.presence.wake_named(key, self.clock.now()).await? {
             None => Ok(None),
+            Some(woken) => Ok(Some(self.announce(woken).await)),
         }
     }
 
-    /// Claims a session whose token was shown; its token is no longer good if it ended since.
-    pub async fn claim(&self, session: Session) -> Result<Session, AuthenticateError> {
-        if session.claimed || self.sessions.claim(session.id).await? {
-            Ok(Session { claimed: true, ..session })
-        } else {
-            Err(AuthenticateError::InvalidToken)
+    async fn announce(&self, (session, joined): Woken) -> Session {
+        if let Some(revision) = joined {
+            self.announcer.announce(vec![Event::UserJoined { session: session.clone(), revision }]).await;
         }
+        session
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authenticate, AuthenticateError};
-use crate::auth::{Caller, Credentials};
+use super::{Authenticate, AuthenticateError, Shown};
+use crate::auth::Credentials;
 use crate::event::Event;
 use crate::ports::{
     Announcer, Clock, NewSession, OpenError, SessionIds, Sessions, Token, Tokens, Unavailable,
@@ -80,8 +80,7 @@ impl LogIn {
     /// Logs somebody in and announces them, unless they have the session already.
     pub async fn execute(&self, request: LogInRequest) -> Result<LoggedIn, LogInError> {
         let pseudonym = self.names.parse(&request.pseudonym)?;
-        let session = match self.own_session(&request.credentials, &pseudonym).await? {
-            Some(session) if request.claim => self.authenticate.claim(session).await?,
+        let session = match self.own_session(&request, &pseudonym).await? {
             Some(session) => session,
             None => self.open(pseudonym, request.claim).await?,
         };
@@ -89,18 +88,29 @@ impl LogIn {
         Ok(LoggedIn { session, token })
     }
 
-    /// The caller's session, if it is the name's. With another name's credentials a new session is opened,
-    /// and the old one goes on.
+    /// The caller's session, if it is the name's: it is brought back if it ran out. With another name's credentials a new
+    /// session is opened, and the old one goes on.
     async fn own_session(
         &self,
-        credentials: &Credentials,
+        request: &LogInRequest,
         pseudonym: &Pseudonym,
     ) -> Result<Option<Session>, LogInError> {
-        let session = match self.authenticate.execute(credentials).await? {
-            Caller::Nobody => None,
-            Caller::Cookie(session) | Caller::Token(session) => Some(session),
+        let (proof, is_token) = match self.authenticate.look(&request.credentials).await? {
+            Shown::Nothing => return Ok(None),
+            Shown::Cookie(proof) => (proof, false),
+            Shown::Token(proof) => (proof, true),
         };
-        Ok(session.filter(|session| session.pseudonym.key().matches(pseudonym.key())))
+        if !proof.session.pseudonym.key().matches(pseudonym.key()) {
+            if is_token && proof.is_alive {
+                self.authenticate.wake(proof.session.id, true).await?;
+            }
+            return Ok(None);
+        }
+        match self.authenticate.wake(proof.session.id, is_token || request.claim).await {
+            // As everywhere, a cookie that proves nothing any more counts as absent.
+            Err(AuthenticateError::InvalidToken) if !is_token => Ok(None),
+            woken => Ok(Some(woken?)),
+        }
     }
 
     async fn open(&self, pseudonym: Pseudonym, claimed: bool) -> Result<Session, LogInError> {
