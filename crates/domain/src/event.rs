@@ -45,4 +45,6 @@ pub struct Departure {
 pub enum DepartureReason {
     /// Somebody who may do so logged out.
     Logout,
+    /// Nothing kept it alive any more.
+    Expired,
 }

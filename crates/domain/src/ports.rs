@@ -7,6 +7,7 @@
 mod announcer;
 mod clock;
 mod message_log;
+mod presence;
 mod reach;
 mod session_ids;
 mod sessions;
@@ -18,13 +19,14 @@ pub use message_log::{
     Address, AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Span,
     Viewer,
 };
+pub use presence::{AttendError, Attended, Beaten, Presence, Woken};
 pub use reach::Reach;
 pub use session_ids::SessionIds;
 pub use sessions::{ChangeError, NewSession, Online, OpenError, Sessions};
 pub use tokens::{Token, Tokens};
 
 #[cfg(any(test, feature = "testing"))]
-pub use {message_log::MockMessageLog, sessions::MockSessions};
+pub use {message_log::MockMessageLog, presence::MockPresence, sessions::MockSessions};
 
 /// What is needed is away for now: nothing is known to have been changed.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,8 @@
 //! Every way the lobby says no, mapped to the wire once: problem details over REST, `error` events and acks
 //! over sockets.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use lobby_domain::auth::Forbidden;
 use lobby_domain::client_id::InvalidClientId;
@@ -103,11 +105,20 @@ impl From<LogInError> for Refusal {
         match &error {
             LogInError::InvalidPseudonym(_) => Self::bad_request("invalid_pseudonym", error.to_string()),
             LogInError::AlreadyConnected(_) => Self::bad_request("already_connected", error.to_string()),
+            LogInError::NameHeld { retry_after, .. } => Self {
+                retry_after: Some(whole_seconds(*retry_after)),
+                ..Self::bad_request("name_held", error.to_string())
+            },
             LogInError::Authenticate(cause) => cause.into(),
             LogInError::Unavailable(cause) => cause.into(),
             LogInError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
         }
     }
+}
+
+/// Rounded up: who waits that long does not come too early.
+fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)
 }
 
 impl From<LogOutError> for Refusal {

@@ -142,6 +142,7 @@ impl<'a> From<&'a Departure> for DepartureView<'a> {
             session: departure.session.0,
             reason: match departure.reason {
                 DepartureReason::Logout => "logout",
+                DepartureReason::Expired => "expired",
             },
             revision: departure.revision.0,
         }

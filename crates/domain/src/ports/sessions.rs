@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::Unavailable;
@@ -26,6 +28,12 @@ pub enum OpenError {
     /// A living session has the same name.
     #[error("the name is taken")]
     NameTaken,
+    /// A claimed session of the same name ran out a short while ago, and may still come back.
+    #[error("the name is held")]
+    NameHeld {
+        /// For how long yet.
+        retry_after: Duration,
+    },
     /// The storage is away.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -70,8 +78,8 @@ pub struct Online {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Opens a session. MUST refuse it while a living session's key matches, also between two that try at the
-    /// same time.
+    /// Opens a session. MUST refuse it while a living session's key matches, or that of one which holds its name,
+    /// also between two that try at the same time.
     ///
     /// The name's user is the one of equal folded key, else of a key that matches otherwise, else a new one.
     async fn open(&self, session: NewSession) -> Result<(Session, Revision), OpenError>;

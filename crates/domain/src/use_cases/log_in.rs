@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Authenticate, AuthenticateError};
 use crate::auth::{Caller, Credentials};
@@ -56,6 +57,14 @@ pub enum LogInError {
     /// Somebody has this name, or one that is the same.
     #[error("'{0}' is already connected")]
     AlreadyConnected(Pseudonym),
+    /// Whoever had this name, or one that is the same, may still come back for it.
+    #[error("'{name}' is held for whoever had it")]
+    NameHeld {
+        /// What was asked for.
+        name: Pseudonym,
+        /// For how long yet.
+        retry_after: Duration,
+    },
     /// The explicit token is not good, or nobody can say.
     #[error(transparent)]
     Authenticate(#[from] AuthenticateError),
@@ -99,6 +108,7 @@ impl LogIn {
             NewSession { id: self.ids.next(), pseudonym: pseudonym.clone(), claimed, now: self.clock.now() };
         let (session, revision) = self.sessions.open(new).await.map_err(|error| match error {
             OpenError::NameTaken => LogInError::AlreadyConnected(pseudonym),
+            OpenError::NameHeld { retry_after } => LogInError::NameHeld { name: pseudonym, retry_after },
             OpenError::Unavailable(error) => error.into(),
             OpenError::OutcomeUnknown(error) => LogInError::OutcomeUnknown(error),
         })?;
