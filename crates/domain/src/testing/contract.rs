@@ -6,11 +6,11 @@
 )]
 
 mod message_log;
-mod roster_log;
+mod presence;
 mod sessions;
 
 pub use message_log::*;
-pub use roster_log::*;
+pub use presence::*;
 pub use sessions::*;
 
 use uuid::Uuid;
@@ -114,6 +114,61 @@ macro_rules! message_log_contract {
     };
 }
 
+/// Makes a test of each rule of [`crate::ports::Presence`], as [`sessions_contract!`](crate::sessions_contract) does. The
+/// store has the default [`crate::presence::Limits`].
+#[macro_export]
+macro_rules! presence_contract {
+    ($fixture:path $(, on $server:path)?) => {
+        $crate::contract_tests!($fixture $(, on $server)?:
+            presence_time_begins_at_zero_and_is_moved_by_beats,
+            a_time_longer_than_a_lease_counts_as_nothing,
+            beats_of_several_nodes_never_move_time_back,
+            a_node_has_a_lease_while_it_beats,
+            a_lease_runs_out,
+            who_has_no_lease_records_nothing,
+            a_dead_nodes_sessions_have_their_grace_from_the_leases_end,
+            a_node_that_comes_back_serves_nothing_until_it_says_so,
+            who_comes_back_within_the_grace_was_never_gone,
+            two_nodes_may_serve_one_session,
+            the_last_end_of_a_connection_counts_in_whatever_order_they_are_said,
+            a_departure_of_what_is_not_served_changes_nothing,
+            a_round_has_arrivals_and_departures,
+            a_node_that_leaves_serves_nothing_any_more,
+            a_session_that_does_nothing_runs_out_by_its_kind,
+            who_runs_out_leaves_the_list,
+            requests_keep_a_session_without_connections,
+            many_requests_give_no_less_than_the_limit_and_no_more_than_the_slack,
+            a_session_that_is_served_does_not_run_out,
+            who_arrives_before_the_reaper_stays,
+            a_claimed_session_has_its_grace_and_no_more,
+            who_comes_back_within_its_grace_stays,
+            an_unclaimed_session_has_its_limit_from_its_last_connection_on,
+            a_session_that_is_claimed_lives_by_the_limits_of_the_claimed,
+            what_is_over_is_ended_once_however_many_try,
+            those_whose_time_came_first_are_ended_first,
+            a_node_without_a_lease_ends_nobody,
+            dead_nodes_come_first,
+            the_token_brings_a_session_back,
+            arriving_brings_a_session_back,
+            what_is_brought_back_may_be_claimed_at_once,
+            a_session_is_brought_back_once_however_many_try,
+            what_was_logged_out_never_comes_back,
+            a_served_session_is_logged_out_for_good,
+            a_session_does_not_come_back_while_another_has_its_name,
+            a_session_does_not_come_back_while_another_holds_its_name,
+            a_claimed_sessions_name_is_held_for_it,
+            a_hold_is_over_when_its_time_is,
+            an_unclaimed_session_has_no_hold,
+            coming_back_and_opening_at_once_make_one_session,
+            speaking_brings_an_unclaimed_session_back,
+            speaking_does_not_bring_back_what_is_not_free_to_all,
+            who_ran_out_is_found_by_id,
+            what_is_long_over_is_forgotten,
+            a_token_that_was_used_lately_is_not_forgotten,
+        );
+    };
+}
+
 /// What the suites are made of.
 #[doc(hidden)]
 #[macro_export]
@@ -149,6 +204,6 @@ mod the_fake {
 
     sessions_contract!(store);
     message_log_contract!(store);
-    roster_log_contract!(store);
+    presence_contract!(store);
     contract_tests!(store: the_nodes_own_clock_counts);
 }

@@ -2,43 +2,59 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use crate::auth::Authority;
 use crate::client_id::ClientId;
-use crate::event::{Departure, DepartureReason, Revision};
-use crate::message::{LogId, Message, MessageId, Recipient};
-use crate::ports::{
-    AppendError, CHANGES_KEPT, ChangeError, Changes, Draft, LogHead, MessageLog, NewSession, Online,
-    OnlinePage, OnlineQuery, OpenError, Page, PageQuery, Posted, Rejection, Retention, RosterLog, Sessions,
-    Span, Unavailable, Viewer,
-};
+use crate::event::Revision;
+use crate::message::{Message, MessageId};
+use crate::ports::{ChangeError, Draft, NewSession, Online, OpenError, Sessions, Unavailable};
+use crate::presence::{Limits, Moment, NodeId, Standing};
 use crate::pseudonym::{Pseudonym, PseudonymKey};
-use crate::recipient::Unreached;
-use crate::roster::{Change, Place};
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
 use crate::user::{User, UserId};
 
-/// Sessions and messages in memory, by the rules of the ports.
+mod messages;
+mod presence;
+
+/// Sessions, who is there and messages in memory, by the rules of the ports.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    limits: Limits,
     users: Vec<(Pseudonym, User)>,
-    living: BTreeMap<SessionId, Session>,
-    ended: BTreeSet<SessionId>,
+    /// All sessions that are not forgotten.
+    records: BTreeMap<SessionId, Record>,
     revision: Revision,
-    /// The newest.
-    changes: VecDeque<Change>,
-    /// Those that are kept.
+    /// Presence time.
+    now: Moment,
+    /// The nodes, and when the lease of each runs out.
+    nodes: BTreeMap<NodeId, Moment>,
+    /// The messages that are kept.
     messages: Vec<Message>,
     last: Option<(MessageId, Timestamp)>,
     client_ids: BTreeMap<(SessionId, ClientId), (Draft, Message)>,
 }
 
+#[derive(Debug)]
+struct Record {
+    session: Session,
+    standing: Standing,
+    served_by: BTreeSet<NodeId>,
+    /// When its token was last used, by the wall clock.
+    used_at: Timestamp,
+    ended_at: Option<Timestamp>,
+}
+
 impl MemoryStore {
+    /// An empty one, with limits of its own.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self(Mutex::new(State { limits, ..State::default() }))
+    }
+
     /// All messages, in order.
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {
@@ -61,16 +77,25 @@ impl State {
         self.revision
     }
 
-    fn joined(&mut self, session: &Session) -> Revision {
-        let session = Session { claimed: false, ..session.clone() };
-        self.change(|revision| Change::Joined { session, revision })
+    fn living(&self, id: SessionId) -> Option<&Session> {
+        let record = self.records.get(&id).filter(|record| record.standing.is_alive());
+        record.map(|record| &record.session)
     }
 
-    fn left(&mut self, session: &Session, reason: DepartureReason) -> Revision {
-        let Session { id, user, pseudonym, .. } = session.clone();
-        self.change(|revision| {
-            Change::Left(Departure { session: id, user: user.id, pseudonym, reason, revision })
-        })
+    fn all_living(&self) -> impl Iterator<Item = &Session> {
+        let living = self.records.values().filter(|record| record.standing.is_alive());
+        living.map(|record| &record.session)
+    }
+
+    /// Whether `id` may have this name: nobody else has or holds it.
+    fn check_free(&self, key: &PseudonymKey, id: SessionId) -> Result<(), OpenError> {
+        let same = self.records.values().filter(|record| record.session.pseudonym.key().matches(key));
+        let others: Vec<_> = same.filter(|record| record.session.id != id).collect();
+        if others.iter().any(|other| other.standing.is_alive()) {
+            return Err(OpenError::NameTaken);
+        }
+        let longest_hold = others.iter().filter_map(|other| other.standing.held_for(self.now)).max();
+        longest_hold.map_or(Ok(()), |retry_after| Err(OpenError::NameHeld { retry_after }))
     }
 
     fn user(&mut self, name: &Pseudonym, now: Timestamp) -> User {
@@ -86,127 +111,73 @@ impl State {
         user
     }
 
-    fn append(&mut self, draft: &Draft, now: Timestamp) -> Result<Posted, Rejection> {
-        let sender = self.living.get(&draft.sender_session).cloned().ok_or(Rejection::Silenced)?;
-        if sender.claimed && draft.authority == Authority::Name {
-            return Err(Rejection::Silenced);
-        }
-        let used = draft.client_id.clone().map(|client_id| (sender.id, client_id));
-        if let Some((first, message)) = used.as_ref().and_then(|used| self.client_ids.get(used)) {
-            return repeat(first, draft, message);
-        }
-        let to = self.recipient(draft)?;
-        let (last_id, last_time) = self.last.unwrap_or((MessageId(0), now));
-        let message = Message {
-            id: MessageId(last_id.0 + 1),
-            sender_session: sender.id,
-            sender_id: sender.user.id,
-            sender: sender.pseudonym,
-            to,
-            content: draft.content.clone(),
-            client_id: draft.client_id.clone(),
-            timestamp: last_time.max(now),
+    fn open(&mut self, new: NewSession) -> Result<(Session, Revision), OpenError> {
+        self.check_free(new.pseudonym.key(), new.id)?;
+        let session = Session {
+            id: new.id,
+            user: self.user(&new.pseudonym, new.now),
+            pseudonym: new.pseudonym,
+            connected_at: new.now,
+            claimed: new.claimed,
         };
-        self.last = Some((message.id, message.timestamp));
-        self.messages.push(message.clone());
-        self.client_ids.extend(used.map(|used| (used, (draft.clone(), message.clone()))));
-        Ok(Posted { message, repeated: false })
+        let record = Record {
+            session: session.clone(),
+            standing: Standing::opened(new.claimed, self.now, &self.limits),
+            served_by: BTreeSet::new(),
+            used_at: new.now,
+            ended_at: None,
+        };
+        self.records.insert(session.id, record);
+        Ok((session, self.next_revision()))
     }
 
-    fn recipient(&self, draft: &Draft) -> Result<Option<Recipient>, Rejection> {
-        let Some(address) = &draft.to else { return Ok(None) };
-        let unreached =
-            |why: fn(String) -> Unreached| Rejection::Unreached(why(address.addressee.to_string()));
-        let id = address.session.clone().map_err(Rejection::Unreached)?;
-        match self.living.get(&id) {
-            Some(session) if session.claimed || address.is_reached || id == draft.sender_session => {
-                Ok(Some(Recipient { session: id, pseudonym: session.pseudonym.clone() }))
-            }
-            Some(_) => Err(unreached(Unreached::Unreachable)),
-            None if self.ended.contains(&id) => Err(unreached(Unreached::Offline)),
-            None => Err(unreached(Unreached::Unknown)),
+    fn claim(&mut self, id: SessionId) -> bool {
+        self.settle();
+        let record = self.records.get_mut(&id).filter(|record| record.standing.is_alive());
+        let Some(record) = record else { return false };
+        record.standing.claim(self.now, &self.limits);
+        record.session.claimed = true;
+        true
+    }
+
+    fn log_out(&mut self, id: SessionId, by: Authority, at: Timestamp) -> Option<Revision> {
+        let record = self.records.get_mut(&id).filter(|record| record.standing.is_alive())?;
+        if by == Authority::Name && record.standing.claimed {
+            return None;
         }
+        record.standing.log_out();
+        record.served_by.clear();
+        record.ended_at = Some(at);
+        Some(self.next_revision())
     }
-
-    fn head(&self) -> LogHead {
-        let last_id = self.last.map_or(MessageId(0), |(id, _)| id);
-        let first_id = self.messages.first().map_or(MessageId(last_id.0 + 1), |message| message.id);
-        LogHead { log: LogId(Uuid::nil()), first_id, last_id }
-    }
-
-    fn page(&self, query: PageQuery) -> Page {
-        let visible = |message: &&Message| match query.viewer {
-            Viewer::Lobby => true,
-            Viewer::Nobody => message.audience().includes(None),
-            Viewer::Session(id) => message.audience().includes(Some(id)),
-        };
-        let messages = self.messages.iter().filter(visible).cloned();
-        let mut messages: Vec<_> = match query.span {
-            Span::After(id) => messages.filter(|message| message.id > id).collect(),
-            Span::Before(id) => messages.rev().filter(|message| message.id < id).collect(),
-        };
-        let has_more = messages.len() > query.limit;
-        messages.truncate(query.limit);
-        messages.sort_by_key(|message| message.id);
-        Page { head: self.head(), messages, has_more }
-    }
-}
-
-fn repeat(first: &Draft, again: &Draft, message: &Message) -> Result<Posted, Rejection> {
-    let addressee = |draft: &Draft| draft.to.as_ref().map(|to| to.addressee.clone());
-    if (&first.content, addressee(first)) == (&again.content, addressee(again)) {
-        return Ok(Posted { message: message.clone(), repeated: true });
-    }
-    Err(Rejection::ClientIdConflict(again.client_id.clone().expect("it was looked up")))
 }
 
 #[async_trait]
 impl Sessions for MemoryStore {
     async fn open(&self, new: NewSession) -> Result<(Session, Revision), OpenError> {
-        let mut state = self.state();
-        if state.living.values().any(|session| session.pseudonym.key().matches(new.pseudonym.key())) {
-            return Err(OpenError::NameTaken);
-        }
-        let session = Session {
-            id: new.id,
-            user: state.user(&new.pseudonym, new.now),
-            pseudonym: new.pseudonym,
-            connected_at: new.now,
-            claimed: new.claimed,
-        };
-        state.living.insert(session.id, session.clone());
-        let revision = state.joined(&session);
-        Ok((session, revision))
+        self.state().open(new)
     }
 
     async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
-        Ok(self.state().living.get_mut(&id).map(|session| session.claimed = true).is_some())
+        Ok(self.state().claim(id))
     }
 
     async fn end(
         &self,
         id: SessionId,
         by: Authority,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<Option<Revision>, ChangeError> {
-        let mut state = self.state();
-        match state.living.get(&id).cloned() {
-            Some(session) if by == Authority::Token || !session.claimed => {
-                state.living.remove(&id);
-                state.ended.insert(id);
-                Ok(Some(state.left(&session, DepartureReason::Logout)))
-            }
-            Some(_) | None => Ok(None),
-        }
+        Ok(self.state().log_out(id, by, now))
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
-        Ok(self.state().living.get(&id).cloned())
+        Ok(self.state().living(id).cloned())
     }
 
     async fn named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, Unavailable> {
         let is_meant = |session: &&Session| keys.iter().any(|key| key.matches(session.pseudonym.key()));
-        Ok(self.state().living.values().filter(is_meant).cloned().collect())
+        Ok(self.state().all_living().filter(is_meant).cloned().collect())
     }
 
     async fn used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, Unavailable> {
@@ -216,77 +187,6 @@ impl Sessions for MemoryStore {
 
     async fn online(&self) -> Result<Online, Unavailable> {
         let state = self.state();
-        Ok(Online { revision: state.revision, sessions: state.living.values().cloned().collect() })
-    }
-
-    async fn online_page(&self, query: OnlineQuery) -> Result<OnlinePage, Unavailable> {
-        let state = self.state();
-        let placed = state.living.values().map(|session| (Place::of(session, query.sort_by), session));
-        let behind: BTreeMap<_, _> = placed.filter(|(place, _)| Some(place) > query.after.as_ref()).collect();
-        let sessions = behind.values().take(query.most).map(|session| (*session).clone()).collect();
-        let online = Online { revision: state.revision, sessions };
-        Ok(OnlinePage { online, has_more: behind.len() > query.most })
-    }
-}
-
-#[async_trait]
-impl RosterLog for MemoryStore {
-    async fn revision(&self) -> Result<Revision, Unavailable> {
-        Ok(self.state().revision)
-    }
-
-    async fn changes(&self, after: Revision, most: usize) -> Result<Changes, Unavailable> {
-        let state = self.state();
-        let first_kept = state.changes.front().map_or(Revision(state.revision.0 + 1), Change::revision);
-        let behind = state.changes.iter().filter(|change| change.revision() > after);
-        Ok(Changes { first_kept, changes: behind.take(most).cloned().collect() })
-    }
-}
-
-#[async_trait]
-impl MessageLog for MemoryStore {
-    async fn append(
-        &self,
-        drafts: &[Draft],
-        now: Timestamp,
-    ) -> Result<Vec<Result<Posted, Rejection>>, AppendError> {
-        let mut state = self.state();
-        Ok(drafts.iter().map(|draft| state.append(draft, now)).collect())
-    }
-
-    async fn head(&self) -> Result<LogHead, Unavailable> {
-        Ok(self.state().head())
-    }
-
-    async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
-        Ok(self.state().page(query))
-    }
-
-    async fn prune(&self, keep: Retention, most: u32) -> Result<bool, Unavailable> {
-        let mut state = self.state();
-        let last_id = state.head().last_id.0;
-        let is_old = |message: &Message| {
-            let too_many = keep.at_most.is_some_and(|most| (last_id - message.id.0).unsigned_abs() >= most);
-            too_many || keep.since.is_some_and(|since| message.timestamp < since)
-        };
-        let old = state.messages.iter().take_while(|message| is_old(message)).count();
-        let most = usize::try_from(most).expect("a small number");
-        state.messages.drain(..old.min(most));
-        Ok(old > most)
-    }
-
-    async fn forget_client_ids(&self, before: Timestamp, most: u32) -> Result<bool, Unavailable> {
-        let mut state = self.state();
-        let old = state.client_ids.iter().filter(|(_, (_, message))| message.timestamp < before);
-        let old: Vec<_> = old.map(|(used, _)| used.clone()).collect();
-        let most = usize::try_from(most).expect("a small number");
-        for key in old.iter().take(most) {
-            state.client_ids.remove(key);
-        }
-        Ok(old.len() > most)
-    }
-
-    async fn check_writable(&self) -> Result<(), Unavailable> {
-        Ok(())
+        Ok(Online { revision: state.revision, sessions: state.all_living().cloned().collect() })
     }
 }

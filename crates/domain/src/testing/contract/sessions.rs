@@ -40,6 +40,7 @@ pub async fn one_of_many_who_open_at_once_wins(store: &impl Store) {
         match outcome {
             Ok(_) => winners += 1,
             Err(OpenError::NameTaken) => {}
+            Err(error @ OpenError::NameHeld { .. }) => panic!("{error:?}"),
             Err(OpenError::Unavailable(error) | OpenError::OutcomeUnknown(error)) => panic!("{error:?}"),
         }
     }
