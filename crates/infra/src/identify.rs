@@ -1,30 +1,52 @@
 //! Who is calling, over REST and over sockets alike.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use lobby_domain::auth::{AuthMode, Caller, Credentials};
-use lobby_domain::use_cases::Authenticate;
+use lobby_domain::presence::Limits;
+use lobby_domain::session::{Session, SessionId};
+use lobby_domain::use_cases::{Authenticate, AuthenticateError, Proof, Shown};
+use tokio::time::Instant;
 
 use crate::refusal::Refusal;
-use crate::writer::Writer;
+use crate::writer::{WriteError, Writer};
 
-/// Finds out who is calling. Looking needs no turn in the writer's queue; claiming, which comes once a session, does.
+/// The most sessions whose last request is remembered, at some fifty bytes each. Past it all are forgotten, and their next
+/// requests cost a look each.
+const MOST: usize = 16_384;
+
+/// Finds out who is calling, and keeps them alive. Looking needs no turn in the writer's queue; what changes something
+/// does: claiming, which comes once a session, and keeping it alive, which comes once in a while.
 #[derive(Clone)]
 pub struct Identify {
     /// Who needs a token.
     pub mode: AuthMode,
     /// Looks tokens up.
     pub authenticate: Authenticate,
-    /// Claims sessions.
+    /// Wakes sessions.
     pub writer: Writer,
+    /// Who has been kept alive lately.
+    pub touched: Touched,
 }
 
 impl Identify {
-    /// Who it is, with the session claimed if its token was shown on purpose.
+    /// Who it is. The session of a token that was shown on purpose is claimed, and brought back if it ran out.
     pub async fn caller(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
         match self.authenticate.look(credentials).await? {
-            Caller::Token(session) if !session.claimed => {
-                Ok(Caller::Token(self.writer.claim(session).await?))
+            Shown::Token(Proof { session, is_alive: true }) if session.claimed => {
+                Ok(Caller::Token(self.keep_alive(session).await?))
             }
-            caller => Ok(caller),
+            Shown::Token(Proof { session, .. }) => {
+                Ok(Caller::Token(self.writer.wake(session.id, true).await?))
+            }
+            Shown::Cookie(Proof { session, is_alive: true }) => match self.keep_alive(session).await {
+                Ok(session) => Ok(Caller::Cookie(session)),
+                Err(WriteError::Refused(AuthenticateError::InvalidToken)) => Ok(Caller::Nobody),
+                Err(error) => Err(error.into()),
+            },
+            Shown::Cookie(_) | Shown::Nothing => Ok(Caller::Nobody),
         }
     }
 
@@ -33,5 +55,48 @@ impl Identify {
         let caller = self.caller(credentials).await?;
         self.mode.admit(&caller)?;
         Ok(caller)
+    }
+
+    /// A request was made in the name of a session.
+    pub async fn keep_alive(&self, session: Session) -> Result<Session, WriteError<AuthenticateError>> {
+        if self.touched.is_fresh(session.id) {
+            return Ok(session);
+        }
+        let session = self.writer.wake(session.id, false).await?;
+        self.touched.note(session.id);
+        Ok(session)
+    }
+}
+
+/// When sessions were last kept alive, for as long as that is enough. Clones share it.
+#[derive(Clone)]
+pub struct Touched {
+    enough_for: Duration,
+    last: Arc<Mutex<HashMap<SessionId, Instant>>>,
+}
+
+impl Touched {
+    /// By the slack that the limits have: a request keeps a session for its limit and the slack, so that those which
+    /// follow within the slack need not be written.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let enough_for = limits.slack(limits.unconnected).min(limits.slack(limits.unclaimed));
+        Self { enough_for, last: Arc::default() }
+    }
+
+    fn is_fresh(&self, id: SessionId) -> bool {
+        let last = self.last.lock().expect("nothing panics while it looks");
+        last.get(&id).is_some_and(|at| at.elapsed() < self.enough_for)
+    }
+
+    fn note(&self, id: SessionId) {
+        let mut last = self.last.lock().expect("nothing panics while it looks");
+        if last.len() >= MOST {
+            last.retain(|_, at| at.elapsed() < self.enough_for);
+        }
+        if last.len() >= MOST {
+            last.clear();
+        }
+        last.insert(id, Instant::now());
     }
 }

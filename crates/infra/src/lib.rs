@@ -19,6 +19,7 @@ pub mod clock;
 pub mod http;
 pub mod identify;
 pub mod persistence;
+pub mod presence;
 pub mod realtime;
 pub mod refusal;
 pub mod send_message;

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use lobby_domain::auth::Forbidden;
 use lobby_domain::client_id::InvalidClientId;
 use lobby_domain::message::InvalidContent;
-use lobby_domain::ports::Unavailable;
+use lobby_domain::ports::{ChangeError, Unavailable};
 use lobby_domain::recipient::Unreached;
 use lobby_domain::resume::NotResumable;
 use lobby_domain::use_cases::{AuthenticateError, HistoryError, LogInError, LogOutError, PostError};
@@ -129,6 +129,15 @@ impl From<LogOutError> for Refusal {
             LogOutError::Authenticate(cause) => cause.into(),
             LogOutError::Unavailable(cause) => cause.into(),
             LogOutError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
+        }
+    }
+}
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        match &error {
+            ChangeError::Unavailable(cause) => cause.into(),
+            ChangeError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
         }
     }
 }

@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use lobby_domain::message::Message;
-use lobby_domain::ports::Unavailable;
-use lobby_domain::session::Session;
+use lobby_domain::ports::{ChangeError, Unavailable};
+use lobby_domain::pseudonym::PseudonymKey;
+use lobby_domain::session::{Session, SessionId};
 use lobby_domain::use_cases::{
     Authenticate, AuthenticateError, LogIn, LogInError, LogInRequest, LogOut, LogOutError, LogOutRequest,
     LoggedIn, Post, PostError, PostMessages,
@@ -30,7 +31,7 @@ use tokio::time::{Instant, sleep_until};
 /// more gain nothing, while all of them wait for the last.
 const MAX_BATCH: usize = 256;
 
-/// Log-ins, log-outs and claims that may wait, besides messages: whoever logs out in a rush of messages is not told to come
+/// Log-ins, log-outs and what wakes a session that may wait, besides messages: whoever logs out in a rush of messages is not told to come
 /// back later. Each is a commit of its own; so many take a slow disk some seconds.
 const ACCOUNT_PLACES: usize = 1_024;
 
@@ -43,7 +44,7 @@ pub struct Changes {
     pub log_in: LogIn,
     /// Ends them.
     pub log_out: LogOut,
-    /// Claims them.
+    /// Keeps them alive, claims them and brings them back.
     pub authenticate: Authenticate,
     /// Appends to the log.
     pub post: PostMessages,
@@ -87,7 +88,8 @@ pub enum WriteError<E> {
 enum Command {
     LogIn(LogInRequest, Reply<LoggedIn, LogInError>),
     LogOut(LogOutRequest, Reply<Session, LogOutError>),
-    Claim(Session, Reply<Session, AuthenticateError>),
+    Wake(SessionId, bool, Reply<Session, AuthenticateError>),
+    WakeNamed(PseudonymKey, Reply<Option<Session>, ChangeError>),
     Post(Box<Post>, Reply<Message, PostError>),
 }
 
@@ -140,9 +142,14 @@ impl Writer {
         self.submit(&self.places.accounts, |reply| Command::LogOut(request, reply)).await
     }
 
-    /// Claims a session whose token was shown on purpose.
-    pub async fn claim(&self, session: Session) -> Result<Session, WriteError<AuthenticateError>> {
-        self.submit(&self.places.accounts, |reply| Command::Claim(session, reply)).await
+    /// Keeps a session alive that was proved, and claims it if asked to ([`Authenticate::wake`]).
+    pub async fn wake(&self, id: SessionId, claim: bool) -> Result<Session, WriteError<AuthenticateError>> {
+        self.submit(&self.places.accounts, |reply| Command::Wake(id, claim, reply)).await
+    }
+
+    /// Keeps the unclaimed session of a name alive ([`Authenticate::wake_named`]).
+    pub async fn wake_named(&self, key: PseudonymKey) -> Result<Option<Session>, WriteError<ChangeError>> {
+        self.submit(&self.places.accounts, |reply| Command::WakeNamed(key, reply)).await
     }
 
     /// Posts a message. Its place in the queue is taken when this is first polled.
@@ -245,12 +252,17 @@ impl Desk {
                 ));
                 answer(reply, outcome);
             }
-            Command::Claim(session, reply) => {
-                let outcome = self.changes.authenticate.claim(session).await;
+            Command::Wake(id, claim, reply) => {
+                let outcome = self.changes.authenticate.wake(id, claim).await;
                 self.note(matches!(
                     outcome,
                     Err(AuthenticateError::Unavailable(_) | AuthenticateError::OutcomeUnknown(_))
                 ));
+                answer(reply, outcome);
+            }
+            Command::WakeNamed(key, reply) => {
+                let outcome = self.changes.authenticate.wake_named(&key).await;
+                self.note(outcome.is_err());
                 answer(reply, outcome);
             }
             Command::Post(post, reply) => self.post_all(vec![(*post, reply)]).await,
@@ -293,7 +305,8 @@ impl Command {
         match self {
             Self::LogIn(_, reply) => answer(reply, Err(not_tried().into())),
             Self::LogOut(_, reply) => answer(reply, Err(not_tried().into())),
-            Self::Claim(_, reply) => answer(reply, Err(not_tried().into())),
+            Self::Wake(_, _, reply) => answer(reply, Err(not_tried().into())),
+            Self::WakeNamed(_, reply) => answer(reply, Err(not_tried().into())),
             Self::Post(_, reply) => refuse_post(reply),
         }
     }

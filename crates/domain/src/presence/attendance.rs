@@ -297,3 +297,6 @@ fn take(due: &mut BTreeSet<SessionId>) -> Vec<SessionId> {
     }
     batch
 }
+
+#[cfg(test)]
+mod tests;

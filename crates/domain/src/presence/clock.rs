@@ -94,3 +94,6 @@ impl PresenceClock {
         self.lease / 2
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,6 @@ fn from_request(claimed: bool, now: Moment, limits: &Limits) -> Moment {
     let limit = limits.idle(claimed);
     now.after(limit + limits.slack(limit))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,17 +5,21 @@ use async_trait::async_trait;
 
 use crate::auth::Authority;
 use crate::client_id::ClientId;
-use crate::event::Revision;
+use crate::event::{DepartureReason, Revision};
 use crate::message::{Message, MessageId};
-use crate::ports::{ChangeError, Draft, NewSession, Online, OpenError, Sessions, Unavailable};
+use crate::ports::{
+    ChangeError, Draft, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Sessions, Unavailable,
+};
 use crate::presence::{Limits, Moment, NodeId, Standing};
 use crate::pseudonym::{Pseudonym, PseudonymKey};
+use crate::roster::{Change, Place};
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
 use crate::user::{User, UserId};
 
 mod messages;
 mod presence;
+mod roster;
 
 /// Sessions, who is there and messages in memory, by the rules of the ports.
 #[derive(Debug, Default)]
@@ -28,6 +32,8 @@ struct State {
     /// All sessions that are not forgotten.
     records: BTreeMap<SessionId, Record>,
     revision: Revision,
+    /// The newest of who came and went.
+    changes: VecDeque<Change>,
     /// Presence time.
     now: Moment,
     /// The nodes, and when the lease of each runs out.
@@ -67,16 +73,6 @@ impl MemoryStore {
 }
 
 impl State {
-    /// Takes the next revision, and keeps the change that has it.
-    fn change(&mut self, change: impl FnOnce(Revision) -> Change) -> Revision {
-        self.revision.0 += 1;
-        self.changes.push_back(change(self.revision));
-        if self.changes.len() > usize::try_from(CHANGES_KEPT).expect("a small number") {
-            self.changes.pop_front();
-        }
-        self.revision
-    }
-
     fn living(&self, id: SessionId) -> Option<&Session> {
         let record = self.records.get(&id).filter(|record| record.standing.is_alive());
         record.map(|record| &record.session)
@@ -128,7 +124,8 @@ impl State {
             ended_at: None,
         };
         self.records.insert(session.id, record);
-        Ok((session, self.next_revision()))
+        let revision = self.joined(&session);
+        Ok((session, revision))
     }
 
     fn claim(&mut self, id: SessionId) -> bool {
@@ -148,7 +145,8 @@ impl State {
         record.standing.log_out();
         record.served_by.clear();
         record.ended_at = Some(at);
-        Some(self.next_revision())
+        let session = record.session.clone();
+        Some(self.left(&session, DepartureReason::Logout).revision)
     }
 }
 
@@ -188,5 +186,14 @@ impl Sessions for MemoryStore {
     async fn online(&self) -> Result<Online, Unavailable> {
         let state = self.state();
         Ok(Online { revision: state.revision, sessions: state.all_living().cloned().collect() })
+    }
+
+    async fn online_page(&self, query: OnlineQuery) -> Result<OnlinePage, Unavailable> {
+        let state = self.state();
+        let placed = state.all_living().map(|session| (Place::of(session, query.sort_by), session));
+        let behind: BTreeMap<_, _> = placed.filter(|(place, _)| Some(place) > query.after.as_ref()).collect();
+        let sessions = behind.values().take(query.most).map(|session| (*session).clone()).collect();
+        let online = Online { revision: state.revision, sessions };
+        Ok(OnlinePage { online, has_more: behind.len() > query.most })
     }
 }

@@ -39,7 +39,13 @@ impl Lobby {
         let clock = Arc::new(FixedClock::default());
         let listeners = Arc::new(Listeners::default());
         let tokens = Arc::new(PlainTokens);
-        let authenticate = || Authenticate::new(store.clone(), tokens.clone());
+        let authenticate = || Authenticate {
+            sessions: store.clone(),
+            presence: store.clone(),
+            tokens: tokens.clone(),
+            clock: clock.clone(),
+            announcer: announced.clone(),
+        };
         Self {
             log_in: LogIn {
                 names: names(),

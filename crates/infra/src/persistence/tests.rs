@@ -47,6 +47,7 @@ mod on_sqlite {
     lobby_domain::sessions_contract!(sqlite);
     lobby_domain::message_log_contract!(sqlite);
     lobby_domain::roster_log_contract!(sqlite);
+    lobby_domain::presence_contract!(sqlite);
     lobby_domain::contract_tests!(sqlite: the_nodes_own_clock_counts);
 }
 
@@ -59,6 +60,9 @@ mod on_postgres {
     }
     mod message_log {
         lobby_domain::message_log_contract!(super::postgres, on super::Postgres::start);
+    }
+    mod presence {
+        lobby_domain::presence_contract!(super::postgres, on super::Postgres::start);
     }
     mod roster_log {
         lobby_domain::roster_log_contract!(super::postgres, on super::Postgres::start);

@@ -87,7 +87,13 @@ fn office(capacity: usize, panics: bool) -> Office {
     let clock = Arc::new(FixedClock::default());
     let tokens = Arc::new(PlainTokens);
     let mode = AuthMode::Open;
-    let authenticate = || Authenticate::new(store.clone(), tokens.clone());
+    let authenticate = || Authenticate {
+        sessions: store.clone(),
+        presence: store.clone(),
+        tokens: tokens.clone(),
+        clock: clock.clone(),
+        announcer: announced.clone(),
+    };
     let changes = Changes {
         log_in: LogIn {
             names: names(),

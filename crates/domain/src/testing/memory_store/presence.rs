@@ -70,17 +70,11 @@ impl State {
     }
 
     fn expire(&mut self, id: SessionId, at: Timestamp) -> Departure {
-        let revision = self.next_revision();
         let record = self.records.get_mut(&id).expect("it is over, and so there");
         record.standing.expire(self.now, &self.limits);
         record.ended_at = Some(at);
-        Departure {
-            session: id,
-            user: record.session.user.id,
-            pseudonym: record.session.pseudonym.clone(),
-            reason: DepartureReason::Expired,
-            revision,
-        }
+        let session = record.session.clone();
+        self.left(&session, DepartureReason::Expired)
     }
 
     fn wake(&mut self, id: SessionId, claim: bool, at: Timestamp) -> Option<Woken> {
@@ -92,7 +86,6 @@ impl State {
         } else if !record.standing.is_alive() {
             return None;
         }
-        let revision = is_back.then(|| self.next_revision());
         let record = self.records.get_mut(&id)?;
         if record.standing.bring_back(self.now, &self.limits) {
             record.session.connected_at = at;
@@ -105,7 +98,9 @@ impl State {
             record.standing.touch(self.now, &self.limits);
         }
         record.used_at = record.used_at.max(at);
-        Some((record.session.clone(), revision))
+        let session = record.session.clone();
+        let revision = is_back.then(|| self.joined(&session));
+        Some((session, revision))
     }
 
     fn wake_named(&mut self, key: &PseudonymKey, at: Timestamp) -> Option<Woken> {
