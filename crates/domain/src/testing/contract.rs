@@ -7,10 +7,12 @@
 
 mod message_log;
 mod presence;
+mod roster_log;
 mod sessions;
 
 pub use message_log::*;
 pub use presence::*;
+pub use roster_log::*;
 pub use sessions::*;
 
 use uuid::Uuid;
@@ -204,6 +206,7 @@ mod the_fake {
 
     sessions_contract!(store);
     message_log_contract!(store);
+    roster_log_contract!(store);
     presence_contract!(store);
     contract_tests!(store: the_nodes_own_clock_counts);
 }
