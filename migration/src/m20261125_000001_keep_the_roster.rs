@@ -74,21 +74,21 @@ fn sort_name(backend: DbBackend) -> ColumnDef {
 
 async fn name_the_living(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let database = manager.get_connection();
-    let names = Query::select()
+    let living = Query::select()
         .distinct()
         .column(Sessions::Pseudonym)
         .from(Sessions::Table)
         .and_where(Expr::col(Sessions::EndedAt).is_null())
         .to_owned();
-    for row in database.query_all(&names).await? {
+    for row in database.query_all(&living).await? {
         let name: String = row.try_get("", "pseudonym")?;
-        let named = Query::update()
+        let update = Query::update()
             .table(Sessions::Table)
             .value(Sessions::SortName, name.to_lowercase())
             .and_where(Expr::col(Sessions::Pseudonym).eq(name))
             .and_where(Expr::col(Sessions::EndedAt).is_null())
             .to_owned();
-        manager.execute(named).await?;
+        manager.execute(update).await?;
     }
     Ok(())
 }

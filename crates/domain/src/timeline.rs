@@ -50,6 +50,12 @@ pub struct Answer<T> {
     pub entries: Vec<(i64, T)>,
 }
 
+impl<T> Default for Released<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), gap: false }
+    }
+}
+
 impl<T> Timeline<T> {
     /// Begins behind `last`: the next to be let out is the one after it.
     #[must_use]

@@ -5,7 +5,8 @@
 //! | [`credentials`] | what a request shows of its sender |
 //! | [`problem`] | refusals as responses, for what handlers refuse and for what never reaches one |
 //! | [`origin`] | which pages may act in their visitors' names |
-//! | `accounts` | `POST /login`, `GET /users`, `POST /logout`, `GET /session` |
+//! | `accounts` | `POST /login`, `POST /logout`, `GET /session` |
+//! | `listing` | `GET /users` |
 //! | `messages` | `GET /messages`, `POST /messages` |
 //! | `health` | `GET /health/live`, `GET /health/ready` |
 //!
@@ -15,6 +16,7 @@
 mod accounts;
 pub mod credentials;
 mod health;
+mod listing;
 mod messages;
 pub mod origin;
 pub mod problem;
@@ -43,7 +45,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
     app.app_data(json_of(MAX_BODY))
         .app_data(web::QueryConfig::default().error_handler(|error, _| problem::invalid_query(&error)))
         .service(act("/login", accounts::log_in))
-        .service(read("/users", accounts::list_users))
+        .service(read("/users", listing::list_users))
         .service(act("/logout", accounts::log_out))
         .service(read("/session", accounts::session))
         .service(messages())

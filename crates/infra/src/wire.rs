@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use lobby_domain::client_id::ClientId;
 use lobby_domain::event::{Departure, DepartureReason};
 use lobby_domain::message::Message;
+use lobby_domain::roster::{Batch, Change};
 use lobby_domain::session::Session;
 use lobby_domain::timestamp::Timestamp;
 use serde::de::value::MapAccessDeserializer;
@@ -124,14 +125,13 @@ pub struct JoinedView<'a> {
     pub revision: i64,
 }
 
-/// `user_left`.
+/// Who has left, in `user_left` and `users_changed`.
 #[derive(Debug, Serialize)]
 pub struct DepartureView<'a> {
     id: i64,
     pseudonym: &'a str,
     session: Uuid,
     reason: &'static str,
-    revision: i64,
 }
 
 impl<'a> From<&'a Departure> for DepartureView<'a> {
@@ -144,8 +144,42 @@ impl<'a> From<&'a Departure> for DepartureView<'a> {
                 DepartureReason::Logout => "logout",
                 DepartureReason::Expired => "expired",
             },
-            revision: departure.revision.0,
         }
+    }
+}
+
+/// `user_left`.
+#[derive(Debug, Serialize)]
+pub struct LeftView<'a> {
+    #[serde(flatten)]
+    who: DepartureView<'a>,
+    revision: i64,
+}
+
+impl<'a> From<&'a Departure> for LeftView<'a> {
+    fn from(departure: &'a Departure) -> Self {
+        Self { who: departure.into(), revision: departure.revision.0 }
+    }
+}
+
+/// `users_changed`. Whoever is in both has left and come back.
+#[derive(Debug, Serialize)]
+pub struct ChangedView<'a> {
+    joined: Vec<UserView<'a>>,
+    left: Vec<DepartureView<'a>>,
+    revision: i64,
+}
+
+impl<'a> From<&'a Batch> for ChangedView<'a> {
+    fn from(batch: &'a Batch) -> Self {
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
+        for change in &batch.changes {
+            match change {
+                Change::Joined { session, .. } => joined.push(session.into()),
+                Change::Left(departure) => left.push(departure.into()),
+            }
+        }
+        Self { joined, left, revision: batch.revision.0 }
     }
 }
 

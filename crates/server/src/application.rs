@@ -54,7 +54,8 @@ impl Application {
     /// Starts the writer and binds the address.
     pub async fn build(settings: Settings, store: Store, secret_key: &SecretString) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
-        let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, Arc::new(store.clone())));
+        let shared = Arc::new(store.clone());
+        let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared));
         let services = Services::new(&settings, &store, &hub, secret_key);
         // However many read, the writer does not wait behind them.
         let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secret_key);

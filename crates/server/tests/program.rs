@@ -172,24 +172,31 @@ async fn later_sources_win() {
 
 #[tokio::test]
 async fn the_schema_is_migrated_by_hand_too() {
+    const STEPS: [&str; 3] = [
+        "m20261123_000001_create_lobby",
+        "m20261124_000001_keep_the_log",
+        "m20261125_000001_keep_the_roster",
+    ];
+
     let folder = folder();
     let migrate = async |arguments: &[&str]| {
         let output = run(&folder, &[&["migrate"], arguments].concat(), &[]).await;
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).expect("UTF-8")
     };
-    let all = |status: [&str; 2]| {
-        let [first, second] = status;
-        format!("{first:8} m20261123_000001_create_lobby\n{second:8} m20261124_000001_keep_the_log\n")
+    let applied = |count: usize| {
+        let status = |step: usize| if step < count { "Applied" } else { "Pending" };
+        let lines = STEPS.iter().enumerate().map(|(step, name)| format!("{:8} {name}\n", status(step)));
+        lines.collect::<String>()
     };
-    assert_eq!(migrate(&["status"]).await, all(["Pending", "Pending"]));
-    assert_eq!(migrate(&["up"]).await, all(["Applied", "Applied"]));
-    assert_eq!(migrate(&["up"]).await, all(["Applied", "Applied"]));
-    assert_eq!(migrate(&["down"]).await, all(["Applied", "Pending"]));
-    assert_eq!(migrate(&["down", "--steps", "2"]).await, all(["Pending", "Pending"]));
+    assert_eq!(migrate(&["status"]).await, applied(0));
+    assert_eq!(migrate(&["up"]).await, applied(3));
+    assert_eq!(migrate(&["up"]).await, applied(3));
+    assert_eq!(migrate(&["down"]).await, applied(2));
+    assert_eq!(migrate(&["down", "--steps", "3"]).await, applied(0));
     let (child, _) = serving(&folder, &[]).await;
     drop(child);
-    assert_eq!(migrate(&["status"]).await, all(["Applied", "Applied"]));
+    assert_eq!(migrate(&["status"]).await, applied(3));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::in_time;
+use super::{Auth, Connection, Protocol, in_time};
 
 /// A lobby of its own for each test: on a free port, with a database in a temporary folder.
 pub struct App {
@@ -91,6 +91,14 @@ impl App {
             }
         };
         in_time("the log to be pruned", pruning).await;
+    }
+
+    /// Waits until everybody has been told of this revision of who is online, which whoever comes in then is told first.
+    pub async fn told_of(&self, revision: i64) {
+        let telling = async {
+            while Connection::enter(self, Protocol::Plain, Auth::Nothing).await.1["revision"] != revision {}
+        };
+        Box::pin(in_time("the list to be told", telling)).await;
     }
 
     /// Changes the database behind the lobby's back.

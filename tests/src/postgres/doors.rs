@@ -16,6 +16,7 @@ async fn people_log_in_talk_over_both_protocols_and_log_out() {
     let (john, zoe) = (app.log_in("JohnDoe").await, app.log_in("Zoë").await);
     let again = app.post("/login", &json!({"pseudonym": "johndoe"}), &[]).await;
     again.assert_problem(400, "already_connected");
+    app.told_of(2).await;
     let (mut johns, session) = Connection::enter(&app, Protocol::Plain, Auth::Token(&john)).await;
     let (mut zoes, _) = Connection::enter(&app, Protocol::SocketIo, Auth::Token(&zoe)).await;
     assert_eq!((&session["last_id"], &session["users_total"]), (&json!(0), &json!(2)));

@@ -36,7 +36,8 @@ impl Lobby {
     pub(crate) async fn open(url: &str, durability: Durability) -> Self {
         let store = open(url, durability).await;
         let (online, head) = (store.online().await.expect("a look"), store.head().await.expect("a look"));
-        let hub = Arc::new(Hub::new(online, head, SNAPSHOT, Arc::new(store.clone())));
+        let shared = Arc::new(store.clone());
+        let hub = Arc::new(Hub::new(online, head, SNAPSHOT, shared.clone(), shared));
         let (writer, _health, writing) = Writer::spawn(changes(&store, &hub), QUEUE);
         Self { store, writer, writing }
     }

@@ -1,12 +1,10 @@
-//! Log in, see who is online, log out.
+//! Log in and out, and who one is.
 
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
 use lobby_domain::auth::Forbidden;
 use lobby_domain::ports::Token;
 use lobby_domain::pseudonym::Mention;
-use lobby_domain::roster::SortBy;
 use lobby_domain::use_cases::{ListOnline, LogInRequest, LogOutRequest};
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +13,6 @@ use crate::identify::Identify;
 use crate::refusal::Refusal;
 use crate::wire::{Object, UserView};
 use crate::writer::Writer;
-
-/// As of which change of who is online a list is.
-pub(super) const REVISION: HeaderName = HeaderName::from_static("lobby-roster-revision");
 
 /// What these requests need.
 pub struct Accounts {
@@ -41,20 +36,6 @@ pub(super) struct LogInBody {
 #[derive(Deserialize)]
 pub(super) struct LogOutBody {
     pseudonym: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ListQuery {
-    #[serde(default)]
-    sort_by: Sort,
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum Sort {
-    #[default]
-    Pseudonym,
-    ConnectedAt,
 }
 
 #[derive(Serialize)]
@@ -86,21 +67,6 @@ pub(super) async fn log_in(
     let logged_in = accounts.writer.log_in(LogInRequest { pseudonym, claim, credentials }).await?;
     let view = LoggedInView { user: (&logged_in.session).into(), token: logged_in.token.expose() };
     Ok(HttpResponse::Ok().cookie(accounts.cookie(&logged_in.token)).json(view))
-}
-
-pub(super) async fn list_users(
-    accounts: web::Data<Accounts>,
-    request: HttpRequest,
-    query: web::Query<ListQuery>,
-) -> Result<HttpResponse, Refusal> {
-    accounts.identify.listener(&credentials::of(request.headers())).await?;
-    let sort_by = match query.sort_by {
-        Sort::Pseudonym => SortBy::Pseudonym,
-        Sort::ConnectedAt => SortBy::ConnectedAt,
-    };
-    let online = accounts.list.execute(sort_by).await.map_err(|error| Refusal::from(&error))?;
-    let users: Vec<_> = online.sessions.iter().map(UserView::from).collect();
-    Ok(HttpResponse::Ok().insert_header((REVISION, online.revision.0)).json(users))
 }
 
 pub(super) async fn log_out(

@@ -1,16 +1,15 @@
 //! Events in each wire format, encoded once for all their receivers.
 
 use actix_socketio::Packet;
-use lobby_domain::event::Event;
 use lobby_domain::message::{Audience, LogId, Message};
-use lobby_domain::session::SessionId;
+use lobby_domain::roster::{Batch, Change};
 use lobby_websocket::Frame;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::recovery;
 use crate::refusal::Refusal;
-use crate::wire::{DepartureView, JoinedView, MessageView};
+use crate::wire::{ChangedView, JoinedView, LeftView, MessageView};
 
 const NEW_MESSAGE: &str = "new_message";
 
@@ -30,8 +29,6 @@ pub(super) struct Encoded {
     pub(super) id: i64,
     /// Who may see it.
     pub(super) audience: Audience,
-    /// The session that is over with this event.
-    pub(super) ends: Option<SessionId>,
 }
 
 impl Encoded {
@@ -44,7 +41,6 @@ impl Encoded {
             recoverable: None,
             id: 0,
             audience: Audience::Everybody,
-            ends: None,
         }
     }
 
@@ -59,23 +55,22 @@ impl Encoded {
             recoverable: Some(Packet::event(NAMESPACE, NEW_MESSAGE, &[&data, &offset])),
             id,
             audience: message.audience(),
-            ends: None,
         }
     }
 
     /// A change of who is online, and the number of it.
-    pub(super) fn change(event: &Event) -> Option<Self> {
-        match event {
-            Event::NewMessage(_) => None,
-            Event::UserJoined { session, revision } => {
-                let joined = JoinedView { user: session.into(), revision: revision.0 };
-                Some(Self::new("user_joined", &joined))
+    pub(super) fn change(change: &Change) -> Self {
+        match change {
+            Change::Joined { session, revision } => {
+                Self::new("user_joined", &JoinedView { user: session.into(), revision: revision.0 })
             }
-            Event::UserLeft(departure) => {
-                let left = Self::new("user_left", &DepartureView::from(departure));
-                Some(Self { ends: Some(departure.session), ..left })
-            }
+            Change::Left(departure) => Self::new("user_left", &LeftView::from(departure)),
         }
+    }
+
+    /// Changes that are told together.
+    pub(super) fn batch(batch: &Batch) -> Self {
+        Self::new("users_changed", &ChangedView::from(batch))
     }
 
     /// What it takes to keep it, in bytes.
@@ -114,7 +109,7 @@ mod tests {
     use lobby_domain::client_id::ClientId;
     use lobby_domain::event::{Departure, DepartureReason, Revision};
     use lobby_domain::message::{Content, MessageId, Recipient};
-    use lobby_domain::session::Session;
+    use lobby_domain::session::{Session, SessionId};
     use lobby_domain::testing::name;
     use lobby_domain::timestamp::Timestamp;
     use lobby_domain::user::{User, UserId};
@@ -127,10 +122,6 @@ mod tests {
 
     fn plain(encoded: &Encoded) -> String {
         String::from_utf8(encoded.plain.payload().to_vec()).expect("UTF-8")
-    }
-
-    fn change(event: &Event) -> Encoded {
-        Encoded::change(event).expect("a change of who is online")
     }
 
     fn message() -> Message {
@@ -181,11 +172,11 @@ mod tests {
             connected_at: Timestamp::from_millis(1),
             claimed: true,
         };
-        let joined = Event::UserJoined { session, revision: Revision(4) };
+        let joined = Change::Joined { session, revision: Revision(4) };
         let expected = r#"{"event":"user_joined","data":{"user":{"id":1,"pseudonym":"Zoë","is_connected":true,"created_at":"1970-01-01T00:00:00.000Z","connected_at":"1970-01-01T00:00:00.001Z","session":"00000000-0000-0000-0000-000000000007"},"revision":4}}"#;
-        assert_eq!(plain(&change(&joined)), expected);
+        assert_eq!(plain(&Encoded::change(&joined)), expected);
 
-        let left = Event::UserLeft(Departure {
+        let left = Change::Left(Departure {
             session: SESSION,
             user: UserId(1),
             pseudonym: name("Zoë"),
@@ -193,8 +184,10 @@ mod tests {
             revision: Revision(5),
         });
         let expected = r#"{"event":"user_left","data":{"id":1,"pseudonym":"Zoë","session":"00000000-0000-0000-0000-000000000007","reason":"logout","revision":5}}"#;
-        assert_eq!(plain(&change(&left)), expected);
-        assert_eq!(change(&left).ends, Some(SESSION));
-        assert_eq!(change(&joined).ends, None);
+        assert_eq!(plain(&Encoded::change(&left)), expected);
+
+        let batch = Batch { changes: vec![left, joined], revision: Revision(6) };
+        let expected = r#"{"event":"users_changed","data":{"joined":[{"id":1,"pseudonym":"Zoë","is_connected":true,"created_at":"1970-01-01T00:00:00.000Z","connected_at":"1970-01-01T00:00:00.001Z","session":"00000000-0000-0000-0000-000000000007"}],"left":[{"id":1,"pseudonym":"Zoë","session":"00000000-0000-0000-0000-000000000007","reason":"logout"}],"revision":6}}"#;
+        assert_eq!(plain(&Encoded::batch(&batch)), expected);
     }
 }

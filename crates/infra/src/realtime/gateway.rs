@@ -6,7 +6,7 @@ use lobby_domain::auth::{AuthMode, Caller};
 use lobby_domain::resume::Resume;
 use serde_json::value::RawValue;
 
-use super::hub::{Identity, Start};
+use super::hub::{Arrival, Identity, Start};
 use super::shard::{Entrant, Membership, Shard};
 use super::sink::Sink;
 use crate::identify::Identify;
@@ -33,9 +33,11 @@ impl Gateway {
         caller: &Caller,
         start: Start,
         pid: Option<u128>,
+        in_batches: bool,
     ) -> Membership {
         let identity = self.identity_of(caller);
-        self.shard.enter(Entrant { sink, identity, start, pid }).await
+        let arrival = Arrival { identity, user: caller.session().cloned(), start };
+        self.shard.enter(Entrant { sink, arrival, pid, in_batches }).await
     }
 
     /// Where a connection begins that wants to go on somewhere, if that can be done.

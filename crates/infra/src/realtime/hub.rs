@@ -1,26 +1,43 @@
 //! The one announcer of a node.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `core` | where log and list stand, and whom to tell |
+//! | `feed` | what shards are fed |
+//! | `publications` | when changes of who is online are told |
+//! | `snapshot` | what a connection is told first of all |
+//!
+//! Invariant: what a `session` event lists is what everybody has been told of, no more: with what follows it is the list of a
+//! revision at any moment. Whose connections are closed follows what is known, without waiting for that.
+
+mod core;
+mod feed;
+mod publications;
+mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lobby_domain::event::{Event, Revision};
+use lobby_domain::event::Event;
 use lobby_domain::message::{LogId, MessageId};
-use lobby_domain::ports::{Announcer, LogHead, MessageLog, Online, Reach};
-use lobby_domain::roster::Roster;
-use lobby_domain::session::{Session, SessionId};
+use lobby_domain::ports::{Announcer, LogHead, MessageLog, Online, Reach, RosterLog};
+use lobby_domain::roster::Change;
+use lobby_domain::session::SessionId;
 use lobby_domain::timeline::{Released, Timeline};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::encode::{Encoded, json};
+pub(super) use self::core::Core;
+pub(super) use self::feed::{
+    Arrival, Happened, Identity, Publication, Renewal, Start, Ticket, ToShard, Welcome,
+};
+use super::encode::Encoded;
 use super::recent::Recent;
 use crate::persistence::READERS;
-use crate::wire::UserView;
 
 /// Entries of a shard's feed that may wait, each of at most one transaction's messages. A shard that has this much to do
 /// stalls the writer, whose own queue then fills up and says `busy`: that is where too much load is refused.
@@ -39,154 +56,40 @@ pub struct Hub {
     closing: watch::Sender<bool>,
     /// Something is missing, or has been overtaken: the follower has to look.
     pub(super) gap: Notify,
-    /// What the timeline's times count from.
+    /// The same of who is online; or somebody has to be looked up.
+    pub(super) change: Notify,
+    /// Changes wait to be told.
+    pub(super) pending: Notify,
+    /// What the times of timelines and publications count from.
     started: Instant,
     /// Where missed messages are read.
     pub(super) log: Arc<dyn MessageLog>,
+    /// Where missed changes are read.
+    pub(super) roster: Arc<dyn RosterLog>,
     pub(super) replays: Semaphore,
     /// Connections by the session that they have proved. A std mutex, for the same reason.
     proved: Mutex<HashMap<SessionId, usize>>,
 }
 
-pub(super) struct Core {
-    roster: Roster,
-    log: LogId,
-    pub(super) timeline: Timeline<Encoded>,
-    recent: Recent,
-    /// The roster as JSON, made when it is first asked for and kept until it changes.
-    users: Option<Users>,
-    /// The most users that a `session` event lists.
-    snapshot: usize,
-    shards: Vec<mpsc::Sender<ToShard>>,
-    /// How many shards were ever added.
-    attached: u64,
-    closing: bool,
-}
-
-/// What a shard is fed, in order.
-pub(super) enum ToShard {
-    /// Tell everybody who may know.
-    Deliver(Arc<[Encoded]>),
-    /// Let a connection in that has asked for it.
-    Admit(Ticket, Welcome),
-    /// Close the connection of this `pid`: its client has come back on another.
-    Supersede(u128),
-    /// Messages are lost for everybody who is connected: the log keeps them no more.
-    Pruned,
-    /// Close every connection: the node goes away, or the log is another one.
-    CloseAll,
-}
-
-/// Which connection of a shard is meant. Keys are used again, serial numbers are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ticket {
-    pub(super) key: usize,
-    pub(super) serial: u64,
-}
-
-/// Whose a connection is.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Identity {
-    /// The session that was proved.
-    pub(super) proved: Option<SessionId>,
-    /// The session whose end is the connection's end.
-    pub(super) ends_with: Option<SessionId>,
-}
-
-/// Where in the log a connection begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
-    /// With what is said from now on.
-    Now,
-    /// Behind a message, of which the log has all that follows.
-    After { position: MessageId, recovered: bool },
-}
-
-/// How a connection is received.
-pub(super) enum Welcome {
-    /// With its `session` event, which says this.
-    Session(Box<Snapshot>),
-    /// The session it was opened for is over.
-    SessionOver,
-    /// The node goes away.
-    GoingAway,
-}
-
-/// Who a connection is, who is online, and where the log stands, all at one moment.
-pub(super) struct Snapshot {
-    user: Option<Session>,
-    users: Users,
-    revision: Revision,
-    pub(super) log: LogId,
-    /// The newest message that is known.
-    last_id: i64,
-    /// Behind which message the connection begins.
-    pub(super) position: i64,
-    recovered: bool,
-}
-
-/// Who is online, as JSON, the longest online first: at most as many as the settings say, and how many there are.
-#[derive(Clone)]
-struct Users {
-    first: Arc<RawValue>,
-    total: usize,
-}
-
-/// `session`
-#[derive(Serialize)]
-struct SessionView<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<UserView<'a>>,
-    users: &'a RawValue,
-    users_total: usize,
-    revision: i64,
-    log: Uuid,
-    last_id: i64,
-    recovered: bool,
-}
-
-impl Snapshot {
-    /// Whether messages were let out already behind which the connection wants to begin.
-    pub(super) fn has_missed(&self) -> bool {
-        self.position < self.last_id
-    }
-
-    /// What the `session` event says.
-    pub(super) fn to_json(&self) -> Box<RawValue> {
-        json(&SessionView {
-            user: self.user.as_ref().map(UserView::from),
-            users: &self.users.first,
-            users_total: self.users.total,
-            revision: self.revision.0,
-            log: self.log.0,
-            // Whoever resumes is told where the log stands; everybody else, behind what the feed begins.
-            last_id: if self.recovered { self.last_id.max(self.position) } else { self.position },
-            recovered: self.recovered,
-        })
-    }
-}
-
 impl Hub {
     /// With what storage says at the start. A `session` event lists at most `snapshot` users.
     #[must_use]
-    pub fn new(online: Online, head: LogHead, snapshot: usize, log: Arc<dyn MessageLog>) -> Self {
-        let core = Core {
-            roster: Roster::new(online.revision, online.sessions),
-            log: head.log,
-            timeline: Timeline::new(head.last_id.0),
-            recent: Recent::default(),
-            snapshot,
-            users: None,
-            shards: Vec::new(),
-            attached: 0,
-            closing: false,
-        };
+    pub fn new(
+        online: Online,
+        head: LogHead,
+        snapshot: usize,
+        log: Arc<dyn MessageLog>,
+        roster: Arc<dyn RosterLog>,
+    ) -> Self {
         Self {
-            core: Mutex::new(core),
+            core: Mutex::new(Core::new(online, &head, snapshot)),
             closing: watch::Sender::new(false),
             gap: Notify::new(),
+            change: Notify::new(),
+            pending: Notify::new(),
             started: Instant::now(),
             log,
+            roster,
             replays: Semaphore::new(CONCURRENT_REPLAYS),
             proved: Mutex::default(),
         }
@@ -197,7 +100,7 @@ impl Hub {
         self.closing.send_replace(true);
         let (rooms, mut core) = self.room_in_every_feed().await;
         core.closing = true;
-        feed(rooms, || ToShard::CloseAll);
+        feed(rooms, &ToShard::CloseAll);
     }
 
     /// Waits until the node goes away: for connections that are no members yet.
@@ -217,23 +120,20 @@ impl Hub {
     }
 
     /// Has a connection let in at its place in its shard's feed.
-    pub(super) async fn admit(
-        &self,
-        feed: &mpsc::Sender<ToShard>,
-        ticket: Ticket,
-        identity: Identity,
-        start: Start,
-    ) {
+    pub(super) async fn admit(&self, feed: &mpsc::Sender<ToShard>, ticket: Ticket, arrival: Arrival) {
         // A feed that is closed is that of a worker which has gone, and the connection with it.
         let Ok(room) = feed.reserve().await else { return };
         let mut core = self.core();
-        room.send(ToShard::Admit(ticket, core.welcome(identity, start)));
+        room.send(ToShard::Admit(ticket, core.welcome(arrival)));
+        if !core.doubts.is_empty() {
+            self.change.notify_one();
+        }
     }
 
     /// Closes the connection of a `pid`, wherever it is.
     pub(super) async fn supersede(&self, pid: u128) {
         let (rooms, _core) = self.room_in_every_feed().await;
-        feed(rooms, || ToShard::Supersede(pid));
+        feed(rooms, &ToShard::Supersede(pid));
     }
 
     /// Which log this is, and the newest message that was let out.
@@ -253,14 +153,57 @@ impl Hub {
         self.started.elapsed()
     }
 
-    /// Changes the timeline, and tells the shards what it lets out.
+    /// Changes the log's timeline, and tells the shards what it lets out.
     pub(super) async fn advance(
         &self,
         change: impl FnOnce(&mut Timeline<Encoded>, Duration) -> Released<Encoded>,
     ) {
         let (rooms, mut core) = self.room_in_every_feed().await;
         let released = change(&mut core.timeline, self.now());
-        core.publish(released, Vec::new(), rooms);
+        let entry = core.said(released);
+        feed(rooms, &entry);
+    }
+
+    /// Tells the shards what has happened: what the timelines let out, and what it is time to tell.
+    pub(super) async fn happen(&self, what: impl FnOnce(&mut Core, Duration) -> Happened) {
+        let (rooms, mut core) = self.room_in_every_feed().await;
+        let happened = what(&mut core, self.now());
+        if !happened.is_nothing() {
+            feed(rooms, &happened.into());
+        }
+        let waits = core.publications.due_at().is_some();
+        drop(core);
+        if waits {
+            self.pending.notify_one();
+        }
+    }
+
+    /// Takes in changes of who is online, in any order.
+    pub(super) async fn advance_changes(
+        &self,
+        change: impl FnOnce(&mut Timeline<Change>, Duration) -> Released<Change>,
+    ) {
+        self.happen(|core, now| {
+            let released = change(&mut core.changes, now);
+            core.happened(Released::default(), released, now)
+        })
+        .await;
+    }
+
+    /// When changes have to be told that wait for it.
+    pub(super) fn publish_at(&self) -> Option<Instant> {
+        self.core().publications.due_at().map(|at| self.started + at)
+    }
+
+    /// Begins anew with who is online: changes are lost.
+    pub(super) async fn begin_anew(&self, online: Online) {
+        let (rooms, mut core) = self.room_in_every_feed().await;
+        let connected: Vec<_> = self.proved().keys().copied().collect();
+        let renewal = Arc::new(core.begin_anew(online, connected));
+        feed(rooms, &ToShard::Renew(renewal));
+        if !core.doubts.is_empty() {
+            self.change.notify_one();
+        }
     }
 
     /// Takes in where the log stands, or that it is another one by now: then everybody has to begin anew.
@@ -273,12 +216,12 @@ impl Hub {
         core.log = head.log;
         core.timeline = Timeline::new(head.last_id.0);
         core.recent = Recent::default();
-        feed(rooms, || ToShard::CloseAll);
+        feed(rooms, &ToShard::CloseAll);
     }
 
     /// A connection that has proved a session is there, or gone.
     pub(super) fn count(&self, session: SessionId, is_there: bool) {
-        let mut proved = self.proved.lock().expect("nothing panics while it counts");
+        let mut proved = self.proved();
         let count = proved.entry(session).or_default();
         *count = if is_there { *count + 1 } else { count.saturating_sub(1) };
         if *count == 0 {
@@ -315,14 +258,18 @@ impl Hub {
         (rooms, attached)
     }
 
+    fn proved(&self) -> MutexGuard<'_, HashMap<SessionId, usize>> {
+        self.proved.lock().expect("nothing panics while it counts")
+    }
+
     pub(super) fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().expect("nothing panics while it holds the core")
     }
 }
 
-fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: impl Fn() -> ToShard) {
+fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: &ToShard) {
     for room in rooms {
-        room.send(entry());
+        room.send(entry.clone());
     }
 }
 
@@ -335,92 +282,27 @@ impl Announcer for Hub {
             Event::UserJoined { .. } | Event::UserLeft(_) => None,
         });
         let messages: Vec<_> = messages.collect();
-        let changes: Vec<_> = events.iter().filter_map(Encoded::change).collect();
-        let (rooms, mut core) = self.room_in_every_feed().await;
-        for event in &events {
-            core.apply(event);
-        }
-        let released = core.timeline.hear(messages, self.now());
-        let is_behind = core.timeline.wake_at().is_some();
-        core.publish(released, changes, rooms);
-        drop(core);
-        if is_behind {
+        let changes = events.iter().filter_map(Change::of).map(|change| (change.revision().0, change));
+        let (mut misses_messages, mut misses_changes) = (false, false);
+        self.happen(|core, now| {
+            let messages = core.timeline.hear(messages, now);
+            let changes = core.changes.hear(changes, now);
+            misses_messages = core.timeline.wake_at().is_some();
+            misses_changes = core.changes.wake_at().is_some();
+            core.happened(messages, changes, now)
+        })
+        .await;
+        if misses_messages {
             self.gap.notify_one();
+        }
+        if misses_changes {
+            self.change.notify_one();
         }
     }
 }
 
 impl Reach for Hub {
     fn reaches(&self, session: SessionId) -> bool {
-        self.proved.lock().expect("nothing panics while it counts").contains_key(&session)
+        self.proved().contains_key(&session)
     }
-}
-
-impl Core {
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::NewMessage(_) => {}
-            Event::UserJoined { .. } | Event::UserLeft(_) => {
-                if let Some(c) = lobby_domain::roster::Change::of(event) {
-                    self.roster.apply(&c);
-                }
-                self.users = None;
-            }
-        }
-    }
-
-    /// Feeds every shard what the timeline has let out, and changes of who is online.
-    fn publish(
-        &mut self,
-        released: Released<Encoded>,
-        changes: Vec<Encoded>,
-        rooms: Vec<mpsc::OwnedPermit<ToShard>>,
-    ) {
-        if released.gap {
-            // What the gap let out can be had from the log by whoever comes back.
-            self.recent = Recent::default();
-            return feed(rooms, || ToShard::Pruned);
-        }
-        let messages = released.entries.into_iter().map(|(_, message)| message);
-        let events: Arc<[_]> = messages.inspect(|message| self.recent.push(message)).chain(changes).collect();
-        if !events.is_empty() {
-            feed(rooms, || ToShard::Deliver(events.clone()));
-        }
-    }
-
-    /// The session may have ended since it was proved.
-    fn welcome(&mut self, identity: Identity, start: Start) -> Welcome {
-        let living = |id| self.roster.get(id);
-        if self.closing {
-            return Welcome::GoingAway;
-        }
-        if identity.ends_with.is_some_and(|id| living(id).is_none()) {
-            return Welcome::SessionOver;
-        }
-        let user = identity.proved.and_then(living).cloned();
-        let users = self.users.get_or_insert_with(|| users_of(&self.roster, self.snapshot)).clone();
-        let last_id = self.timeline.last();
-        let (position, recovered) = match start {
-            Start::Now => (last_id, false),
-            Start::After { position, recovered } => (position.0, recovered),
-        };
-        let revision = self.roster.revision();
-        Welcome::Session(Box::new(Snapshot {
-            user,
-            users,
-            revision,
-            log: self.log,
-            last_id,
-            position,
-            recovered,
-        }))
-    }
-}
-
-fn users_of(roster: &Roster, most: usize) -> Users {
-    let sessions = roster.sessions();
-    let total = sessions.len();
-    // Ids sort by age.
-    let first: Vec<_> = sessions.take(most).map(UserView::from).collect();
-    Users { first: json(&first).into(), total }
 }

@@ -87,6 +87,8 @@ struct ConnectData {
     token: Option<String>,
     log: Option<Uuid>,
     after: Option<i64>,
+    #[serde(default)]
+    batch: bool,
 }
 
 impl ConnectData {
@@ -119,7 +121,7 @@ async fn serve(
         Ok(None) => return,
         Err((code, reason)) => return close(connection, code, reason).await,
     };
-    let resume = connect.resume();
+    let (resume, in_batches) = (connect.resume(), connect.batch);
     let entering = async {
         let caller = gateway.identify.listener(&merge(shown, connect)).await?;
         let start = gateway.start(resume).await?;
@@ -129,7 +131,7 @@ async fn serve(
         Ok(entered) => entered,
         Err(refusal) => return refuse(connection, &refusal).await,
     };
-    let _membership = gateway.enter(Sink::Plain(outbox), &caller, start, None).await;
+    let _membership = gateway.enter(Sink::Plain(outbox), &caller, start, None, in_batches).await;
     converse(&mut connection, &gateway, &caller).await;
 }
 

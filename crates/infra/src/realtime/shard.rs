@@ -11,7 +11,7 @@ use slab::Slab;
 use tokio::sync::mpsc;
 
 use super::encode::Encoded;
-use super::hub::{Hub, Identity, Start, Ticket, ToShard, Welcome};
+use super::hub::{Arrival, Happened, Hub, Identity, Publication, Renewal, Ticket, ToShard, Welcome};
 use super::replay;
 use super::sink::Sink;
 
@@ -29,12 +29,12 @@ pub struct Shard {
 pub(super) struct Entrant {
     /// Where what it is told goes.
     pub(super) sink: Sink,
-    /// Whose it is.
-    pub(super) identity: Identity,
-    /// Where it begins.
-    pub(super) start: Start,
+    /// Whose it is, and where it begins.
+    pub(super) arrival: Arrival,
     /// The number of its `pid`, if it may be recovered.
     pub(super) pid: Option<u128>,
+    /// Whether it wants to be told of who comes and goes in batches.
+    pub(super) in_batches: bool,
 }
 
 struct Member {
@@ -42,6 +42,7 @@ struct Member {
     sink: Sink,
     identity: Identity,
     pid: Option<u128>,
+    in_batches: bool,
     stage: Stage,
     /// The newest message that it was sent, or is behind: later ones are news to it.
     position: i64,
@@ -87,13 +88,14 @@ impl Shard {
 
     /// Asks for a connection to be let in. Its `session` event is the first it is told.
     pub(super) async fn enter(self: &Rc<Self>, entrant: Entrant) -> Membership {
-        let Entrant { sink, identity, start, pid } = entrant;
+        let Entrant { sink, arrival, pid, in_batches } = entrant;
+        let identity = arrival.identity;
         let serial = self.next_serial.replace(self.next_serial.get() + 1);
-        let member = Member { serial, sink, identity, pid, stage: Stage::Waiting, position: 0 };
+        let member = Member { serial, sink, identity, pid, in_batches, stage: Stage::Waiting, position: 0 };
         let key = self.members.borrow_mut().insert(member);
         let ticket = Ticket { key, serial };
         let membership = Membership { shard: self.clone(), ticket };
-        self.hub.admit(&self.feed, ticket, identity, start).await;
+        self.hub.admit(&self.feed, ticket, arrival).await;
         membership
     }
 
@@ -105,26 +107,35 @@ impl Shard {
     async fn run(self: Rc<Self>, mut entries: mpsc::Receiver<ToShard>) {
         while let Some(entry) = entries.recv().await {
             match entry {
-                ToShard::Deliver(events) => self.deliver(&events),
+                ToShard::Deliver(happened) => self.deliver(&happened),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
                 ToShard::Supersede(pid) => self.supersede(pid),
+                ToShard::Renew(renewal) => self.renew(&renewal),
                 ToShard::Pruned => self.close_all(Sink::log_pruned),
                 ToShard::CloseAll => self.close_all(Sink::go_away),
             }
         }
     }
 
-    fn deliver(&self, events: &[Encoded]) {
-        for (_, member) in self.members.borrow().iter() {
-            if let Stage::Waiting = member.stage {
-                continue;
+    fn deliver(&self, happened: &Happened) {
+        for member in self.members.borrow().iter().map(|(_, member)| member).filter(|member| member.is_in()) {
+            for message in happened.messages.iter().filter(|message| member.is_news(message)) {
+                let _ending = member.sink.send(message);
             }
-            for event in events.iter().filter(|event| member.is_news(event)) {
-                let _ending = member.sink.send(event);
-                if event.ends.is_some() && event.ends == member.identity.ends_with {
-                    member.sink.end_session();
-                }
+            if let Some(changes) = &happened.changes {
+                member.tell(changes);
             }
+            if member.identity.ends_with.is_some_and(|id| happened.ends.binary_search(&id).is_ok()) {
+                member.sink.end_session();
+            }
+        }
+    }
+
+    /// Those who wait to be let in will be told the list as it is then.
+    fn renew(&self, renewal: &Renewal) {
+        for member in self.members.borrow().iter().map(|(_, member)| member).filter(|member| member.is_in()) {
+            let user = member.identity.proved.and_then(|id| renewal.living.get(id));
+            member.sink.send_own("session", &renewal.snapshot.for_user(user).to_json());
         }
     }
 
@@ -142,10 +153,6 @@ impl Shard {
                     self.hub.count(session, true);
                 }
                 member.pid
-            }
-            Welcome::SessionOver => {
-                member.sink.end_session();
-                None
             }
             Welcome::GoingAway => {
                 member.sink.go_away();
@@ -203,10 +210,24 @@ impl Shard {
 }
 
 impl Member {
-    /// Whether an event that has just happened is to be sent now.
-    fn is_news(&self, event: &Encoded) -> bool {
-        let is_message = event.id > 0;
-        !is_message || (matches!(self.stage, Stage::Live) && event.id > self.position && self.may_see(event))
+    /// Whether it has had its `session` event.
+    fn is_in(&self) -> bool {
+        !matches!(self.stage, Stage::Waiting)
+    }
+
+    /// Whether a message that has just been let out is to be sent now.
+    fn is_news(&self, message: &Encoded) -> bool {
+        matches!(self.stage, Stage::Live) && message.id > self.position && self.may_see(message)
+    }
+
+    fn tell(&self, changes: &Publication) {
+        if self.in_batches {
+            let _ending = self.sink.send(&changes.batch);
+            return;
+        }
+        for change in &changes.each {
+            let _ending = self.sink.send(change);
+        }
     }
 
     fn may_see(&self, event: &Encoded) -> bool {

@@ -33,6 +33,8 @@ pub struct SocketState {
     start: Start,
     /// What its client shows to be recovered, if it wants to be.
     pid: Option<(Pid, String)>,
+    /// Whether it wants to be told of who comes and goes in batches.
+    in_batches: bool,
     /// From the moment that the socket has been answered until it has gone.
     membership: Cell<Option<Membership>>,
 }
@@ -45,6 +47,8 @@ struct Auth {
     after: Option<i64>,
     #[serde(default)]
     recovery: bool,
+    #[serde(default)]
+    batch: bool,
     pid: Option<String>,
     offset: Option<String>,
 }
@@ -108,7 +112,7 @@ impl Handler for LobbyHandler {
         let caller =
             self.gateway.identify.listener(&credentials).await.map_err(|refusal| connect_error(&refusal))?;
         let (start, pid) = self.begin(&auth, &caller).await.map_err(|refusal| connect_error(&refusal))?;
-        Ok(SocketState { caller, start, pid, membership: Cell::default() })
+        Ok(SocketState { caller, start, pid, in_batches: auth.batch, membership: Cell::default() })
     }
 
     fn pid(&self, state: &SocketState) -> Option<String> {
@@ -120,7 +124,7 @@ impl Handler for LobbyHandler {
             Some((pid, _)) => (Sink::Recoverable(socket.clone()), Some(pid.number)),
             None => (Sink::SocketIo(socket.clone()), None),
         };
-        let membership = self.gateway.enter(sink, &state.caller, state.start, pid).await;
+        let membership = self.gateway.enter(sink, &state.caller, state.start, pid, state.in_batches).await;
         state.membership.set(Some(membership));
     }
 
@@ -146,7 +150,7 @@ fn parse_auth(auth: Option<&RawValue>) -> Result<Auth, Refusal> {
     let auth: Option<Object<Auth>> =
         serde_json::from_str(auth.map_or("null", RawValue::get)).map_err(|error| {
             let detail = format!(
-                "auth is an object, in which 'token' and 'log' are texts, 'after' is a number and 'recovery' a boolean: {error}"
+                "auth is an object, in which 'token' and 'log' are texts, 'after' is a number, 'recovery' and 'batch' are booleans: {error}"
             );
             Refusal::bad_request("invalid_auth", detail)
         })?;

@@ -1,0 +1,145 @@
+//! What a hub knows: where log and list stand, and whom to tell.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lobby_domain::event::Revision;
+use lobby_domain::message::LogId;
+use lobby_domain::ports::{LogHead, Online};
+use lobby_domain::roster::{Change, Roster};
+use lobby_domain::session::SessionId;
+use lobby_domain::timeline::{Released, Timeline};
+use tokio::sync::mpsc;
+
+use super::feed::{Arrival, Happened, Publication, Renewal, Start, ToShard, Welcome};
+use super::publications::Publications;
+use super::snapshot::Snapshot;
+use crate::realtime::encode::Encoded;
+use crate::realtime::recent::Recent;
+
+pub(in crate::realtime) struct Core {
+    pub(super) log: LogId,
+    pub(in crate::realtime) timeline: Timeline<Encoded>,
+    pub(super) recent: Recent,
+    pub(in crate::realtime) changes: Timeline<Change>,
+    /// Who is online, as far as is known: more than has been told already.
+    living: Roster,
+    pub(super) publications: Publications,
+    /// Sessions with connections here that are not known to be alive: to be looked up.
+    pub(in crate::realtime) doubts: BTreeSet<SessionId>,
+    pub(super) shards: Vec<mpsc::Sender<ToShard>>,
+    /// How many shards were ever added.
+    pub(super) attached: u64,
+    pub(super) closing: bool,
+}
+
+impl Core {
+    pub(super) fn new(online: Online, head: &LogHead, snapshot: usize) -> Self {
+        let living = Roster::new(online.revision, online.sessions);
+        Self {
+            log: head.log,
+            timeline: Timeline::new(head.last_id.0),
+            recent: Recent::default(),
+            changes: Timeline::new(online.revision.0),
+            publications: Publications::new(living.clone(), snapshot),
+            living,
+            doubts: BTreeSet::new(),
+            shards: Vec::new(),
+            attached: 0,
+            closing: false,
+        }
+    }
+
+    /// What shards are fed when messages were let out.
+    pub(super) fn said(&mut self, released: Released<Encoded>) -> ToShard {
+        if released.gap {
+            // What the gap let out can be had from the log by whoever comes back.
+            self.recent = Recent::default();
+            return ToShard::Pruned;
+        }
+        ToShard::Deliver(Happened { messages: self.remember(released), ..Happened::default() }.into())
+    }
+
+    /// The same of whatever was let out at one moment, without a gap in it.
+    pub(super) fn happened(
+        &mut self,
+        messages: Released<Encoded>,
+        changes: Released<Change>,
+        now: Duration,
+    ) -> Happened {
+        let messages = self.remember(messages);
+        let mut ends = Vec::new();
+        for (_, change) in changes.entries {
+            self.living.apply(&change);
+            if let Change::Left(departure) = &change {
+                ends.push(departure.session);
+            }
+            self.publications.push(change);
+        }
+        ends.sort_unstable();
+        Happened { messages, ends, ..self.due(now) }
+    }
+
+    /// What it is time to tell.
+    pub(in crate::realtime) fn due(&mut self, now: Duration) -> Happened {
+        let changes = self.publications.due(now).as_ref().map(Publication::from);
+        Happened { changes, ..Happened::default() }
+    }
+
+    fn remember(&mut self, released: Released<Encoded>) -> Vec<Encoded> {
+        let messages = released.entries.into_iter().map(|(_, message)| message);
+        messages.inspect(|message| self.recent.push(message)).collect()
+    }
+
+    /// Begins anew with a list that storage has; `connected` are the sessions with connections here.
+    pub(super) fn begin_anew(
+        &mut self,
+        online: Online,
+        connected: impl IntoIterator<Item = SessionId>,
+    ) -> Renewal {
+        self.changes = Timeline::new(online.revision.0);
+        self.living = Roster::new(online.revision, online.sessions);
+        self.publications.reset(self.living.clone());
+        // Some of them may be newer than that list.
+        self.doubts.extend(self.living.without(connected));
+        let last_id = self.timeline.last();
+        let snapshot = Snapshot {
+            user: None,
+            users: self.publications.users(),
+            log: self.log,
+            last_id,
+            position: last_id,
+            // Of messages nothing is lost.
+            recovered: true,
+        };
+        Renewal { snapshot, living: self.living.clone() }
+    }
+
+    /// The session was alive when it was proved. If it is not here, it has ended since, or is not known here yet.
+    pub(super) fn welcome(&mut self, arrival: Arrival) -> Welcome {
+        let Arrival { identity, user, start } = arrival;
+        if self.closing {
+            return Welcome::GoingAway;
+        }
+        self.doubts.extend(self.living.without(identity.ends_with));
+        let last_id = self.timeline.last();
+        let (position, recovered) = match start {
+            Start::Now => (last_id, false),
+            Start::After { position, recovered } => (position.0, recovered),
+        };
+        let users = self.publications.users();
+        Welcome::Session(Box::new(Snapshot { user, users, log: self.log, last_id, position, recovered }))
+    }
+
+    /// The newest change that was let out.
+    pub(in crate::realtime) fn revision(&self) -> Revision {
+        Revision(self.changes.last())
+    }
+}
+
+impl From<Happened> for ToShard {
+    fn from(happened: Happened) -> Self {
+        Self::Deliver(Arc::new(happened))
+    }
+}
