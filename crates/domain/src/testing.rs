@@ -1,9 +1,9 @@
 //! What tests of this crate and of the adapters share.
 //!
 //! [`MemoryStore`] is the fake of the storage ports. [`sessions_contract!`](crate::sessions_contract),
-//! [`message_log_contract!`](crate::message_log_contract) and [`presence_contract!`](crate::presence_contract) make one
-//! test of each rule in [`contract`], for the
-//! fake and the real thing alike.
+//! [`roster_log_contract!`](crate::roster_log_contract), [`message_log_contract!`](crate::message_log_contract) and
+//! [`presence_contract!`](crate::presence_contract) make one test of each rule in [`contract`], for the fake and the real
+//! thing alike.
 
 pub mod contract;
 mod fakes;
