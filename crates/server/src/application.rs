@@ -24,11 +24,11 @@ use lobby_infra::realtime::plain::{self, PlainSettings};
 use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
 use lobby_infra::realtime::socketio::LobbyHandler;
+use lobby_infra::signature::SecretKeys;
 use lobby_infra::sweeper::{self, Keep};
 use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
 use lobby_websocket::{Heartbeat, Limits};
-use secrecy::SecretString;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
@@ -52,12 +52,12 @@ type Failure = Box<dyn std::error::Error>;
 
 impl Application {
     /// Starts the writer and binds the address.
-    pub async fn build(settings: Settings, store: Store, secret_key: &SecretString) -> Result<Self, Failure> {
+    pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, Arc::new(store.clone())));
-        let services = Services::new(&settings, &store, &hub, secret_key);
+        let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
-        let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secret_key);
+        let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secrets);
         let (writer, health, writing) = Writer::spawn(for_writer.changes(), settings.messages.queue);
         let readiness = Readiness::new(services.log.clone(), health);
         let sweeping = sweeper::sweep(services.log.clone(), services.clock.clone(), keep(&settings));
@@ -79,7 +79,7 @@ impl Application {
             readiness: readiness.clone(),
             origins,
             socketio: socketio.clone(),
-            pids: Pids::new(secret_key),
+            pids: Pids::new(secrets),
         };
         let server = serve(listener, &settings, doors)?;
         let writer = writing;
@@ -171,7 +171,7 @@ struct Services {
 }
 
 impl Services {
-    fn new(settings: &Settings, store: &Store, hub: &Arc<Hub>, secret_key: &SecretString) -> Self {
+    fn new(settings: &Settings, store: &Store, hub: &Arc<Hub>, secrets: &SecretKeys) -> Self {
         let names = &settings.names;
         Self {
             mode: match settings.auth.mode {
@@ -181,7 +181,7 @@ impl Services {
             names: NamePolicy::new(names.min_length, names.max_length, &names.reserved),
             sessions: Arc::new(store.clone()),
             log: Arc::new(store.clone()),
-            tokens: Arc::new(SignedTokens::new(secret_key)),
+            tokens: Arc::new(SignedTokens::new(secrets)),
             clock: Arc::new(SystemClock),
             hub: hub.clone(),
         }
