@@ -7,6 +7,7 @@
 //! | `plain`, `socketio` | what only one of them has |
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
+//! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
 //! | `private` | messages for one session, and nobody else |
 //! | `repeat` | the same message sent again |
@@ -37,6 +38,7 @@ mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
 mod history;
+mod names;
 mod plain;
 mod postgres;
 mod private;
