@@ -10,6 +10,7 @@
 //! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
 //! | `private` | messages for one session, and nobody else |
+//! | `typing` | who is typing, and who gets to know |
 //! | `repeat` | the same message sent again |
 //! | `retention` | what is not kept for ever |
 //! | `resume` | who goes on where a connection left off, by `log` and `after` |
@@ -53,3 +54,4 @@ mod retention;
 mod socketio;
 mod synced;
 mod trust;
+mod typing;

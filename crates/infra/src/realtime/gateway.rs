@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use lobby_domain::auth::{AuthMode, Caller};
+use lobby_domain::auth::{AuthMode, Caller, Forbidden};
 use lobby_domain::resume::Resume;
 use serde_json::value::RawValue;
 
 use super::hub::{Identity, Start};
 use super::shard::{Entrant, Membership, Shard};
 use super::sink::Sink;
+use super::typing;
 use crate::identify::Identify;
 use crate::refusal::Refusal;
 use crate::send_message::SendMessage;
@@ -63,21 +64,29 @@ impl Gateway {
         Identity { proved, ends_with }
     }
 
-    /// Does what a client asks for, and answers what an ack carries. Its place in the order of what is said
+    /// Does what a client asks for, and answers what an ack carries, if it has one. Its place in the order of what is said
     /// is taken when this is first polled.
     pub(super) async fn handle(
         &self,
         caller: &Caller,
         event: &str,
         data: Option<&RawValue>,
-    ) -> Result<PostedView, Refusal> {
+    ) -> Result<Option<PostedView>, Refusal> {
         match event {
-            "send_message" => self.send_message(caller, data).await,
+            "send_message" => self.send_message(caller, data).await.map(Some),
+            "typing" => self.typing(caller, data).map(|()| None),
             unknown => {
                 let detail = format!("there is no event '{}'", unknown.escape_debug());
                 Err(Refusal::bad_request("unknown_event", detail))
             }
         }
+    }
+
+    fn typing(&self, caller: &Caller, data: Option<&RawValue>) -> Result<(), Refusal> {
+        let to = typing::parse(data)?;
+        let session = caller.session().ok_or(Forbidden::TokenRequired)?;
+        self.shard.hub.tell_typing(session.id, to.as_deref());
+        Ok(())
     }
 
     async fn send_message(&self, caller: &Caller, data: Option<&RawValue>) -> Result<PostedView, Refusal> {

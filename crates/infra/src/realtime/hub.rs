@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::encode::{Encoded, json};
 use super::recent::Recent;
+use super::typing::{Pace, Typing};
 use crate::persistence::READERS;
 use crate::wire::UserView;
 
@@ -44,12 +45,13 @@ pub struct Hub {
     /// Where missed messages are read.
     pub(super) log: Arc<dyn MessageLog>,
     pub(super) replays: Semaphore,
+    pub(super) pace: Mutex<Pace>,
     /// Connections by the session that they have proved. A std mutex, for the same reason.
     proved: Mutex<HashMap<SessionId, usize>>,
 }
 
 pub(super) struct Core {
-    roster: Roster,
+    pub(super) roster: Roster,
     log: LogId,
     pub(super) timeline: Timeline<Encoded>,
     recent: Recent,
@@ -67,6 +69,8 @@ pub(super) struct Core {
 pub(super) enum ToShard {
     /// Tell everybody who may know.
     Deliver(Arc<[Encoded]>),
+    /// Tell whom it is for, if they are not busy.
+    Typing(Arc<Typing>),
     /// Let a connection in that has asked for it.
     Admit(Ticket, Welcome),
     /// Close the connection of this `pid`: its client has come back on another.
@@ -188,6 +192,7 @@ impl Hub {
             started: Instant::now(),
             log,
             replays: Semaphore::new(CONCURRENT_REPLAYS),
+            pace: Mutex::default(),
             proved: Mutex::default(),
         }
     }
@@ -283,6 +288,13 @@ impl Hub {
         *count = if is_there { *count + 1 } else { count.saturating_sub(1) };
         if *count == 0 {
             proved.remove(&session);
+        }
+    }
+
+    /// Feeds every shard something that may be left out, unless it has a lot to do: that is for what nobody may miss.
+    pub(super) fn feed_volatile(&self, entry: impl Fn() -> ToShard) {
+        for shard in self.core().shards.iter().filter(|shard| shard.capacity() > FEED_CAPACITY / 2) {
+            let _left_out = shard.try_send(entry());
         }
     }
 

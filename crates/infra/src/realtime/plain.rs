@@ -193,8 +193,8 @@ async fn handle(gateway: &Gateway, caller: &Caller, outbox: &Outbox, text: Bytes
         }
     };
     match (gateway.handle(caller, &frame.event, frame.data).await, frame.ack) {
-        (Ok(posted), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),
-        (Ok(_), None) => {}
+        (Ok(Some(posted)), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),
+        (Ok(_), _) => {}
         (Err(refusal), ack) => answer_error(outbox, ack, &refusal),
     }
 }

@@ -14,6 +14,7 @@ use super::encode::Encoded;
 use super::hub::{Hub, Identity, Start, Ticket, ToShard, Welcome};
 use super::replay;
 use super::sink::Sink;
+use super::typing::Typing;
 
 /// One worker's connections. It is not `Send`: its worker alone touches them, without locks.
 pub struct Shard {
@@ -106,6 +107,7 @@ impl Shard {
         while let Some(entry) = entries.recv().await {
             match entry {
                 ToShard::Deliver(events) => self.deliver(&events),
+                ToShard::Typing(typing) => self.tell(&typing),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
                 ToShard::Supersede(pid) => self.supersede(pid),
                 ToShard::Pruned => self.close_all(Sink::log_pruned),
@@ -124,6 +126,14 @@ impl Shard {
                 if event.ends.is_some() && event.ends == member.identity.ends_with {
                     member.sink.end_session();
                 }
+            }
+        }
+    }
+
+    fn tell(&self, typing: &Typing) {
+        for (_, member) in self.members.borrow().iter() {
+            if matches!(member.stage, Stage::Live) && typing.is_for(member.identity.proved) {
+                member.sink.send_volatile(&typing.event);
             }
         }
     }

@@ -129,8 +129,8 @@ impl Handler for LobbyHandler {
         let outcome = self.gateway.handle(&state.caller, &event.name, data).await;
         // A socket that refuses an answer is ending.
         match (outcome, event.ack) {
-            (Ok(posted), Some(ack)) => drop(ack.send(&posted)),
-            (Ok(_), None) => {}
+            (Ok(Some(posted)), Some(ack)) => drop(ack.send(&posted)),
+            (Ok(_), _) => {}
             (Err(refusal), Some(ack)) => drop(ack.send(&ErrorView::from(&refusal))),
             (Err(refusal), None) => drop(socket.emit("error", &ErrorView::from(&refusal))),
         }
