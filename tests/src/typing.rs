@@ -1,9 +1,10 @@
 //! Who is typing, and who gets to know.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::harness::{App, Auth, Connection, Kind, LoggedIn, Participant, Protocol, RawSocket, Received};
 

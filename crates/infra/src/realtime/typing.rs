@@ -201,7 +201,7 @@ mod tests {
             let mut told: HashMap<u128, Duration> = HashMap::new();
             for (who, wait) in steps {
                 now += Duration::from_millis(wait);
-                let expected = told.get(&who).is_none_or(|last| now - *last >= EVERY);
+                let expected = told.get(&who).is_none_or(|last| now.saturating_sub(*last) >= EVERY);
                 prop_assert_eq!(pace.allows(session(who), now), expected);
                 if expected {
                     told.insert(who, now);
