@@ -143,11 +143,7 @@ fn attendance() -> TableCreateStatement {
 }
 
 fn attendance_by_session() -> IndexCreateStatement {
-    Index::create()
-        .name("attendance_by_session")
-        .table(Attendance::Table)
-        .col(Attendance::Session)
-        .to_owned()
+    Index::create().name("attendance_by_session").table(Attendance::Table).col(Attendance::Session).to_owned()
 }
 
 #[derive(DeriveIden, Clone, Copy)]

@@ -20,7 +20,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
 }
 
-fn page(path: &str) -> String {
+pub(crate) fn page(path: &str) -> String {
     fs::read_to_string(repository().join(path)).expect("the page is there")
 }
 
@@ -153,7 +153,7 @@ fn default_names() -> NamePolicy {
 }
 
 /// The rows that begin with a name, of the tables that have so many columns.
-fn rows(page: &str, columns: usize) -> Vec<Vec<&str>> {
+pub(crate) fn rows(page: &str, columns: usize) -> Vec<Vec<&str>> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix('|'));
     rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())
         .filter(|row| row.len() == columns)
@@ -161,7 +161,7 @@ fn rows(page: &str, columns: usize) -> Vec<Vec<&str>> {
 }
 
 /// The name that a cell means: `[U+200B]` is a character, `[33 × x]` a text as often as that.
-fn spelled_out(cell: &str) -> String {
+pub(crate) fn spelled_out(cell: &str) -> String {
     let parts = cell.trim_matches('`').split(['[', ']']).enumerate();
     parts.map(|(index, part)| if index % 2 == 0 { part.to_owned() } else { symbol(part) }).collect()
 }

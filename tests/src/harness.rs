@@ -11,7 +11,7 @@ mod recorder;
 
 use std::time::Duration;
 
-pub use app::{Answer, App, LoggedIn};
+pub use app::{Answer, App, LoggedIn, SECRET_KEY};
 pub use connection::{Auth, Connection, Protocol, Received, Recovery};
 pub use network::Network;
 pub use participant::{Kind, Participant};

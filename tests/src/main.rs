@@ -7,8 +7,10 @@
 //! | `plain`, `socketio` | what only one of them has |
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
+//! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
 //! | `private` | messages for one session, and nobody else |
+//! | `typing` | who is typing, and who gets to know |
 //! | `repeat` | the same message sent again |
 //! | `retention` | what is not kept for ever |
 //! | `resume` | who goes on where a connection left off, by `log` and `after` |
@@ -37,6 +39,7 @@ mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
 mod history;
+mod names;
 mod plain;
 mod postgres;
 mod private;
@@ -51,3 +54,4 @@ mod retention;
 mod socketio;
 mod synced;
 mod trust;
+mod typing;

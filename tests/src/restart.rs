@@ -1,9 +1,12 @@
 //! What is still there afterwards.
 
+use lobby_infra::signature::SecretKeys;
 use serde_json::json;
 
 use crate::checker::{Log, Post, check};
-use crate::harness::{App, Auth, Connection, Database, Program, Protocol, Random, Recorder, in_time};
+use crate::harness::{
+    App, Auth, Connection, Database, LoggedIn, Program, Protocol, Random, Recorder, SECRET_KEY, in_time,
+};
 
 #[tokio::test]
 async fn users_messages_ids_and_tokens_go_on_after_a_restart() {
@@ -27,6 +30,35 @@ async fn users_messages_ids_and_tokens_go_on_after_a_restart() {
     let again = app.log_in("gone").await;
     let users = app.get("/users?sort_by=connected_at").await.body;
     assert_eq!((&users[1]["session"], &users[1]["id"]), (&json!(again.session), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_token_outlives_its_key_as_long_as_that_is_the_previous_one() {
+    let app = App::spawn().await;
+    let old = app.log_in_claimed("JohnDoe").await;
+    let login = json!({"pseudonym": "JohnDoe"});
+
+    let app = app.restart_with_secrets(&SecretKeys::new("new".into(), Some(SECRET_KEY.into()))).await;
+    for proof in [("authorization", old.bearer()), ("cookie", old.cookie())] {
+        let who = app.get_as("/session", &[(proof.0, &proof.1)]).await;
+        assert_eq!((who.status.as_u16(), &who.body["session"]), (200, &json!(old.session)), "{proof:?}");
+    }
+    for protocol in [Protocol::Plain, Protocol::SocketIo] {
+        let (mut connection, _) = Connection::enter(&app, protocol, Auth::Token(&old)).await;
+        assert!(connection.ask("send_message", &json!({"content": "still I"})).await.get("id").is_some());
+    }
+    let again = app.post("/login", &login, &[("cookie", &old.cookie())]).await;
+    let new = LoggedIn::from(&again.body);
+    assert!(new.session == old.session && new.token != old.token, "{again:?}");
+    assert!(again.header("set-cookie").contains(&new.token), "{again:?}");
+
+    let app = app.restart_with_secrets(&"new".into()).await;
+    app.get_as("/session", &[("authorization", &old.bearer())]).await.assert_problem(401, "invalid_token");
+    app.get_as("/session", &[("cookie", &old.cookie())]).await.assert_problem(401, "token_required");
+    app.log_out("JohnDoe", &[("authorization", &old.bearer())]).await.assert_problem(401, "invalid_token");
+    for proof in [("authorization", new.bearer()), ("cookie", new.cookie())] {
+        assert_eq!(app.get_as("/session", &[(proof.0, &proof.1)]).await.status.as_u16(), 200, "{proof:?}");
+    }
 }
 
 #[tokio::test]

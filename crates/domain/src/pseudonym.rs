@@ -6,11 +6,12 @@
 //! | empty, one character, 33 characters | [`InvalidPseudonym::Length`] |
 //! | `John Doe`, `a@b`, 🎉, zero-width, bidirectional and control characters | [`InvalidPseudonym::Character`] |
 //! | `.x`, `x-`, a combining mark first | [`InvalidPseudonym::Edge`] |
-//! | more than four marks in a row, one twice, a dot above `i` | [`InvalidPseudonym::Marks`] |
-//! | `admin`, `Admin`, `аdmin` with a Cyrillic `а` | [`InvalidPseudonym::Reserved`] |
+//! | more than four marks in one place, one twice, a dot above `i` | [`InvalidPseudonym::Marks`] |
+//! | `admin`, `Admin`, `аdmin` with a Cyrillic `а`, `ADMlN` with a small `l` | [`InvalidPseudonym::Reserved`] |
 
 use std::sync::OnceLock;
 
+mod class;
 mod key;
 mod mention;
 mod policy;

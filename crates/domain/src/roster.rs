@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::holders::Holders;
 use crate::event::{Departure, Event, Revision};
+use crate::pseudonym::PseudonymKey;
 use crate::session::{Session, SessionId};
 use crate::timestamp::Timestamp;
 
@@ -99,28 +101,35 @@ pub fn coalesce(changes: Vec<Change>) -> Option<Batch> {
     Some(Batch { changes, revision })
 }
 
+mod holders;
+
 /// The list of who is online as of a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
     revision: Revision,
     sessions: BTreeMap<SessionId, Session>,
+    holders: Holders,
 }
 
 impl Roster {
     /// The list as it was read from storage.
     #[must_use]
     pub fn new(revision: Revision, sessions: impl IntoIterator<Item = Session>) -> Self {
-        Self { revision, sessions: sessions.into_iter().map(|session| (session.id, session)).collect() }
+        let sessions: BTreeMap<_, _> = sessions.into_iter().map(|session| (session.id, session)).collect();
+        Self { revision, holders: Holders::of(sessions.values()), sessions }
     }
 
     /// Takes in what has changed. Changes come in the order of their revisions.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Joined { session, .. } => {
+                self.holders.add(session);
                 self.sessions.insert(session.id, session.clone());
             }
             Change::Left(departure) => {
-                self.sessions.remove(&departure.session);
+                if let Some(gone) = self.sessions.remove(&departure.session) {
+                    self.holders.remove(&gone);
+                }
             }
         }
         self.revision = change.revision();
@@ -144,6 +153,12 @@ impl Roster {
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id)
+    }
+
+    /// The session that holds a name, or one that is the same.
+    #[must_use]
+    pub fn holder(&self, key: &PseudonymKey) -> Option<&Session> {
+        self.get(self.holders.find(key)?)
     }
 
     /// All living sessions, by id.
@@ -204,5 +219,7 @@ pub fn sort_name(name: &str) -> String {
     name.to_lowercase()
 }
 
+#[cfg(test)]
+mod holder_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The one place that asks what time it is, and for random ids.
 
 use lobby_domain::ports::{Clock, SessionIds};
+use lobby_domain::presence::NodeId;
 use lobby_domain::session::SessionId;
 use lobby_domain::timestamp::Timestamp;
 use time::OffsetDateTime;
@@ -35,6 +36,13 @@ impl SessionIds for RandomSessionIds {
 #[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
 pub(crate) fn random_log_id() -> Uuid {
     Uuid::new_v4()
+}
+
+/// An id for a node that starts.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
+pub fn random_node_id() -> NodeId {
+    NodeId(Uuid::new_v4())
 }
 
 /// A key for one post, which sorts by age.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lobby_domain::auth::{AuthMode, Caller, Credentials};
+use lobby_domain::message::Message;
 use lobby_domain::presence::Limits;
+use lobby_domain::pseudonym::PseudonymKey;
 use lobby_domain::session::{Session, SessionId};
-use lobby_domain::use_cases::{Authenticate, AuthenticateError, Proof, Shown};
+use lobby_domain::use_cases::{Authenticate, AuthenticateError, Post, PostError, Proof, Shown};
 use tokio::time::Instant;
 
 use crate::refusal::Refusal;
@@ -57,6 +59,32 @@ impl Identify {
         Ok(caller)
     }
 
+    /// Posts. A session that ran out and has not been missed comes back by speaking, where its name is enough.
+    pub async fn post(&self, post: Post) -> Result<Message, Refusal> {
+        let Some(name) = name_alone(&post) else { return Ok(self.writer.post(post).await?) };
+        match self.writer.post(post.clone()).await {
+            Err(error @ WriteError::Refused(PostError::NotConnected(_))) => {
+                match self.writer.wake_named(name).await? {
+                    Some(_) => Ok(self.writer.post(post).await?),
+                    None => Err(error.into()),
+                }
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Somebody has acted in the name of a session.
+    pub async fn touch(&self, id: SessionId) {
+        if self.touched.is_fresh(id) {
+            return;
+        }
+        match self.writer.wake(id, false).await {
+            Ok(_) => self.touched.note(id),
+            // What was done is done. The session may run out too early, and comes back by the next act.
+            Err(error) => tracing::debug!(%error, "a session could not be kept alive"),
+        }
+    }
+
     /// A request was made in the name of a session.
     pub async fn keep_alive(&self, session: Session) -> Result<Session, WriteError<AuthenticateError>> {
         if self.touched.is_fresh(session.id) {
@@ -65,6 +93,14 @@ impl Identify {
         let session = self.writer.wake(session.id, false).await?;
         self.touched.note(session.id);
         Ok(session)
+    }
+}
+
+/// The name by which alone somebody wants to speak.
+fn name_alone(post: &Post) -> Option<PseudonymKey> {
+    match post.caller {
+        Caller::Token(_) => None,
+        Caller::Cookie(_) | Caller::Nobody => post.sender.as_ref().map(|name| name.key().clone()),
     }
 }
 

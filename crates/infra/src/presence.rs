@@ -164,7 +164,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// Beats, records and reaps until it is dropped.
-    pub async fn run(self) {
+    pub async fn run(self: Arc<Self>) {
         let reap_every = REAP_EVERY.min(self.limits.grace / 4).max(Duration::from_millis(10));
         let mut reap_at = Instant::now() + reap_every;
         loop {

@@ -8,6 +8,7 @@
 //! | [`shard`] | the connections of one worker, and the delivery to them |
 //! | `replay` | sends a connection what it missed, and joins it to the live feed |
 //! | [`recovery`] | Socket.IO's connection state recovery, served from the log |
+//! | `typing` | who is typing: told on the side, and left out where it would be in the way |
 //! | `sink` | the way out to one connection |
 //! | `encode` | events in each wire format |
 //! | [`gateway`] | what a connection may do, whatever its wire format |
@@ -23,6 +24,7 @@ mod encode;
 pub mod follow;
 pub mod gateway;
 pub mod hub;
+mod participant;
 pub mod plain;
 mod recent;
 pub mod recovery;
@@ -30,3 +32,4 @@ mod replay;
 pub mod shard;
 mod sink;
 pub mod socketio;
+mod typing;

@@ -42,7 +42,7 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    fn for_now(code: &'static str, detail: &impl ToString) -> Self {
+    pub(crate) fn for_now(code: &'static str, detail: &impl ToString) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self { status, code, detail: detail.to_string(), retry_after: Some(RETRY_AFTER) }
     }

@@ -6,47 +6,125 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-/// Signs with HMAC-SHA-256 (RFC 2104), by a key derived from `SECRET_KEY`.
+/// The secrets that signing keys are derived from.
+#[derive(Debug, Clone)]
+pub struct SecretKeys {
+    present: SecretString,
+    previous: Option<SecretString>,
+}
+
+impl SecretKeys {
+    /// Signs with `present`; what was signed with `previous` is still good.
+    #[must_use]
+    pub fn new(present: SecretString, previous: Option<SecretString>) -> Self {
+        Self { present, previous }
+    }
+}
+
+/// A secret that has replaced no other.
+impl From<&str> for SecretKeys {
+    fn from(present: &str) -> Self {
+        Self::new(present.into(), None)
+    }
+}
+
+/// Signs with HMAC-SHA-256 (RFC 2104), by a key derived from `SECRET_KEY`; what was signed by one derived from
+/// `SECRET_KEY_PREVIOUS` is still good.
 #[derive(Clone)]
 pub struct Signer {
-    keyed: Hmac<Sha256>,
+    present: Hmac<Sha256>,
+    previous: Option<Hmac<Sha256>>,
 }
 
 impl Signer {
-    /// Derives the signing key. The label keeps it apart from every other key made of the same secret.
+    /// Derives the signing keys. The label keeps them apart from every other key made of the same secrets.
     #[must_use]
-    pub fn new(secret_key: &SecretString, label: &[u8]) -> Self {
-        let mut derivation = keyed_with(secret_key.expose_secret().as_bytes());
-        derivation.update(label);
-        Self { keyed: keyed_with(&derivation.finalize().into_bytes()) }
+    pub fn new(secrets: &SecretKeys, label: &[u8]) -> Self {
+        let derived = |secret: &SecretString| {
+            let mut derivation = keyed_with(secret.expose_secret().as_bytes());
+            derivation.update(label);
+            keyed_with(&derivation.finalize().into_bytes())
+        };
+        Self { present: derived(&secrets.present), previous: secrets.previous.as_ref().map(derived) }
     }
 
     /// base64url of `payload` and its signature of 32 bytes.
     #[must_use]
     pub fn sign(&self, payload: &[u8]) -> String {
         let mut signed = payload.to_vec();
-        signed.extend_from_slice(&self.signature_of(payload).finalize().into_bytes());
+        signed.extend_from_slice(&mac(&self.present, payload).finalize().into_bytes());
         URL_SAFE_NO_PAD.encode(signed)
     }
 
-    /// The payload of `N` bytes, or `None` for anything [`Self::sign`] did not make. Takes the same time wherever a
-    /// forgery differs.
+    /// The payload of `N` bytes, or `None` for anything [`Self::sign`] did not make, now or with the previous key. Takes
+    /// the same time wherever a forgery differs, and whichever key a signature is of.
     #[must_use]
     pub fn verify<const N: usize>(&self, signed: &str) -> Option<[u8; N]> {
         let bytes = URL_SAFE_NO_PAD.decode(signed).ok()?;
         let (payload, signature) = bytes.split_first_chunk::<N>()?;
-        // Compares in constant time.
-        self.signature_of(payload).verify_slice(signature).ok()?;
-        Some(*payload)
+        // Compares in constant time, and with `|`, which tries every key there is.
+        let signed_with = |key| mac(key, payload).verify_slice(signature).is_ok();
+        let is_good = signed_with(&self.present) | self.previous.as_ref().is_some_and(signed_with);
+        is_good.then_some(*payload)
     }
+}
 
-    fn signature_of(&self, payload: &[u8]) -> Hmac<Sha256> {
-        let mut signature = self.keyed.clone();
-        signature.update(payload);
-        signature
-    }
+fn mac(key: &Hmac<Sha256>, payload: &[u8]) -> Hmac<Sha256> {
+    let mut mac = key.clone();
+    mac.update(payload);
+    mac
 }
 
 fn keyed_with(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABEL: &[u8] = b"a test";
+
+    fn signer(present: &str, previous: Option<&str>) -> Signer {
+        Signer::new(&SecretKeys::new(present.into(), previous.map(Into::into)), LABEL)
+    }
+
+    #[test]
+    fn what_the_previous_key_has_signed_is_still_good() {
+        let old = signer("old", None).sign(b"payload");
+        assert_eq!(signer("new", Some("old")).verify(&old), Some(*b"payload"));
+        assert_eq!(signer("new", None).verify::<7>(&old), None);
+        assert_eq!(signer("new", Some("older")).verify::<7>(&old), None);
+    }
+
+    #[test]
+    fn nothing_new_is_signed_with_the_previous_key() {
+        let signed = signer("new", Some("old")).sign(b"payload");
+        assert_eq!(signed, signer("new", None).sign(b"payload"));
+        assert_eq!(signer("new", Some("old")).verify(&signed), Some(*b"payload"));
+        assert_eq!(signer("old", None).verify::<7>(&signed), None);
+    }
+
+    #[test]
+    fn a_payload_of_one_key_and_a_signature_of_the_other_make_nothing() {
+        let both = signer("new", Some("old"));
+        let bytes = |signed: String| URL_SAFE_NO_PAD.decode(signed).expect("it is base64url");
+        let (new, old) = (bytes(both.sign(b"payload")), bytes(signer("old", None).sign(b"another")));
+        for mixed in [[&new[..7], &old[7..]].concat(), [&old[..7], &new[7..]].concat(), old[..38].to_vec()] {
+            assert_eq!(both.verify::<7>(&URL_SAFE_NO_PAD.encode(mixed)), None);
+        }
+    }
+
+    #[test]
+    fn a_label_keeps_keys_apart_whichever_secret_they_are_of() {
+        let old = Signer::new(&"old".into(), b"another").sign(b"payload");
+        assert_eq!(signer("old", None).verify::<7>(&old), None);
+        assert_eq!(signer("new", Some("old")).verify::<7>(&old), None);
+    }
+
+    #[test]
+    fn secrets_are_not_shown_by_debug() {
+        let secrets = SecretKeys::new("hush".into(), Some("hush before".into()));
+        assert!(!format!("{secrets:?}").contains("hush"));
+    }
 }

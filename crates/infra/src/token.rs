@@ -3,10 +3,9 @@
 
 use lobby_domain::ports::{Token, Tokens};
 use lobby_domain::session::SessionId;
-use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::signature::Signer;
+use crate::signature::{SecretKeys, Signer};
 
 /// Tokens signed with a key derived from `SECRET_KEY`: base64url of the session's id (16 bytes) and its
 /// HMAC-SHA-256 (32 bytes), 64 characters in all.
@@ -16,10 +15,10 @@ pub struct SignedTokens {
 }
 
 impl SignedTokens {
-    /// With a key of their own, made of the secret.
+    /// With keys of their own, made of the secrets.
     #[must_use]
-    pub fn new(secret_key: &SecretString) -> Self {
-        Self { signer: Signer::new(secret_key, b"lobby session token v1") }
+    pub fn new(secrets: &SecretKeys) -> Self {
+        Self { signer: Signer::new(secrets, b"lobby session token v1") }
     }
 }
 
@@ -73,6 +72,16 @@ mod tests {
         {
             assert_eq!(tokens("secret").verify(junk), None, "{junk:.10}");
         }
+    }
+
+    #[test]
+    fn a_token_of_the_previous_key_proves_its_session_and_a_new_one_is_of_the_present() {
+        let rotated = SignedTokens::new(&SecretKeys::new("new".into(), Some("old".into())));
+        let old = tokens("old").issue(session(7));
+        assert_eq!(rotated.verify(old.expose()), Some(session(7)));
+        let new = rotated.issue(session(7));
+        assert_eq!(new, tokens("new").issue(session(7)));
+        assert_eq!(tokens("new").verify(old.expose()), None);
     }
 
     #[test]

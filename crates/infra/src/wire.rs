@@ -116,6 +116,18 @@ impl From<&Message> for PostedView {
     }
 }
 
+/// `typing`.
+#[derive(Debug, Serialize)]
+pub struct TypingView<'a> {
+    /// Who.
+    pub pseudonym: &'a str,
+    /// Their session.
+    pub session: Uuid,
+    /// For whom alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<&'a str>,
+}
+
 /// `user_joined`.
 #[derive(Debug, Serialize)]
 pub struct JoinedView<'a> {

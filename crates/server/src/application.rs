@@ -9,14 +9,16 @@ use actix_socketio::SocketIo;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, middleware, web};
 use lobby_domain::auth::AuthMode;
-use lobby_domain::ports::{Clock, MessageLog, Sessions, Tokens};
+use lobby_domain::ports::{Clock, MessageLog, Presence, Sessions, Tokens};
+use lobby_domain::presence::Limits;
 use lobby_domain::pseudonym::NamePolicy;
 use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages, ReadHistory};
-use lobby_infra::clock::{RandomSessionIds, SystemClock};
+use lobby_infra::clock::{RandomSessionIds, SystemClock, random_node_id};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Messages, Readiness};
-use lobby_infra::identify::Identify;
+use lobby_infra::identify::{Identify, Touched};
 use lobby_infra::persistence::{Durability, OpenStoreError, Store, StoreSettings, Timeouts};
+use lobby_infra::presence::{Attendants, Keeper};
 use lobby_infra::realtime::follow::follow;
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
@@ -24,11 +26,11 @@ use lobby_infra::realtime::plain::{self, PlainSettings};
 use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
 use lobby_infra::realtime::socketio::LobbyHandler;
-use lobby_infra::sweeper::{self, Keep};
+use lobby_infra::signature::SecretKeys;
+use lobby_infra::sweeper::{self, Keep, Sweeper};
 use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
-use lobby_websocket::{Heartbeat, Limits};
-use secrecy::SecretString;
+use lobby_websocket::Heartbeat;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
@@ -43,6 +45,7 @@ pub struct Application {
     socketio: SocketIo,
     readiness: Readiness,
     writer: JoinHandle<()>,
+    keeper: Arc<Keeper>,
     /// What goes on beside requests and changes.
     background: JoinSet<()>,
     shutdown_timeout: Duration,
@@ -52,19 +55,21 @@ type Failure = Box<dyn std::error::Error>;
 
 impl Application {
     /// Starts the writer and binds the address.
-    pub async fn build(settings: Settings, store: Store, secret_key: &SecretString) -> Result<Self, Failure> {
+    pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let shared = Arc::new(store.clone());
         let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared));
-        let services = Services::new(&settings, &store, &hub, secret_key);
+        let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
-        let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secret_key);
+        let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secrets);
         let (writer, health, writing) = Writer::spawn(for_writer.changes(), settings.messages.queue);
         let readiness = Readiness::new(services.log.clone(), health);
-        let sweeping = sweeper::sweep(services.log.clone(), services.clock.clone(), keep(&settings));
+        let sweeping = sweeper::sweep(services.sweeper(), keep(&settings));
         let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
         background.spawn(sweeping);
+        let keeper = Arc::new(keeper(&services, limits(&settings)));
+        background.spawn(keeper.clone().run());
 
         let shutdown_timeout = settings.server.shutdown_timeout;
         let (host, port) = (settings.server.host.clone(), settings.server.port);
@@ -77,14 +82,27 @@ impl Application {
         let doors = Doors {
             services,
             writer,
+            attendants: keeper.attendants.clone(),
+            touched: Touched::new(&keeper.limits),
             readiness: readiness.clone(),
             origins,
             socketio: socketio.clone(),
-            pids: Pids::new(secret_key),
+            pids: Pids::new(secrets),
         };
         let server = serve(listener, &settings, doors)?;
         let writer = writing;
-        Ok(Self { address, server, store, hub, socketio, readiness, writer, background, shutdown_timeout })
+        Ok(Self {
+            address,
+            server,
+            store,
+            hub,
+            socketio,
+            readiness,
+            writer,
+            keeper,
+            background,
+            shutdown_timeout,
+        })
     }
 
     /// Where it listens.
@@ -116,6 +134,7 @@ impl Application {
             self.writer.await?;
             // They end where they wait; a change of the database that is under way is taken back.
             self.background.shutdown().await;
+            self.keeper.leave().await;
             self.store.close().await?;
             Ok::<_, Failure>(())
         };
@@ -147,7 +166,29 @@ pub fn store_settings(settings: &Settings) -> Result<StoreSettings, OpenStoreErr
         statement: database.statement_timeout,
         idle: database.idle_in_transaction_timeout,
     };
-    StoreSettings::new(&database.url, durability, timeouts)
+    Ok(StoreSettings::new(&database.url, durability, timeouts)?.with_limits(limits(settings)))
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let presence = &settings.presence;
+    Limits {
+        grace: presence.grace,
+        unconnected: presence.unconnected,
+        unclaimed: presence.unclaimed,
+        hold: settings.auth.hold,
+        lease: presence.lease,
+    }
+}
+
+fn keeper(services: &Services, limits: Limits) -> Keeper {
+    Keeper {
+        node: random_node_id(),
+        attendants: Attendants::new(&limits),
+        presence: services.presence.clone(),
+        clock: services.clock.clone(),
+        announcer: services.hub.clone(),
+        limits,
+    }
 }
 
 fn keep(settings: &Settings) -> Keep {
@@ -156,6 +197,7 @@ fn keep(settings: &Settings) -> Keep {
         messages_for: messages.keep_for,
         messages_at_most: messages.keep_at_most,
         client_ids_for: messages.idempotency,
+        sessions_for: settings.auth.token_ttl,
     }
 }
 
@@ -165,6 +207,7 @@ struct Services {
     mode: AuthMode,
     names: NamePolicy,
     sessions: Arc<dyn Sessions>,
+    presence: Arc<dyn Presence>,
     log: Arc<dyn MessageLog>,
     tokens: Arc<dyn Tokens>,
     clock: Arc<dyn Clock>,
@@ -172,7 +215,7 @@ struct Services {
 }
 
 impl Services {
-    fn new(settings: &Settings, store: &Store, hub: &Arc<Hub>, secret_key: &SecretString) -> Self {
+    fn new(settings: &Settings, store: &Store, hub: &Arc<Hub>, secrets: &SecretKeys) -> Self {
         let names = &settings.names;
         Self {
             mode: match settings.auth.mode {
@@ -181,15 +224,26 @@ impl Services {
             },
             names: NamePolicy::new(names.min_length, names.max_length, &names.reserved),
             sessions: Arc::new(store.clone()),
+            presence: Arc::new(store.clone()),
             log: Arc::new(store.clone()),
-            tokens: Arc::new(SignedTokens::new(secret_key)),
+            tokens: Arc::new(SignedTokens::new(secrets)),
             clock: Arc::new(SystemClock),
             hub: hub.clone(),
         }
     }
 
     fn authenticate(&self) -> Authenticate {
-        Authenticate::new(self.sessions.clone(), self.tokens.clone())
+        Authenticate {
+            sessions: self.sessions.clone(),
+            presence: self.presence.clone(),
+            tokens: self.tokens.clone(),
+            clock: self.clock.clone(),
+            announcer: self.hub.clone(),
+        }
+    }
+
+    fn sweeper(&self) -> Sweeper {
+        Sweeper { log: self.log.clone(), presence: self.presence.clone(), clock: self.clock.clone() }
     }
 
     fn changes(&self) -> Changes {
@@ -228,6 +282,8 @@ impl Services {
 struct Doors {
     services: Services,
     writer: Writer,
+    attendants: Attendants,
+    touched: Touched,
     readiness: Readiness,
     origins: OriginPolicy,
     socketio: SocketIo,
@@ -237,7 +293,12 @@ struct Doors {
 impl Doors {
     fn identify(&self) -> Identify {
         let Services { mode, .. } = self.services;
-        Identify { mode, authenticate: self.services.authenticate(), writer: self.writer.clone() }
+        Identify {
+            mode,
+            authenticate: self.services.authenticate(),
+            writer: self.writer.clone(),
+            touched: self.touched.clone(),
+        }
     }
 
     fn accounts(&self, secure_cookie: bool) -> Accounts {
@@ -250,18 +311,14 @@ impl Doors {
     }
 
     fn messages(&self) -> Messages {
-        Messages {
-            identify: self.identify(),
-            history: ReadHistory::new(self.services.log.clone()),
-            writer: self.writer.clone(),
-        }
+        Messages { identify: self.identify(), history: ReadHistory::new(self.services.log.clone()) }
     }
 
     /// The gateway of the worker that calls this.
     fn gateway(&self) -> Rc<Gateway> {
         Rc::new(Gateway {
             identify: self.identify(),
-            writer: self.writer.clone(),
+            attendants: self.attendants.clone(),
             shard: Shard::attach(&self.services.hub),
         })
     }
@@ -323,11 +380,11 @@ fn socketio_config(settings: &Settings, origins: &OriginPolicy) -> actix_socketi
 fn plain_settings(settings: &Settings) -> PlainSettings {
     let websocket = &settings.websocket;
     PlainSettings {
-        limits: Limits {
+        limits: lobby_websocket::Limits {
             max_message: websocket.max_message,
             outbox_bytes: websocket.outbox,
             heartbeat: Some(Heartbeat { interval: websocket.ping_interval, timeout: websocket.ping_timeout }),
-            ..Limits::default()
+            ..lobby_websocket::Limits::default()
         },
         connect_timeout: websocket.connect_timeout,
     }

@@ -85,8 +85,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
     let database = store_settings(&settings)?;
     let store = Store::open(&database).await?;
-    let secret_key = secret::secret_key(environment, database.beside("-key").as_deref())?;
-    let application = Application::build(settings, store, &secret_key).await?;
+    let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;
+    let application = Application::build(settings, store, &secrets).await?;
     // Nobody has to be there to read it.
     if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
         tracing::debug!(%error, "standard output takes no welcome");
@@ -159,9 +159,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 fn settings_help() -> String {
     format!(
         "Environment:\n  \
-         LOBBY_ENV        development (the default), production, or NAME for config/NAME.toml\n  \
-         SECRET_KEY       what tokens are signed with; owed in production, at least 32 bytes\n  \
-         SECRET_KEY_FILE  a file with it, instead\n  \
+         LOBBY_ENV                 development (the default), production, or NAME for config/NAME.toml\n  \
+         SECRET_KEY                what tokens are signed with; owed in production, at least 32 bytes\n  \
+         SECRET_KEY_FILE           a file with it, instead\n  \
+         SECRET_KEY_PREVIOUS       the one before it, while tokens that it has signed are still good\n  \
+         SECRET_KEY_PREVIOUS_FILE  a file with that, instead\n  \
          A file .env in the current folder is read too.\n\n\
          Settings:\n\n{DEFAULTS}"
     )

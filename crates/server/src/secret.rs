@@ -1,9 +1,10 @@
-//! `SECRET_KEY`: what all tokens are signed with.
+//! `SECRET_KEY`: what all tokens are signed with; and `SECRET_KEY_PREVIOUS`, what they were signed with before.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use lobby_infra::signature::SecretKeys;
 use secrecy::SecretString;
 
 use crate::environment::Environment;
@@ -26,9 +27,14 @@ pub enum SecretKeyError {
     NotShared,
     /// Easily guessed.
     #[error(
-        "SECRET_KEY has {0} bytes; in production it needs at least {MIN_BYTES}, such as 'openssl rand -hex 32' makes"
+        "{variable} has {bytes} bytes; in production it needs at least {MIN_BYTES}, such as 'openssl rand -hex 32' makes"
     )]
-    TooShort(usize),
+    TooShort {
+        /// Which.
+        variable: &'static str,
+        /// How many it has.
+        bytes: usize,
+    },
     /// No file, or no permission.
     #[error("the secret key's file '{path}' cannot be used: {source}")]
     File {
@@ -39,25 +45,47 @@ pub enum SecretKeyError {
     },
 }
 
-/// Finds the key: `SECRET_KEY`, else the file that `SECRET_KEY_FILE` names, else, in development, a random
-/// one kept in `beside`.
-pub fn secret_key(environment: &Environment, beside: Option<&Path>) -> Result<SecretString, SecretKeyError> {
-    let production = environment.get("LOBBY_ENV") == Some("production");
-    let given = match (environment.get("SECRET_KEY"), environment.get("SECRET_KEY_FILE")) {
-        (Some(key), _) => Some(key.to_owned()),
-        (None, Some(file)) => Some(read(Path::new(file))?),
-        (None, None) => None,
-    };
-    match given {
-        Some(key) if key.len() >= MIN_BYTES => Ok(key.into()),
-        Some(key) if production => Err(SecretKeyError::TooShort(key.len())),
-        Some(key) => {
-            tracing::warn!(bytes = key.len(), "SECRET_KEY is short: good enough for development only");
-            Ok(key.into())
-        }
-        None if production => Err(SecretKeyError::Missing),
+/// Finds the key, `SECRET_KEY`, else the file that `SECRET_KEY_FILE` names, else, in development, a random one kept in
+/// `beside`; and the one before it, `SECRET_KEY_PREVIOUS` or `SECRET_KEY_PREVIOUS_FILE`, if there is one.
+pub fn secret_keys(environment: &Environment, beside: Option<&Path>) -> Result<SecretKeys, SecretKeyError> {
+    Ok(SecretKeys::new(present_key(environment, beside)?, previous_key(environment)?))
+}
+
+fn present_key(environment: &Environment, beside: Option<&Path>) -> Result<SecretString, SecretKeyError> {
+    match given(environment, "SECRET_KEY", "SECRET_KEY_FILE")? {
+        Some(key) => Ok(key),
+        None if is_production(environment) => Err(SecretKeyError::Missing),
         None => beside.map_or(Err(SecretKeyError::NotShared), |beside| keep_one(beside).map(Into::into)),
     }
+}
+
+fn previous_key(environment: &Environment) -> Result<Option<SecretString>, SecretKeyError> {
+    given(environment, "SECRET_KEY_PREVIOUS", "SECRET_KEY_PREVIOUS_FILE")
+}
+
+/// The key of a variable, else of the file that another one names.
+fn given(
+    environment: &Environment,
+    variable: &'static str,
+    file_variable: &str,
+) -> Result<Option<SecretString>, SecretKeyError> {
+    let key = match (environment.get(variable), environment.get(file_variable)) {
+        (Some(key), _) => key.to_owned(),
+        (None, Some(file)) => read(Path::new(file))?,
+        (None, None) => return Ok(None),
+    };
+    let bytes = key.len();
+    if bytes < MIN_BYTES && is_production(environment) {
+        return Err(SecretKeyError::TooShort { variable, bytes });
+    }
+    if bytes < MIN_BYTES {
+        tracing::warn!(bytes, "{variable} is short: good enough for development only");
+    }
+    Ok(Some(key.into()))
+}
+
+fn is_production(environment: &Environment) -> bool {
+    environment.get("LOBBY_ENV") == Some("production")
 }
 
 /// The key that was made before, or a new one.
@@ -106,7 +134,7 @@ mod tests {
     }
 
     fn key_of<const N: usize>(variables: [(&str, &str); N], beside: &Path) -> Result<String, String> {
-        let key = secret_key(&Environment::from(variables), Some(beside));
+        let key = present_key(&Environment::from(variables), Some(beside));
         key.map(|key| key.expose_secret().to_owned()).map_err(|error| error.to_string())
     }
 
@@ -153,11 +181,42 @@ mod tests {
         assert!(!beside.exists());
     }
 
+    fn previous_of<const N: usize>(variables: [(&str, &str); N]) -> Result<Option<String>, String> {
+        let key = previous_key(&Environment::from(variables)).map_err(|error| error.to_string());
+        key.map(|key| key.map(|key| key.expose_secret().to_owned()))
+    }
+
+    #[test]
+    fn the_previous_key_is_given_like_the_present_one_and_none_is_made() {
+        let folder = folder();
+        assert_eq!(previous_of([("SECRET_KEY", "present")]), Ok(None));
+        assert_eq!(previous_of([("SECRET_KEY_PREVIOUS", "")]), Ok(None));
+        assert_eq!(previous_of([("SECRET_KEY_PREVIOUS", "old")]), Ok(Some("old".to_owned())));
+        let file = folder.path().join("old-key");
+        fs::write(&file, "from a file\n").expect("it is written");
+        let file = file.to_str().expect("Unicode");
+        assert_eq!(previous_of([("SECRET_KEY_PREVIOUS_FILE", file)]), Ok(Some("from a file".to_owned())));
+        let missing = previous_of([("SECRET_KEY_PREVIOUS_FILE", "/no/such/key")]);
+        assert!(missing.is_err_and(|error| error.contains("/no/such/key")));
+    }
+
+    #[test]
+    fn production_asks_for_a_long_previous_key_and_names_the_variable() {
+        let production = [("LOBBY_ENV", "production"), ("SECRET_KEY", &"x".repeat(32))];
+        assert!(secret_keys(&Environment::from(production), None).is_ok());
+        let [environment, present] = production;
+        let short = Environment::from([environment, present, ("SECRET_KEY_PREVIOUS", "hush")]);
+        let refused = secret_keys(&short, None).expect_err("it is short").to_string();
+        assert!(refused.starts_with("SECRET_KEY_PREVIOUS has 4 bytes"), "{refused}");
+        let alone = Environment::from([environment, ("SECRET_KEY_PREVIOUS", &"x".repeat(32))]);
+        assert!(matches!(secret_keys(&alone, None), Err(SecretKeyError::Missing)));
+    }
+
     #[test]
     fn nodes_that_share_a_database_have_to_be_given_one() {
-        let refused = secret_key(&Environment::default(), None).map(drop).map_err(|error| error.to_string());
+        let refused = present_key(&Environment::default(), None).map(drop).map_err(|error| error.to_string());
         assert!(refused.is_err_and(|error| error.contains("all nodes need the same")));
-        assert!(secret_key(&Environment::from([("SECRET_KEY", "given")]), None).is_ok());
+        assert!(secret_keys(&Environment::from([("SECRET_KEY", "given")]), None).is_ok());
     }
 
     #[test]

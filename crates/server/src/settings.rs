@@ -78,6 +78,10 @@ pub enum Durability {
 pub struct Auth {
     pub mode: AuthMode,
     pub secure_cookie: bool,
+    #[serde(deserialize_with = "duration")]
+    pub hold: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub token_ttl: Duration,
 }
 
 /// `auth.mode`
@@ -119,6 +123,14 @@ pub struct Messages {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "config/default.toml says what each means")]
 pub struct Presence {
+    #[serde(deserialize_with = "duration")]
+    pub grace: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub unconnected: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub unclaimed: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub lease: Duration,
     pub snapshot: usize,
 }
 

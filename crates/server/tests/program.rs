@@ -101,6 +101,8 @@ async fn a_key_in_a_file_called_env_works_as_in_the_original() {
     drop(child);
 }
 
+const LONG_KEY: &str = "a key of thirty-two bytes at least";
+
 #[tokio::test]
 async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
     let folder = folder();
@@ -136,6 +138,12 @@ async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
         (&[], &[("LOBBY_ENV", "staging")], "staging"),
         (&[], &[("LOBBY_ENV", "production")], "SECRET_KEY"),
         (&[], &[("LOBBY_ENV", "production"), ("SECRET_KEY", "short")], "SECRET_KEY"),
+        (&[], &[("SECRET_KEY_PREVIOUS_FILE", "/no/such/key")], "/no/such/key"),
+        (
+            &[],
+            &[("LOBBY_ENV", "production"), ("SECRET_KEY", LONG_KEY), ("SECRET_KEY_PREVIOUS", "hush")],
+            "SECRET_KEY_PREVIOUS has 4 bytes",
+        ),
     ] {
         let output = run(&folder, arguments, variables).await;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -236,8 +244,17 @@ async fn help_lists_every_setting() {
     let folder = folder();
     let help = run(&folder, &["--help"], &[]).await;
     let help = String::from_utf8(help.stdout).expect("UTF-8");
-    for key in ["[server]", "port = 5000", "durability", "ping_interval", "SECRET_KEY", "--config", "migrate"]
-    {
+    for key in [
+        "[server]",
+        "port = 5000",
+        "durability",
+        "ping_interval",
+        "SECRET_KEY ",
+        "SECRET_KEY_PREVIOUS ",
+        "SECRET_KEY_PREVIOUS_FILE ",
+        "--config",
+        "migrate",
+    ] {
         assert!(help.contains(key), "{key} is missing");
     }
 }

@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 const KEPT_PLACES: usize = 32;
 /// There is room while at most one part in so many of the limit is taken, as in a WebSocket's outbox.
 const ROOM: usize = 2;
+/// What may be left out is added while at most one part in so many of the limit is taken with it, as there.
+const SPARE: usize = 8;
 
 /// What an item costs while it waits, in bytes.
 pub(crate) trait Weigh {
@@ -101,6 +103,12 @@ impl<T: Weigh> Sender<T> {
     pub(crate) fn room(&self) -> impl Future<Output = ()> + use<T> {
         let shared = Arc::clone(&self.0);
         async move { shared.await_room().await }
+    }
+
+    /// Whether an item of so many bytes may be added that may be left out.
+    pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
+        let state = self.0.lock();
+        !state.ended && state.bytes + bytes <= state.limit / SPARE
     }
 
     fn add(&self, item: T, whatever: bool) -> Result<(), PushError> {
@@ -239,6 +247,18 @@ mod tests {
         assert!(sender.room().now_or_never().is_some());
         sender.push(1).unwrap();
         assert!(sender.room().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_may_be_left_out_has_an_eighth_of_the_limit() {
+        let (sender, mut receiver) = channel(80);
+        assert!(sender.has_to_spare(10) && !sender.has_to_spare(11));
+        sender.push(8).unwrap();
+        assert!(sender.has_to_spare(2) && !sender.has_to_spare(3));
+        receiver.next().await;
+        assert!(sender.has_to_spare(10));
+        drop(receiver);
+        assert!(!sender.has_to_spare(0));
     }
 
     #[tokio::test]

@@ -47,6 +47,14 @@ impl Link {
         packet.attachments().iter().try_for_each(|frame| self.send_frame(frame))
     }
 
+    /// The same if there is plenty of room for all of it; whether there was.
+    pub(crate) fn send_volatile(&self, packet: &Packet) -> bool {
+        let attachments: usize = packet.attachments().iter().map(cost).sum();
+        let bytes = packet.frame().len() + attachments;
+        let has_to_spare = self.ending.get().is_none() && self.way.borrow().has_to_spare(bytes);
+        has_to_spare && self.send(packet).is_ok()
+    }
+
     pub(crate) fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
         // Nothing follows what was dropped, or what was said last.
         if self.ending.get().is_some() {
@@ -120,7 +128,20 @@ impl Link {
     }
 }
 
+fn cost(frame: &Frame) -> usize {
+    frame.len() + size_of::<Frame>()
+}
+
 impl Way {
+    /// Whether a packet of so many bytes that may be left out is to be sent.
+    fn has_to_spare(&self, bytes: usize) -> bool {
+        match self {
+            Self::WebSocket(outbox) => outbox.has_to_spare(bytes),
+            Self::Polling(buffer) => buffer.has_to_spare(bytes),
+            Self::Upgraded(sender) => sender.has_to_spare(bytes),
+        }
+    }
+
     /// It borrows nothing: meanwhile packets may come to go another way.
     fn room(&self) -> LocalBoxFuture<'static, ()> {
         match self {

@@ -82,6 +82,13 @@ impl Socket {
         if self.inner.joined.get() { self.inner.link.send(packet) } else { Err(SendError::Closed) }
     }
 
+    /// Queues a packet that may be left out, such as that somebody is typing: only if with it at most an eighth of
+    /// [`Config::outbox_bytes`](crate::Config::outbox_bytes) waits for the client. Else it is dropped, and nothing is
+    /// closed. Whether it was queued.
+    pub fn send_volatile(&self, packet: &Packet) -> bool {
+        self.inner.joined.get() && self.inner.link.send_volatile(packet)
+    }
+
     /// Queues an event with one argument, whatever its type: a tuple or an array arrives as one array. For many
     /// receivers make one [`Packet`] instead.
     pub fn emit<T: Serialize + ?Sized>(&self, name: &str, arg: &T) -> Result<(), SendError> {

@@ -21,6 +21,9 @@ const KEPT_PLACES: usize = 32;
 /// There is room while at most one part in so many of the limit is taken: half a full outbox is left for the peer to be
 /// busy with until the sender goes on, and the other half takes what others send meanwhile.
 const ROOM: usize = 2;
+/// What may be left out is queued while at most one part in so many of the limit is taken with it: enough for a peer that is
+/// merely busy, and far from where what may not be left out would close a slow one.
+const SPARE: usize = 8;
 
 /// The way out to the peer. Clones are the same outbox; none of them keeps the socket open.
 ///
@@ -60,6 +63,22 @@ impl Outbox {
     /// Queues a frame; all that is queued by the time the socket's task runs leaves in one write.
     pub fn send(&self, frame: &Frame) -> Result<(), SendError> {
         self.queue().send(frame)
+    }
+
+    /// Queues a frame that may be left out: only if at most an eighth of [`Limits::outbox_bytes`], counted as there, is taken
+    /// with it. Else it is dropped, and nothing is closed. Whether it was queued.
+    ///
+    /// [`Limits::outbox_bytes`]: crate::Limits::outbox_bytes
+    pub fn send_volatile(&self, frame: &Frame) -> bool {
+        let mut queue = self.queue();
+        queue.has_to_spare(frame.len()) && queue.send(frame).is_ok()
+    }
+
+    /// Whether so many bytes of frames may be sent that may be left out: see [`Outbox::send_volatile`]. For what takes more
+    /// than one frame.
+    #[must_use]
+    pub fn has_to_spare(&self, bytes: usize) -> bool {
+        self.queue().has_to_spare(bytes)
     }
 
     /// Queues a close frame behind what is pending and takes no more frames; [`Connection::next`] then waits for
@@ -238,6 +257,10 @@ impl Queue {
 
     fn has_room(&self) -> bool {
         self.stage != Stage::Open || self.cost() <= self.limit / ROOM
+    }
+
+    fn has_to_spare(&self, bytes: usize) -> bool {
+        self.stage == Stage::Open && self.cost() + bytes + FRAME_COST <= self.limit / SPARE
     }
 
     fn cost(&self) -> usize {

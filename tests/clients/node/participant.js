@@ -5,7 +5,7 @@ const readline = require("node:readline");
 const { io } = require("socket.io-client");
 
 const ANSWER_WITHIN_MS = 10_000;
-const EVENTS = ["new_message", "user_joined", "user_left", "session", "error"];
+const EVENTS = ["new_message", "user_joined", "user_left", "session", "typing", "error"];
 
 const url = process.argv[2];
 const transports = (process.env.LOBBY_TRANSPORTS ?? "websocket").split(",");
@@ -81,6 +81,10 @@ const commands = {
   send_with_ack: async ({ tab = "main", ...rest }) => {
     const socket = tabs.get(tab).timeout(ANSWER_WITHIN_MS);
     return { ack: await socket.emitWithAck("send_message", message(rest)) };
+  },
+  typing: ({ tab = "main", to }) => {
+    if (to === undefined) tabs.get(tab).emit("typing");
+    else tabs.get(tab).emit("typing", { to });
   },
   disconnect: ({ tab = "main" }) => {
     tabs.get(tab).disconnect();

@@ -10,7 +10,7 @@ import requests
 import socketio
 
 ANSWER_WITHIN_S = 10
-EVENTS = ["new_message", "user_joined", "user_left", "session", "error"]
+EVENTS = ["new_message", "user_joined", "user_left", "session", "typing", "error"]
 
 url = sys.argv[1]
 transports = os.environ.get("LOBBY_TRANSPORTS", "websocket").split(",")
@@ -79,6 +79,11 @@ def send_with_ack(sender, content, tab="main"):
     return {"ack": tabs[tab].call("send_message", message(sender, content), timeout=ANSWER_WITHIN_S)}
 
 
+def typing(tab="main", to=None):
+    tabs[tab].emit("typing", {"to": to} if to else None)
+    return {}
+
+
 def disconnect(tab="main"):
     tabs[tab].disconnect()
     return {}
@@ -86,7 +91,7 @@ def disconnect(tab="main"):
 
 COMMANDS = {
     command.__name__: command
-    for command in (login, users, logout, connect, send, send_with_ack, disconnect)
+    for command in (login, users, logout, connect, send, send_with_ack, typing, disconnect)
 }
 
 

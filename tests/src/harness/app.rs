@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lobby_infra::persistence::Store;
+use lobby_infra::signature::SecretKeys;
 use lobby_server::application::{Application, store_settings};
 use lobby_server::environment::Environment;
 use lobby_server::settings::{Settings, Sources};
@@ -15,6 +16,9 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::{Auth, Connection, Protocol, in_time};
+
+/// What tokens are signed with, unless a test says otherwise.
+pub const SECRET_KEY: &str = "a secret key for tests";
 
 /// A lobby of its own for each test: on a free port, with a database in a temporary folder.
 pub struct App {
@@ -41,13 +45,13 @@ impl App {
     /// With some settings of its own.
     pub async fn spawn_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::spawn_in(folder, settings).await
+        Self::spawn_in(folder, settings, &SECRET_KEY.into()).await
     }
 
-    async fn spawn_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+    async fn spawn_in(folder: TempDir, settings: &[(&str, &str)], secrets: &SecretKeys) -> Self {
         let settings = settings_for(folder.path(), settings);
         let store = Store::open(&store_settings(&settings).expect("a good URL")).await.expect("a database");
-        let application = Application::build(settings, store, &"a secret key for tests".into()).await;
+        let application = Application::build(settings, store, secrets).await;
         let application = application.expect("the lobby starts");
         let address = application.address();
         let (stop, stopped) = oneshot::channel();
@@ -71,7 +75,12 @@ impl App {
 
     /// The same, with these settings from then on.
     pub async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
-        Self::spawn_in(self.stop().await, settings).await
+        Self::spawn_in(self.stop().await, settings, &SECRET_KEY.into()).await
+    }
+
+    /// The same, with these secrets instead of [`SECRET_KEY`].
+    pub async fn restart_with_secrets(self, secrets: &SecretKeys) -> Self {
+        Self::spawn_in(self.stop().await, &[], secrets).await
     }
 
     /// Waits until it says that it is ready.

@@ -103,6 +103,15 @@ impl Participant {
         self.tell(&say).await["ack"].clone()
     }
 
+    /// Tells that it is typing, for everybody or for one.
+    pub async fn typing(&mut self, tab: &str, to: Option<&str>) {
+        let typing = match to {
+            Some(to) => json!({"do": "typing", "tab": tab, "to": to}),
+            None => json!({"do": "typing", "tab": tab}),
+        };
+        self.tell(&typing).await;
+    }
+
     /// The names of who is online.
     pub async fn online(&mut self) -> Vec<String> {
         let answer = self.tell(&json!({"do": "users", "sort_by": "pseudonym"})).await;

@@ -28,6 +28,24 @@ impl RawSocket {
         self.stream.write_all(bytes).await
     }
 
+    /// Sends a text as one frame. The mask is zeros.
+    pub async fn send_text(&mut self, text: &str) {
+        let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).expect("it is short");
+        let frame = [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat();
+        self.try_write(&frame).await.expect("it is sent");
+    }
+
+    /// Everything until this text has come.
+    pub async fn read_until(&mut self, text: &str) -> Vec<u8> {
+        let (mut received, mut looked_at) = (Vec::new(), 0);
+        while !received[looked_at..].windows(text.len()).any(|window| window == text.as_bytes()) {
+            looked_at = received.len().saturating_sub(text.len());
+            let more = in_time("more", self.stream.read_buf(&mut received)).await.expect("it is read");
+            assert!(more > 0, "the other side has closed");
+        }
+        received
+    }
+
     /// Everything until the other side closes.
     pub async fn read_to_end(&mut self) -> Vec<u8> {
         let mut received = Vec::new();

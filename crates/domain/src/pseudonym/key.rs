@@ -1,8 +1,38 @@
 //! Which names are the same.
 
 use icu_casemap::CaseMapper;
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use unicode_security::skeleton;
+
+use super::class::{DOT_ABOVE, is_mark, is_soft_dotted};
+
+const SMALL_CAPITALS: [(char, char); 25] = [
+    ('ᴀ', 'A'),
+    ('ʙ', 'B'),
+    ('ᴄ', 'C'),
+    ('ᴅ', 'D'),
+    ('ᴇ', 'E'),
+    ('ꜰ', 'F'),
+    ('ɢ', 'G'),
+    ('ʜ', 'H'),
+    ('ɪ', 'I'),
+    ('ᴊ', 'J'),
+    ('ᴋ', 'K'),
+    ('ʟ', 'L'),
+    ('ᴍ', 'M'),
+    ('ɴ', 'N'),
+    ('ᴏ', 'O'),
+    ('ᴘ', 'P'),
+    ('ꞯ', 'Q'),
+    ('ʀ', 'R'),
+    ('ꜱ', 'S'),
+    ('ᴛ', 'T'),
+    ('ᴜ', 'U'),
+    ('ᴠ', 'V'),
+    ('ᴡ', 'W'),
+    ('ʏ', 'Y'),
+    ('ᴢ', 'Z'),
+];
 
 /// What must be unique among the names in use.
 ///
@@ -10,7 +40,7 @@ use unicode_security::skeleton;
 /// these relations follows from the others, and together they do not make one (`Ian` is `ian` in other case and
 /// looks like `lan`, but `ian` and `lan` are two names), hence three keys, each unique by itself.
 ///
-/// Source: Unicode TS 39 §4 (skeleton), Unicode Standard §3.13 (case folding), UAX 15 (NFKC).
+/// Source: Unicode TS 39 §4 (skeleton), Unicode Standard §3.13 (case folding), UAX 15 (NFKD).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PseudonymKey {
     folded: String,
@@ -22,13 +52,14 @@ impl PseudonymKey {
     /// The key of a name, allowed or not.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        let compatible = ComposingNormalizerBorrowed::new_nfkc().normalize(name);
+        let compatible = DecomposingNormalizerBorrowed::new_nfkd().normalize(name);
+        let compatible: String = compatible.chars().map(full_size).collect();
         let in_ascii: String = compatible.chars().map(ascii_look).collect();
         // Folding makes new look-alikes: the small form of `M` looks like `rn`. So looks are taken last of all.
         Self {
-            folded: look(&fold(&compatible)),
-            lookalike: look(&fold(&look(&compatible))),
-            crossed: look(&fold(&in_ascii)),
+            folded: last_look(&fold(&compatible)),
+            lookalike: last_look(&fold(&look(&compatible))),
+            crossed: last_look(&fold(&in_ascii)),
         }
     }
 
@@ -64,6 +95,25 @@ fn fold(text: &str) -> String {
 
 fn look(text: &str) -> String {
     skeleton(text).collect()
+}
+
+/// The look, without dots above letters that have one: `İ` in small letters is an `i` and a dot above.
+fn last_look(text: &str) -> String {
+    let mut base = None;
+    let mut is_seen = |c: char| {
+        base = if is_mark(c) { base } else { Some(c) };
+        c != DOT_ABOVE || !base.is_some_and(is_soft_dotted)
+    };
+    skeleton(text).filter(|c| is_seen(*c)).collect()
+}
+
+/// The capital letter that a small one is drawn as: of Cherokee all are, and of Latin there are some for phonetics,
+/// which Unicode TS 39 knows as look-alikes of nothing.
+fn full_size(c: char) -> char {
+    if matches!(c, '\u{13f8}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}') {
+        return CaseMapper::new().simple_fold(c);
+    }
+    SMALL_CAPITALS.iter().find(|(small, _)| *small == c).map_or(c, |(_, capital)| *capital)
 }
 
 /// What a character of another script looks like, while letters that are ASCII already keep their case: `I` and

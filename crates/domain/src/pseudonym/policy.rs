@@ -1,17 +1,12 @@
 //! Which names are allowed.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup, SoftDotted};
-use icu_properties::{CodePointMapData, CodePointSetData};
 
+use super::class::{DOT_ABOVE, is_invisible, is_mark, is_nonspacing, is_soft_dotted, is_word};
 use super::{MAX_RAW_BYTES, Pseudonym, PseudonymKey};
 
-/// The most marks in a row (Unicode TS 39 §5.4).
+/// The most nonspacing marks in a row (Unicode TS 39 §5.4).
 const MAX_MARKS: usize = 4;
-
-/// Letters and marks that show nothing, or nothing of their own, and that Unicode does not call ignorable: Egyptian and
-/// Khitan blanks, and the strokes that only make Arabic and N'Ko words longer.
-const BLANKS: [char; 5] = ['\u{13441}', '\u{13442}', '\u{16fe4}', '\u{640}', '\u{7fa}'];
 
 /// Which names this lobby allows.
 #[derive(Debug, Clone)]
@@ -44,7 +39,7 @@ pub enum InvalidPseudonym {
     Edge,
     /// Marks that cannot be told from others, or from none.
     #[error(
-        "a pseudonym has at most {MAX_MARKS} combining marks in a row, none twice, and no dot above a dotted letter"
+        "a pseudonym has at most {MAX_MARKS} combining marks in one place, none twice, and no dot above 'i' or its like"
     )]
     Marks,
     /// The same as a reserved name.
@@ -59,7 +54,7 @@ impl NamePolicy {
         max_chars: usize,
         reserved: impl IntoIterator<Item = S>,
     ) -> Self {
-        let reserved = reserved.into_iter().map(|name| PseudonymKey::of(name.as_ref())).collect();
+        let reserved = reserved.into_iter().flat_map(|name| keys_in_every_case(name.as_ref())).collect();
         Self { min_chars, max_chars, reserved }
     }
 
@@ -94,6 +89,12 @@ impl NamePolicy {
     }
 }
 
+/// How a reserved name may be written: `ADMlN` looks like `ADMIN`, but not like `admin`.
+fn keys_in_every_case(name: &str) -> [PseudonymKey; 3] {
+    let title = name.chars().take(1).flat_map(char::to_uppercase).chain(name.chars().skip(1)).collect();
+    [name.to_owned(), name.to_uppercase(), title].map(|written| PseudonymKey::of(&written))
+}
+
 fn is_inner(c: char) -> bool {
     is_joiner(c) || c == '_' || (is_word(c) && !is_invisible(c))
 }
@@ -106,46 +107,30 @@ fn is_joiner(c: char) -> bool {
     matches!(c, '-' | '.')
 }
 
-fn is_word(c: char) -> bool {
-    let category = category(c);
-    GeneralCategoryGroup::Letter.contains(category)
-        || GeneralCategoryGroup::Mark.contains(category)
-        || category == GeneralCategory::DecimalNumber
-}
-
-/// Some letters and marks are there to be not seen: Hangul fillers, variation selectors, blanks.
-fn is_invisible(c: char) -> bool {
-    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c) || BLANKS.contains(&c)
-}
-
-/// Unicode TS 39 §5.4: marks that are drawn over each other, or over what is there already.
+/// Unicode TS 39 §5.4: marks that are drawn over each other, or over what is there already. Those that take room of their
+/// own, as many of Burmese do, can be seen in any number.
 fn has_hidden_marks(name: &str) -> bool {
-    const DOT_ABOVE: char = '\u{307}';
     let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(name);
-    let (mut base, mut previous, mut marks) = (None, None, 0);
+    let (mut base, mut previous, mut stack) = (None, None, Vec::new());
     for c in decomposed.chars() {
-        if is_mark(c) {
-            marks += 1;
-            let dots_a_dot = c == DOT_ABOVE && base.is_some_and(is_soft_dotted);
-            if marks > MAX_MARKS || previous == Some(c) || dots_a_dot {
-                return true;
-            }
-        } else {
-            (base, marks) = (Some(c), 0);
+        if !is_mark(c) {
+            (base, previous) = (Some(c), None);
+            stack.clear();
+            continue;
+        }
+        let dots_a_dot = c == DOT_ABOVE && base.is_some_and(has_or_lacks_a_dot);
+        if dots_a_dot || previous == Some(c) || stack.contains(&c) || stack.len() == MAX_MARKS {
+            return true;
+        }
+        if is_nonspacing(c) {
+            stack.push(c);
         }
         previous = Some(c);
     }
     false
 }
 
-fn is_soft_dotted(c: char) -> bool {
-    CodePointSetData::new::<SoftDotted>().contains(c)
-}
-
-fn is_mark(c: char) -> bool {
-    GeneralCategoryGroup::Mark.contains(category(c))
-}
-
-fn category(c: char) -> GeneralCategory {
-    CodePointMapData::<GeneralCategory>::new().get(c)
+/// A dot above makes nothing new of `i`, and of `ı` an `i`.
+fn has_or_lacks_a_dot(c: char) -> bool {
+    is_soft_dotted(c) || matches!(c, 'ı' | 'ȷ')
 }

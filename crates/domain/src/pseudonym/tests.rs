@@ -3,6 +3,11 @@ use rstest::rstest;
 
 use super::*;
 
+mod likeness;
+mod properties;
+mod scripts;
+mod tricks;
+
 fn policy() -> NamePolicy {
     NamePolicy::new(2, 32, ["admin", "moderator", "system"])
 }

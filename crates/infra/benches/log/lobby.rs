@@ -7,7 +7,7 @@ use std::time::Instant;
 use lobby_domain::auth::{AuthMode, Caller};
 use lobby_domain::client_id::ClientId;
 use lobby_domain::message::Content;
-use lobby_domain::ports::{Clock, MessageLog, NewSession, SessionIds, Sessions, Tokens};
+use lobby_domain::ports::{Clock, MessageLog, NewSession, Presence, SessionIds, Sessions, Tokens};
 use lobby_domain::session::Session;
 use lobby_domain::testing::{name, names};
 use lobby_domain::use_cases::{Authenticate, LogIn, LogOut, Post, PostMessages};
@@ -120,10 +120,17 @@ pub(crate) async fn log_in(url: &str, count: usize) -> Vec<Session> {
 
 fn changes(store: &Store, hub: &Arc<Hub>) -> Changes {
     let sessions: Arc<dyn Sessions> = Arc::new(store.clone());
+    let presence: Arc<dyn Presence> = Arc::new(store.clone());
     let log: Arc<dyn MessageLog> = Arc::new(store.clone());
     let tokens: Arc<dyn Tokens> = Arc::new(SignedTokens::new(&"a secret of the bench".into()));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let authenticate = || Authenticate::new(sessions.clone(), tokens.clone());
+    let authenticate = || Authenticate {
+        sessions: sessions.clone(),
+        presence: presence.clone(),
+        tokens: tokens.clone(),
+        clock: clock.clone(),
+        announcer: hub.clone(),
+    };
     Changes {
         log_in: LogIn {
             names: names(),

@@ -13,7 +13,6 @@ use crate::identify::Identify;
 use crate::refusal::Refusal;
 use crate::send_message::SendMessage;
 use crate::wire::{MessageView, Object};
-use crate::writer::Writer;
 
 /// A client's own name for a request that it may repeat.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -24,8 +23,6 @@ pub struct Messages {
     pub identify: Identify,
     /// Reads.
     pub history: ReadHistory,
-    /// Where what is said goes.
-    pub writer: Writer,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +62,10 @@ pub(super) async fn post(
     let Object(message) = body.into_inner();
     let message = message.with_key(idempotency_key(&request)?)?;
     let caller = messages.identify.caller(&credentials::of(request.headers())).await?;
-    let posted = messages.writer.post(message.parse(&caller)?).await?;
+    let posted = messages.identify.post(message.parse(&caller)?).await?;
+    if caller.session().is_none_or(|own| own.id != posted.sender_session) {
+        messages.identify.touch(posted.sender_session).await;
+    }
     Ok(HttpResponse::Created().json(MessageView::from(&posted)))
 }
 

@@ -42,7 +42,10 @@ impl Store {
 async fn forget_sessions(transaction: &DatabaseTransaction, ids: &[Uuid]) -> Result<(), DbErr> {
     let ids = || ids.iter().copied();
     sessions::Entity::delete_many().filter(sessions::Column::Id.is_in(ids())).exec(transaction).await?;
-    client_ids::Entity::delete_many().filter(client_ids::Column::Session.is_in(ids())).exec(transaction).await?;
+    client_ids::Entity::delete_many()
+        .filter(client_ids::Column::Session.is_in(ids()))
+        .exec(transaction)
+        .await?;
     let sides = [
         (messages::Column::ToSession, messages::Column::SenderSession),
         (messages::Column::SenderSession, messages::Column::ToSession),
@@ -63,9 +66,7 @@ async fn blank(
     let other_side = Query::select()
         .expr(Expr::value(1))
         .from(sessions::Entity)
-        .and_where(
-            Expr::col((sessions::Entity, sessions::Column::Id)).equals((messages::Entity, other)),
-        )
+        .and_where(Expr::col((sessions::Entity, sessions::Column::Id)).equals((messages::Entity, other)))
         .to_owned();
     messages::Entity::update_many()
         .col_expr(messages::Column::Content, Expr::value(""))

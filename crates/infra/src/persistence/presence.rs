@@ -3,9 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lobby_domain::event::{Departure, DepartureReason, Revision};
-use lobby_domain::ports::{
-    AttendError, Attended, Beaten, ChangeError, Presence, Unavailable, Woken,
-};
+use lobby_domain::ports::{AttendError, Attended, Beaten, ChangeError, Presence, Unavailable, Woken};
 use lobby_domain::presence::{Limits, Moment, NodeId, Standing};
 use lobby_domain::pseudonym::PseudonymKey;
 use lobby_domain::roster::Change;
@@ -13,8 +11,8 @@ use lobby_domain::session::{Session, SessionId, best_match};
 use lobby_domain::timestamp::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement, Value,
 };
 use uuid::Uuid;
 
@@ -46,8 +44,9 @@ impl Presence for Store {
         at: Timestamp,
     ) -> Result<Vec<Attended>, AttendError> {
         let commits = Commits::default();
-        let attended =
-            self.change_for_sure(&commits, || self.try_attend(node, arrivals, departures, at, &commits)).await?;
+        let attended = self
+            .change_for_sure(&commits, || self.try_attend(node, arrivals, departures, at, &commits))
+            .await?;
         attended.map_err(|LeaseLost| AttendError::LeaseLost)
     }
 
@@ -218,7 +217,8 @@ impl Store {
                 },
             });
         }
-        let served: Vec<_> = attended.iter().filter_map(Attended::session).map(|session| session.id).collect();
+        let served: Vec<_> =
+            attended.iter().filter_map(Attended::session).map(|session| session.id).collect();
         for served in padded(&served) {
             serve(transaction, node, &served).await?;
         }
@@ -327,8 +327,7 @@ impl Store {
     ) -> Result<Option<Woken>, DbErr> {
         let mut woken = (row, None);
         if woken.0.0.ended_at.is_some() {
-            let Some((session, revision)) =
-                bring_back(transaction, woken.0, now, self.limits(), at).await?
+            let Some((session, revision)) = bring_back(transaction, woken.0, now, self.limits(), at).await?
             else {
                 return Ok(None);
             };
@@ -446,12 +445,7 @@ fn depart_at(
          FROM {from} WHERE sessions.id = gone.session AND ended_at IS NULL AND EXISTS \
          (SELECT 1 FROM attendance WHERE session = sessions.id AND node = {node_is_not})"
     );
-    let last = [
-        node.0.into(),
-        millis(limits.grace).into(),
-        millis(limits.unclaimed).into(),
-        node.0.into(),
-    ];
+    let last = [node.0.into(), millis(limits.grace).into(), millis(limits.unclaimed).into(), node.0.into()];
     if is_postgres {
         let ids: Vec<Uuid> = departures.iter().map(|(id, _)| id.0).collect();
         let moments: Vec<i64> = departures.iter().map(|(_, gone)| gone.0).collect();

@@ -5,8 +5,7 @@ use async_trait::async_trait;
 use lobby_domain::auth::Authority;
 use lobby_domain::event::{Departure, DepartureReason, Revision};
 use lobby_domain::ports::{
-    Presence,
-    ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Sessions, Unavailable,
+    ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Presence, Sessions, Unavailable,
 };
 use lobby_domain::presence::Standing;
 use lobby_domain::pseudonym::{Pseudonym, PseudonymKey};

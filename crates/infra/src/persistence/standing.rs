@@ -9,7 +9,9 @@ use lobby_domain::roster::Change;
 use lobby_domain::session::Session;
 use lobby_domain::timestamp::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+};
 
 use super::entities::{attendance, nodes, presence_clock, sessions};
 use super::roster_log::{next_revision, record_change};

@@ -2,25 +2,27 @@
 
 use std::rc::Rc;
 
-use lobby_domain::auth::{AuthMode, Caller};
+use lobby_domain::auth::{AuthMode, Caller, Forbidden};
 use lobby_domain::resume::Resume;
 use serde_json::value::RawValue;
 
 use super::hub::{Arrival, Identity, Start};
+use super::participant::Participant;
 use super::shard::{Entrant, Membership, Shard};
 use super::sink::Sink;
+use super::typing;
 use crate::identify::Identify;
+use crate::presence::Attendants;
 use crate::refusal::Refusal;
 use crate::send_message::SendMessage;
 use crate::wire::{Object, PostedView};
-use crate::writer::Writer;
 
 /// What the connections of one worker share.
 pub struct Gateway {
     /// Finds out who connects.
     pub identify: Identify,
-    /// Where what they say goes.
-    pub writer: Writer,
+    /// Whose connections are here.
+    pub attendants: Attendants,
     /// Where they are told what happens.
     pub shard: Rc<Shard>,
 }
@@ -65,16 +67,17 @@ impl Gateway {
         Identity { proved, ends_with }
     }
 
-    /// Does what a client asks for, and answers what an ack carries. Its place in the order of what is said
+    /// Does what a client asks for, and answers what an ack carries, if it has one. Its place in the order of what is said
     /// is taken when this is first polled.
     pub(super) async fn handle(
         &self,
-        caller: &Caller,
+        participant: &Participant,
         event: &str,
         data: Option<&RawValue>,
-    ) -> Result<PostedView, Refusal> {
+    ) -> Result<Option<PostedView>, Refusal> {
         match event {
-            "send_message" => self.send_message(caller, data).await,
+            "send_message" => self.send_message(participant, data).await.map(Some),
+            "typing" => self.typing(&participant.caller, data).map(|()| None),
             unknown => {
                 let detail = format!("there is no event '{}'", unknown.escape_debug());
                 Err(Refusal::bad_request("unknown_event", detail))
@@ -82,13 +85,25 @@ impl Gateway {
         }
     }
 
-    async fn send_message(&self, caller: &Caller, data: Option<&RawValue>) -> Result<PostedView, Refusal> {
+    fn typing(&self, caller: &Caller, data: Option<&RawValue>) -> Result<(), Refusal> {
+        let to = typing::parse(data)?;
+        let session = caller.session().ok_or(Forbidden::TokenRequired)?;
+        self.shard.hub.tell_typing(session.id, to.as_deref());
+        Ok(())
+    }
+
+    async fn send_message(
+        &self,
+        participant: &Participant,
+        data: Option<&RawValue>,
+    ) -> Result<PostedView, Refusal> {
         let data = data.map_or("null", RawValue::get);
         let Object(message): Object<SendMessage> = serde_json::from_str(data).map_err(|error| {
             let detail = format!("send_message needs an object with a text 'content': {error}");
             Refusal::bad_request("invalid_payload", detail)
         })?;
-        let posted = self.writer.post(message.parse(caller)?).await?;
+        let posted = self.identify.post(message.parse(&participant.caller)?).await?;
+        self.speaks_for(participant, posted.sender_session).await;
         Ok(PostedView::from(&posted))
     }
 }

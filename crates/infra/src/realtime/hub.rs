@@ -37,6 +37,7 @@ pub(super) use self::feed::{
 };
 use super::encode::Encoded;
 use super::recent::Recent;
+use super::typing::Pace;
 use crate::persistence::READERS;
 
 /// Entries of a shard's feed that may wait, each of at most one transaction's messages. A shard that has this much to do
@@ -67,6 +68,7 @@ pub struct Hub {
     /// Where missed changes are read.
     pub(super) roster: Arc<dyn RosterLog>,
     pub(super) replays: Semaphore,
+    pub(super) pace: Mutex<Pace>,
     /// Connections by the session that they have proved. A std mutex, for the same reason.
     proved: Mutex<HashMap<SessionId, usize>>,
 }
@@ -91,6 +93,7 @@ impl Hub {
             log,
             roster,
             replays: Semaphore::new(CONCURRENT_REPLAYS),
+            pace: Mutex::default(),
             proved: Mutex::default(),
         }
     }
@@ -226,6 +229,13 @@ impl Hub {
         *count = if is_there { *count + 1 } else { count.saturating_sub(1) };
         if *count == 0 {
             proved.remove(&session);
+        }
+    }
+
+    /// Feeds every shard something that may be left out, unless it has a lot to do: that is for what nobody may miss.
+    pub(super) fn feed_volatile(&self, entry: impl Fn() -> ToShard) {
+        for shard in self.core().shards.iter().filter(|shard| shard.capacity() > FEED_CAPACITY / 2) {
+            let _left_out = shard.try_send(entry());
         }
     }
 

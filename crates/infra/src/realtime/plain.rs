@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use lobby_domain::auth::{Caller, Credentials};
+use lobby_domain::auth::Credentials;
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
 use lobby_websocket::{CloseCode, Connection, Frame, Incoming, Limits, Outbox};
@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::encode::{ErrorView, json, plain_event};
 use super::gateway::Gateway;
+use super::participant::Participant;
 use super::sink::{Sink, UNAUTHENTICATED};
 use crate::http::origin::{self, OriginPolicy};
 use crate::http::{credentials, read};
@@ -123,16 +124,17 @@ async fn serve(
     };
     let (resume, in_batches) = (connect.resume(), connect.batch);
     let entering = async {
-        let caller = gateway.identify.listener(&merge(shown, connect)).await?;
+        let participant = gateway.recognise(&merge(shown, connect)).await?;
         let start = gateway.start(resume).await?;
-        Ok::<_, Refusal>((caller, start))
+        Ok::<_, Refusal>((participant, start))
     };
-    let (caller, start) = match entering.await {
+    let (participant, start) = match entering.await {
         Ok(entered) => entered,
         Err(refusal) => return refuse(connection, &refusal).await,
     };
-    let _membership = gateway.enter(Sink::Plain(outbox), &caller, start, None, in_batches).await;
-    converse(&mut connection, &gateway, &caller).await;
+    let caller = &participant.caller;
+    let _membership = gateway.enter(Sink::Plain(outbox), caller, start, None, in_batches).await;
+    converse(&mut connection, &gateway, &participant).await;
 }
 
 /// What the client says first. `None` if it goes away instead.
@@ -169,7 +171,7 @@ async fn close(mut connection: Connection, code: CloseCode, reason: &str) {
 }
 
 /// Until the connection ends. Events are begun in the order they came in, and answered as they get done.
-async fn converse(connection: &mut Connection, gateway: &Gateway, caller: &Caller) {
+async fn converse(connection: &mut Connection, gateway: &Gateway, participant: &Participant) {
     let outbox = connection.outbox();
     let mut in_flight = FuturesUnordered::new();
     loop {
@@ -178,7 +180,7 @@ async fn converse(connection: &mut Connection, gateway: &Gateway, caller: &Calle
             biased;
             Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
             incoming = connection.next(), if in_flight.len() < MAX_IN_FLIGHT => match incoming {
-                Incoming::Text(text) => in_flight.push(handle(gateway, caller, &outbox, text.into_bytes())),
+                Incoming::Text(text) => in_flight.push(handle(gateway, participant, &outbox, text.into_bytes())),
                 Incoming::Binary(_) => outbox.close(CloseCode::UNSUPPORTED, "text_only"),
                 Incoming::Closed(_) => return,
             }
@@ -186,7 +188,7 @@ async fn converse(connection: &mut Connection, gateway: &Gateway, caller: &Calle
     }
 }
 
-async fn handle(gateway: &Gateway, caller: &Caller, outbox: &Outbox, text: Bytes) {
+async fn handle(gateway: &Gateway, participant: &Participant, outbox: &Outbox, text: Bytes) {
     let frame: ClientFrame<'_> = match serde_json::from_slice(&text) {
         Ok(Object(frame)) => frame,
         Err(error) => {
@@ -194,9 +196,9 @@ async fn handle(gateway: &Gateway, caller: &Caller, outbox: &Outbox, text: Bytes
             return answer_error(outbox, None, &Refusal::bad_request("invalid_frame", detail));
         }
     };
-    match (gateway.handle(caller, &frame.event, frame.data).await, frame.ack) {
-        (Ok(posted), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),
-        (Ok(_), None) => {}
+    match (gateway.handle(participant, &frame.event, frame.data).await, frame.ack) {
+        (Ok(Some(posted)), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),
+        (Ok(_), _) => {}
         (Err(refusal), ack) => answer_error(outbox, ack, &refusal),
     }
 }

@@ -6,11 +6,10 @@
 
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::session::SessionId;
-use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::clock::random_pid;
-use crate::signature::Signer;
+use crate::signature::{SecretKeys, Signer};
 
 /// Log, start, session and number.
 const BYTES: usize = 16 + 8 + 16 + 16;
@@ -35,10 +34,10 @@ pub struct Pids {
 }
 
 impl Pids {
-    /// With a key of their own, made of the secret.
+    /// With keys of their own, made of the secrets.
     #[must_use]
-    pub fn new(secret_key: &SecretString) -> Self {
-        Self { signer: Signer::new(secret_key, b"lobby connection pid v1") }
+    pub fn new(secrets: &SecretKeys) -> Self {
+        Self { signer: Signer::new(secrets, b"lobby connection pid v1") }
     }
 
     /// A new one, and its text.
@@ -118,6 +117,14 @@ mod tests {
         for forged in ["", "x", &text, &text[1..], &"A".repeat(118), &"A".repeat(100_000)] {
             assert_eq!(pids.verify(forged), None, "{forged:.10}");
         }
+    }
+
+    #[test]
+    fn a_pid_of_the_previous_key_is_still_good() {
+        let (pid, text) = Pids::new(&"old".into()).issue(LOG, MessageId(1), None);
+        let rotated = Pids::new(&SecretKeys::new("new".into(), Some("old".into())));
+        assert_eq!(rotated.verify(&text), Some(pid));
+        assert_eq!(Pids::new(&"new".into()).verify(&text), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::encode::Encoded;
 use super::hub::{Arrival, Happened, Hub, Identity, Publication, Renewal, Ticket, ToShard, Welcome};
 use super::replay;
 use super::sink::Sink;
+use super::typing::Typing;
 
 /// One worker's connections. It is not `Send`: its worker alone touches them, without locks.
 pub struct Shard {
@@ -108,6 +109,7 @@ impl Shard {
         while let Some(entry) = entries.recv().await {
             match entry {
                 ToShard::Deliver(happened) => self.deliver(&happened),
+                ToShard::Typing(typing) => self.tell(&typing),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
                 ToShard::Supersede(pid) => self.supersede(pid),
                 ToShard::Renew(renewal) => self.renew(&renewal),
@@ -136,6 +138,14 @@ impl Shard {
         for member in self.members.borrow().iter().map(|(_, member)| member).filter(|member| member.is_in()) {
             let user = member.identity.proved.and_then(|id| renewal.living.get(id));
             member.sink.send_own("session", &renewal.snapshot.for_user(user).to_json());
+        }
+    }
+
+    fn tell(&self, typing: &Typing) {
+        for (_, member) in self.members.borrow().iter() {
+            if matches!(member.stage, Stage::Live) && typing.is_for(member.identity.proved) {
+                member.sink.send_volatile(&typing.event);
+            }
         }
     }
 

@@ -34,6 +34,14 @@ impl Sink {
         }
     }
 
+    /// Sends an event that is left out where anything much is under way to this connection.
+    pub(super) fn send_volatile(&self, event: &Encoded) {
+        let _left_out = match self {
+            Self::Plain(outbox) => outbox.send_volatile(&event.plain),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.send_volatile(&event.socketio),
+        };
+    }
+
     /// An event for this connection alone.
     pub(super) fn send_own(&self, name: &str, data: &RawValue) {
         let _taken = match self {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::encode::{ErrorView, NAMESPACE};
 use super::gateway::Gateway;
 use super::hub::Start;
+use super::participant::Participant;
 use super::recovery::{Pid, Pids};
 use super::shard::Membership;
 use super::sink::Sink;
@@ -29,7 +30,7 @@ pub struct LobbyHandler {
 
 /// One socket's state.
 pub struct SocketState {
-    caller: Caller,
+    participant: Participant,
     start: Start,
     /// What its client shows to be recovered, if it wants to be.
     pid: Option<(Pid, String)>,
@@ -109,10 +110,13 @@ impl Handler for LobbyHandler {
         let auth = parse_auth(request.auth).map_err(|refusal| connect_error(&refusal))?;
         let shown = credentials::of(&request.handshake.headers);
         let credentials = Credentials { token: auth.token.clone().or(shown.token), ..shown };
-        let caller =
-            self.gateway.identify.listener(&credentials).await.map_err(|refusal| connect_error(&refusal))?;
-        let (start, pid) = self.begin(&auth, &caller).await.map_err(|refusal| connect_error(&refusal))?;
-        Ok(SocketState { caller, start, pid, in_batches: auth.batch, membership: Cell::default() })
+        let entering = async {
+            let participant = self.gateway.recognise(&credentials).await?;
+            let (start, pid) = self.begin(&auth, &participant.caller).await?;
+            Ok::<_, Refusal>((participant, start, pid))
+        };
+        let (participant, start, pid) = entering.await.map_err(|refusal| connect_error(&refusal))?;
+        Ok(SocketState { participant, start, pid, in_batches: auth.batch, membership: Cell::default() })
     }
 
     fn pid(&self, state: &SocketState) -> Option<String> {
@@ -124,17 +128,18 @@ impl Handler for LobbyHandler {
             Some((pid, _)) => (Sink::Recoverable(socket.clone()), Some(pid.number)),
             None => (Sink::SocketIo(socket.clone()), None),
         };
-        let membership = self.gateway.enter(sink, &state.caller, state.start, pid, state.in_batches).await;
+        let membership =
+            self.gateway.enter(sink, &state.participant.caller, state.start, pid, state.in_batches).await;
         state.membership.set(Some(membership));
     }
 
     async fn event(&self, socket: &Socket, state: &Rc<SocketState>, event: Event) {
         let data: Option<&RawValue> = event.arg(0).ok();
-        let outcome = self.gateway.handle(&state.caller, &event.name, data).await;
+        let outcome = self.gateway.handle(&state.participant, &event.name, data).await;
         // A socket that refuses an answer is ending.
         match (outcome, event.ack) {
-            (Ok(posted), Some(ack)) => drop(ack.send(&posted)),
-            (Ok(_), None) => {}
+            (Ok(Some(posted)), Some(ack)) => drop(ack.send(&posted)),
+            (Ok(_), _) => {}
             (Err(refusal), Some(ack)) => drop(ack.send(&ErrorView::from(&refusal))),
             (Err(refusal), None) => drop(socket.emit("error", &ErrorView::from(&refusal))),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat};
 
-use super::{Database, Settings};
+use super::{Auth, Database, Presence, Settings};
 use crate::environment::Environment;
 
 /// Every setting with its default, unit and reason.
@@ -18,6 +18,12 @@ const NOT_SETTINGS: [&str; 1] = ["LOBBY_ENV"];
 
 /// Far above what any statement of the lobby takes.
 const MAX_STATEMENT: Duration = Duration::from_mins(10);
+
+/// A dead server's users would stay for longer than anybody takes them to be there.
+const MAX_LEASE: Duration = Duration::from_mins(10);
+
+/// Ten years are for ever, and far from what can be counted.
+const MAX_LIMIT: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// Settings that are lists; a variable has their items separated by commas.
 const LISTS: [&str; 3] = ["server.allowed_origins", "names.reserved", "socketio.transports"];
@@ -62,7 +68,7 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let Self { server, database, names, messages, presence, socketio, websocket, .. } = self;
+        let Self { server, database, auth, names, messages, presence, socketio, websocket, .. } = self;
         within("server.workers", server.workers, 0..=1_024)?;
         within("names.max_length", names.max_length, 1..=255)?;
         within("names.min_length", names.min_length, 1..=names.max_length)?;
@@ -75,6 +81,7 @@ impl Settings {
         at_least("server.shutdown_timeout", server.shutdown_timeout, Duration::from_secs(3))?;
         at_least("messages.idempotency", messages.idempotency, Duration::from_mins(1))?;
         check_timeouts(database)?;
+        check_presence(auth, presence)?;
         at_least("websocket.write_timeout", websocket.write_timeout, Duration::from_secs(1))?;
         server.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
     }
@@ -99,6 +106,30 @@ fn at_least(key: &'static str, value: Duration, least: Duration) -> Result<(), S
     Err(SettingsError::OutOfRange { key, reason: format!("{value:?} is less than {least:?}") })
 }
 
+fn at_most(key: &'static str, value: Duration, most: Duration) -> Result<(), SettingsError> {
+    if value <= most {
+        return Ok(());
+    }
+    Err(SettingsError::OutOfRange { key, reason: format!("{value:?} is more than {most:?}") })
+}
+
+fn check_presence(auth: &Auth, presence: &Presence) -> Result<(), SettingsError> {
+    at_least("auth.token_ttl", auth.token_ttl, Duration::from_secs(1))?;
+    // Below that a server on a busy machine cannot keep its word.
+    at_least("presence.lease", presence.lease, Duration::from_millis(300))?;
+    at_most("presence.lease", presence.lease, MAX_LEASE)?;
+    for (key, limit) in [
+        ("presence.grace", presence.grace),
+        ("presence.unconnected", presence.unconnected),
+        ("presence.unclaimed", presence.unclaimed),
+        ("auth.hold", auth.hold),
+        ("auth.token_ttl", auth.token_ttl),
+    ] {
+        at_most(key, limit, MAX_LIMIT)?;
+    }
+    Ok(())
+}
+
 /// A node that waits for a frozen one's lock has to wait for longer than that can hold it.
 fn check_timeouts(database: &Database) -> Result<(), SettingsError> {
     let Database { lock_timeout, statement_timeout, idle_in_transaction_timeout: idle, .. } = database;
@@ -106,11 +137,7 @@ fn check_timeouts(database: &Database) -> Result<(), SettingsError> {
     at_least("database.idle_in_transaction_timeout", *idle, Duration::from_millis(100))?;
     at_least("database.lock_timeout", *lock_timeout, *idle + Duration::from_millis(100))?;
     at_least("database.statement_timeout", *statement_timeout, *lock_timeout)?;
-    if *statement_timeout > MAX_STATEMENT {
-        let reason = format!("{statement_timeout:?} is more than {MAX_STATEMENT:?}: nobody waits for that");
-        return Err(SettingsError::OutOfRange { key: "database.statement_timeout", reason });
-    }
-    Ok(())
+    at_most("database.statement_timeout", *statement_timeout, MAX_STATEMENT)
 }
 
 /// As browsers send it: a scheme and an authority, no path.

@@ -20,6 +20,9 @@ const MAX_PACKETS: usize = 16;
 /// There is room while at most one part in so many of the bound is taken, as in a WebSocket's outbox.
 const ROOM: usize = 2;
 
+/// What may be left out is queued while at most one part in so many of the bound is taken with it, as there.
+const SPARE: usize = 8;
+
 /// What holding one packet costs besides its bytes.
 const PACKET_COST: usize = size_of::<Frame>();
 
@@ -102,6 +105,11 @@ impl<G> Polling<G> {
     /// Whether at most half of what may wait does, or nothing is taken any more.
     pub(crate) fn has_room(&self) -> bool {
         self.closed || self.bytes <= self.max_bytes / ROOM
+    }
+
+    /// Whether a packet of so many bytes may be queued that may be left out.
+    pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
+        !self.closed && self.bytes + bytes + PACKET_COST <= self.max_bytes / SPARE
     }
 
     /// A GET request has come; see [`Polling::answer`].

@@ -176,6 +176,60 @@ async fn no_room_is_waited_for_when_the_websocket_is_gone() {
     assert!(poll!(&mut room).is_ready());
 }
 
+/// Of 100 bytes with all that it costs to hold it, at least.
+fn volatile() -> Packet {
+    Packet::event_with("/", "x", &"x".repeat(20)).unwrap()
+}
+
+#[tokio::test]
+async fn what_may_be_left_out_is_sent_while_little_waits_and_closes_nobody() {
+    for upgraded in [false, true] {
+        let mut session = Session::open();
+        let mut websocket = if upgraded { Some(session.upgrade().await) } else { None };
+        if let Some(websocket) = &mut websocket {
+            websocket.read().await;
+        }
+        let socket = session.socket();
+        let taken = (0..100).filter(|_| socket.send_volatile(&volatile())).count();
+        assert!((1..5).contains(&taken), "an eighth of {BOUND} bytes is taken by {taken}");
+        socket.send(&packet()).unwrap();
+        assert!((0..100).all(|_| !socket.send_volatile(&volatile())));
+        assert!(session.polling.link().ending().is_none() && socket.is_connected());
+        match &mut websocket {
+            Some(websocket) => {
+                for _ in 0..=taken {
+                    websocket.read().await;
+                }
+            }
+            None => session.poll().await,
+        }
+        assert!(socket.send_volatile(&volatile()), "the client has caught up");
+    }
+}
+
+#[tokio::test]
+async fn attachments_count_and_are_not_parted_from_their_packet() {
+    let mut session = Session::open();
+    let socket = session.socket();
+    let placeholder = serde_json::value::to_raw_value(&crate::Placeholder { num: 0 }).unwrap();
+    let large = Packet::binary_event("/", "x", &[&placeholder], &[bytes::Bytes::from(vec![0; BOUND / 8])]);
+    assert!(!socket.send_volatile(&large));
+    assert!(socket.send_volatile(&volatile()), "nothing of it waits");
+    session.poll().await;
+}
+
+#[tokio::test]
+async fn nothing_that_may_be_left_out_is_sent_when_the_socket_or_its_session_has_ended() {
+    let ways_out: [fn(&Socket); 4] =
+        [Socket::disconnect, Socket::close, Socket::end, |socket| while socket.send(&packet()).is_ok() {}];
+    for leave in ways_out {
+        let session = Session::open();
+        let socket = session.socket();
+        leave(&socket);
+        assert!(!socket.send_volatile(&volatile()));
+    }
+}
+
 #[tokio::test]
 async fn a_socket_that_has_left_does_not_wait_while_others_of_its_connection_do() {
     let session = Session::open();

@@ -54,6 +54,11 @@ impl Buffer {
         Ok(())
     }
 
+    /// Whether a packet of so many bytes may wait that may be left out.
+    pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
+        self.machine.borrow().has_to_spare(bytes)
+    }
+
     /// Waits until at most half of what may wait does, or nothing is taken any more. Cancel safe, and any number may wait.
     pub(crate) async fn room(&self) {
         while !self.machine.borrow().has_room() {

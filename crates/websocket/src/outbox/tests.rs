@@ -193,6 +193,51 @@ fn there_is_room_up_to_half_of_the_limit() {
     }
 }
 
+/// A frame that costs 100 bytes.
+fn hundred() -> Frame {
+    let frame = Frame::binary(&[7; 100 - FRAME_COST - 2]);
+    assert_eq!(frame.len() + FRAME_COST, 100);
+    frame
+}
+
+#[test]
+fn what_may_be_left_out_is_taken_up_to_an_eighth_of_the_limit() {
+    let outbox = filled(1);
+    let taken = (0..100).filter(|_| outbox.send_volatile(&hundred())).count();
+    assert_eq!(taken, 2, "1,250 bytes are an eighth");
+    assert!(outbox.has_to_spare(50 - FRAME_COST) && !outbox.has_to_spare(51 - FRAME_COST));
+    take(&outbox);
+    assert!(outbox.send_volatile(&hundred()), "the peer has caught up");
+}
+
+#[test]
+fn what_may_be_left_out_closes_nobody_and_takes_no_room_from_the_rest() {
+    let outbox = filled(9);
+    for _ in 0..1000 {
+        assert!(!outbox.send_volatile(&hundred()));
+    }
+    assert!(!filled(0).send_volatile(&Frame::binary(&[0; 20_000])), "larger than the whole outbox");
+    assert_eq!(outbox.send(&thousand()), Ok(()), "the last that fits");
+    assert!(!outbox.send_volatile(&hundred()));
+    assert_eq!(outbox.queue().ours(), None);
+    assert_eq!(drain(&outbox).0.len(), 10 * thousand().len());
+}
+
+#[test]
+fn nothing_that_may_be_left_out_follows_a_close_or_an_end() {
+    let ways_out: [fn(&Outbox); 4] = [
+        |outbox| outbox.close(CloseCode::NORMAL, ""),
+        |outbox| outbox.queue().end(),
+        |outbox| outbox.queue().abort(),
+        |outbox| outbox.queue().gone(),
+    ];
+    for leave in ways_out {
+        let outbox = filled(0);
+        leave(&outbox);
+        assert!(!outbox.send_volatile(&hundred()));
+    }
+}
+
 #[test]
 fn holding_many_small_frames_takes_room_too() {
     let outbox = Outbox::new(10_000);

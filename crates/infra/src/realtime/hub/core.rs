@@ -24,7 +24,7 @@ pub(in crate::realtime) struct Core {
     pub(super) recent: Recent,
     pub(in crate::realtime) changes: Timeline<Change>,
     /// Who is online, as far as is known: more than has been told already.
-    living: Roster,
+    pub(in crate::realtime) living: Roster,
     pub(super) publications: Publications,
     /// Sessions with connections here that are not known to be alive: to be looked up.
     pub(in crate::realtime) doubts: BTreeSet<SessionId>,

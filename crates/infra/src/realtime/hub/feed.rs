@@ -8,12 +8,15 @@ use lobby_domain::session::{Session, SessionId};
 
 use super::snapshot::Snapshot;
 use crate::realtime::encode::Encoded;
+use crate::realtime::typing::Typing;
 
 /// What a shard is fed, in order. Whatever is for every shard is shared.
 #[derive(Clone)]
 pub(in crate::realtime) enum ToShard {
     /// Tell everybody who may know.
     Deliver(Arc<Happened>),
+    /// Tell whom it is for, if they are not busy.
+    Typing(Arc<Typing>),
     /// Let a connection in that has asked for it.
     Admit(Ticket, Welcome),
     /// Close the connection of this `pid`: its client has come back on another.
