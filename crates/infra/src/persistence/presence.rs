@@ -51,7 +51,7 @@ impl Presence for Store {
     }
 
     async fn reap(&self, node: NodeId, most: u32, at: Timestamp) -> Result<Vec<Departure>, AttendError> {
-        if !answered(self.is_anything_over()).await.map_err(unavailable)? {
+        if !answered(self.is_anything_over(node)).await.map_err(unavailable)? {
             return Ok(Vec::new());
         }
         let commits = Commits::default();
@@ -226,10 +226,12 @@ impl Store {
     }
 
     /// A look first: mostly nothing is, and then nobody has to wait for the lock.
-    async fn is_anything_over(&self) -> Result<bool, DbErr> {
+    async fn is_anything_over(&self, node: NodeId) -> Result<bool, DbErr> {
         let now = presence_now(&self.read).await?;
-        let dead = nodes::Entity::find().filter(nodes::Column::LeaseUntil.lte(now.0));
-        Ok(dead.one(&self.read).await?.is_some() || due(now).limit(1).one(&self.read).await?.is_some())
+        let nodes = nodes::Entity::find().all(&self.read).await?;
+        let (living, dead): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.lease_until > now.0);
+        let is_well = dead.is_empty() && living.iter().any(|living| living.id == node.0);
+        Ok(!is_well || due(now).limit(1).one(&self.read).await?.is_some())
     }
 
     async fn try_reap(
@@ -266,7 +268,8 @@ impl Store {
         standing.expire(now, self.limits());
         let held_until = standing.end.and_then(|end| end.held_until).map(|until| until.0);
         sessions::Entity::update_many()
-            .col_expr(sessions::Column::EndedAt, Expr::value(at.as_millis()))
+            // Whatever the wall clock says: its token is forgotten so long after it was last used.
+            .col_expr(sessions::Column::EndedAt, Expr::value(at.as_millis().max(row.opened_at)))
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
             .col_expr(sessions::Column::HeldUntil, Expr::value(held_until))
             .filter(sessions::Column::Id.eq(row.id))
