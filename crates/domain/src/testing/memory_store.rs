@@ -30,12 +30,18 @@ struct State {
     revision: Revision,
     /// Presence time.
     now: Moment,
-    /// The nodes, and when the lease of each runs out.
-    nodes: BTreeMap<NodeId, Moment>,
+    nodes: BTreeMap<NodeId, Lease>,
     /// The messages that are kept.
     messages: Vec<Message>,
     last: Option<(MessageId, Timestamp)>,
     client_ids: BTreeMap<(SessionId, ClientId), (Draft, Message)>,
+}
+
+/// A node's lease, unbroken.
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    since: Moment,
+    until: Moment,
 }
 
 #[derive(Debug)]
@@ -45,7 +51,14 @@ struct Record {
     served_by: BTreeSet<NodeId>,
     /// When its token was last used, by the wall clock.
     used_at: Timestamp,
-    ended_at: Option<Timestamp>,
+    ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    /// By the wall clock.
+    at: Timestamp,
+    revision: Revision,
 }
 
 impl MemoryStore {
@@ -120,7 +133,7 @@ impl State {
             standing: Standing::opened(new.claimed, self.now, &self.limits),
             served_by: BTreeSet::new(),
             used_at: new.now,
-            ended_at: None,
+            ended: None,
         };
         self.records.insert(session.id, record);
         Ok((session, self.next_revision()))
@@ -141,9 +154,16 @@ impl State {
             return None;
         }
         record.standing.log_out();
-        record.served_by.clear();
-        record.ended_at = Some(at);
-        Some(self.next_revision())
+        Some(self.ended(id, at))
+    }
+
+    fn ended(&mut self, id: SessionId, at: Timestamp) -> Revision {
+        let revision = self.next_revision();
+        if let Some(record) = self.records.get_mut(&id) {
+            record.served_by.clear();
+            record.ended = Some(Ended { at, revision });
+        }
+        revision
     }
 }
 
