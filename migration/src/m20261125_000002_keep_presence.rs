@@ -55,7 +55,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn session_columns() -> [ColumnDef; 5] {
+fn session_columns() -> [ColumnDef; 6] {
     [
         // Whether a connection has been there since the session began or came back.
         ColumnDef::new(Sessions::Attended).boolean().not_null().default(false).to_owned(),
@@ -65,6 +65,8 @@ fn session_columns() -> [ColumnDef; 5] {
         ColumnDef::new(Sessions::GoneAt).big_integer().null().to_owned(),
         // Until when the name of a session that is over is kept for whoever has its token.
         ColumnDef::new(Sessions::HeldUntil).big_integer().null().to_owned(),
+        // The revision with which it ended: which of several was the last one to have a name.
+        ColumnDef::new(Sessions::EndedRevision).big_integer().not_null().default(0).to_owned(),
         // Whether somebody has logged out: then its token is dead.
         ColumnDef::new(Sessions::Revoked).boolean().not_null().default(false).to_owned(),
     ]
@@ -128,6 +130,8 @@ fn nodes() -> TableCreateStatement {
     Table::create()
         .table(Nodes::Table)
         .col(ColumnDef::new(Nodes::Id).uuid().not_null().primary_key())
+        // Since when it has been unbroken.
+        .col(ColumnDef::new(Nodes::LeaseSince).big_integer().not_null())
         .col(ColumnDef::new(Nodes::LeaseUntil).big_integer().not_null())
         .to_owned()
 }
@@ -155,6 +159,7 @@ enum Sessions {
     ExpiresAt,
     GoneAt,
     HeldUntil,
+    EndedRevision,
     Revoked,
 }
 
@@ -169,6 +174,7 @@ enum PresenceClock {
 enum Nodes {
     Table,
     Id,
+    LeaseSince,
     LeaseUntil,
 }
 

@@ -17,6 +17,8 @@
 
 mod attendance;
 mod clock;
+#[cfg(test)]
+mod properties;
 mod standing;
 
 pub use attendance::{Arrival, Attendance, LAZY, ROUND_MOST, Round};

@@ -14,7 +14,8 @@ use crate::timestamp::Timestamp;
 pub struct Beaten {
     /// Presence time.
     pub now: Moment,
-    /// Whether the node had its lease still: what it recorded counts. If not, nothing that it recorded does any more.
+    /// Whether the node has held its lease since its last beat that was answered: what it recorded counts. If not, nothing
+    /// that it recorded does any more.
     pub held: bool,
 }
 
@@ -87,8 +88,10 @@ pub trait Presence: Send + Sync {
     ///
     /// `since` is the answer to the node's last beat, and for how long its own clock has run since. Now becomes their
     /// sum, if that is later; but a time longer than a lease MUST count as nothing: who says that was frozen or cut off.
-    /// Only then it is seen whether the node had its lease still. If not, what it recorded MUST be gone when this is
-    /// committed, as of the old lease's end.
+    /// Only then it is seen whether the node has held its lease ever since the answer that it names: the lease has not run
+    /// out, and began no later than that. (The answer that said it was lost may itself have been lost.) If not, a new lease
+    /// begins, and all that the node recorded MUST be gone when this is committed: as of the old lease's end if that has
+    /// run out, else as of now.
     async fn beat(&self, node: NodeId, since: Option<(Moment, Duration)>) -> Result<Beaten, ChangeError>;
 
     /// Records, all in one, which sessions the node serves from now on and which it serves no more; a session is in one of
@@ -118,7 +121,8 @@ pub trait Presence: Send + Sync {
     async fn wake(&self, id: SessionId, claim: bool, at: Timestamp) -> Result<Option<Woken>, ChangeError>;
 
     /// Somebody acts by this name alone: touches the living unclaimed session that is best meant
-    /// ([`crate::session::best_match`]), or brings back the one that last had the name, if it is unclaimed and ran out.
+    /// ([`crate::session::best_match`]), or brings back the one that last had the name (by the revision with which it
+    /// left), if it is unclaimed and ran out.
     /// `None` if there is no such session, or the name has or is held by a session that is claimed.
     async fn wake_named(&self, key: &PseudonymKey, at: Timestamp) -> Result<Option<Woken>, ChangeError>;
 

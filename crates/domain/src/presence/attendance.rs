@@ -97,7 +97,7 @@ impl Attendance {
         }
     }
 
-    /// The node's view of presence time.
+    /// The node's view of presence time. At an orderly stop [`PresenceClock::latest`] is when all connections are gone.
     #[must_use]
     pub fn clock(&self) -> &PresenceClock {
         &self.clock
@@ -119,7 +119,7 @@ impl Attendance {
         let Some(entry) = self.entries.get_mut(&session) else { return };
         entry.connections = entry.connections.saturating_sub(1);
         if entry.connections == 0 {
-            entry.gone_at = self.clock.estimate(now);
+            entry.gone_at = self.clock.latest(now);
         }
         self.note(session, now);
     }
@@ -212,6 +212,12 @@ impl Attendance {
     #[must_use]
     pub fn wake_at(&self) -> Option<Duration> {
         self.clock.beat_at().into_iter().chain(self.round_at()).min()
+    }
+
+    /// Whether there is a connection of the session, or an end of one that is not recorded yet.
+    #[cfg(test)]
+    pub(super) fn knows(&self, session: SessionId) -> bool {
+        self.entries.contains_key(&session)
     }
 
     fn round_at(&self) -> Option<Duration> {

@@ -17,13 +17,22 @@ pub struct PresenceClock {
     beat_at: Duration,
     /// Since when each beat came soon after the one before and found the lease held.
     unbroken_since: Option<Duration>,
+    /// Since when each beat has made the count what it said.
+    leads_since: Option<Duration>,
 }
 
 impl PresenceClock {
     /// Of a node that has just started: its first beat is due at once.
     #[must_use]
     pub fn new(lease: Duration) -> Self {
-        Self { lease, last: None, said: None, beat_at: Duration::ZERO, unbroken_since: None }
+        Self {
+            lease,
+            last: None,
+            said: None,
+            beat_at: Duration::ZERO,
+            unbroken_since: None,
+            leads_since: None,
+        }
     }
 
     /// When the next beat is due; `None` while one is under way.
@@ -50,7 +59,9 @@ impl PresenceClock {
         if !beaten.held || is_late || self.unbroken_since.is_none() {
             self.unbroken_since = Some(now);
         }
-        let was = if said == Some(beaten.now) { said_at } else { now };
+        let leads = said == Some(beaten.now);
+        self.leads_since = leads.then(|| self.leads_since.unwrap_or(said_at));
+        let was = if leads { said_at } else { now };
         self.last = Some((beaten.now, was));
         self.beat_at = said_at + self.lease / 3;
     }
@@ -67,11 +78,23 @@ impl PresenceClock {
         self.beat_at = self.beat_at.min(now);
     }
 
-    /// What moment it is, at most a lease after the last beat. `None` before the first one.
+    /// What moment it is at the earliest, at most a lease after the last beat. `None` before the first one.
     #[must_use]
     pub fn estimate(&self, now: Duration) -> Option<Moment> {
         let (count, at) = self.last?;
         Some(count.after(now.saturating_sub(at).min(self.lease)))
+    }
+
+    /// What moment it is at the latest, for what must not be taken for earlier than it was: the end of a connection.
+    ///
+    /// The count that a beat answers is as old as the last beat of the node that leads. Who has led for a whole lease knows
+    /// that nobody is ahead: whatever another could say that last beat before that counts as nothing.
+    #[must_use]
+    pub fn latest(&self, now: Duration) -> Option<Moment> {
+        let (count, at) = self.last?;
+        let leads = self.leads_since.is_some_and(|since| now.saturating_sub(since) > self.lease);
+        let age = if leads { Duration::ZERO } else { self.lease / 3 };
+        Some(count.after((now.saturating_sub(at) + age).min(self.lease)))
     }
 
     /// Whether this node may end what is over: its beats have been unbroken for a whole lease.

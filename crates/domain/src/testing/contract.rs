@@ -130,6 +130,7 @@ macro_rules! presence_contract {
             who_has_no_lease_records_nothing,
             a_dead_nodes_sessions_have_their_grace_from_the_leases_end,
             a_node_that_comes_back_serves_nothing_until_it_says_so,
+            a_node_that_did_not_hear_that_it_lost_its_lease_hears_it_again,
             who_comes_back_within_the_grace_was_never_gone,
             two_nodes_may_serve_one_session,
             the_last_end_of_a_connection_counts_in_whatever_order_they_are_said,

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use crate::auth::Authority;
 use crate::client_id::ClientId;
-use crate::event::{DepartureReason, Revision};
+use crate::event::{Departure, DepartureReason, Revision};
 use crate::message::{Message, MessageId};
 use crate::ports::{
     ChangeError, Draft, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Sessions, Unavailable,
@@ -36,12 +36,18 @@ struct State {
     changes: VecDeque<Change>,
     /// Presence time.
     now: Moment,
-    /// The nodes, and when the lease of each runs out.
-    nodes: BTreeMap<NodeId, Moment>,
+    nodes: BTreeMap<NodeId, Lease>,
     /// The messages that are kept.
     messages: Vec<Message>,
     last: Option<(MessageId, Timestamp)>,
     client_ids: BTreeMap<(SessionId, ClientId), (Draft, Message)>,
+}
+
+/// A node's lease, unbroken.
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    since: Moment,
+    until: Moment,
 }
 
 #[derive(Debug)]
@@ -51,7 +57,14 @@ struct Record {
     served_by: BTreeSet<NodeId>,
     /// When its token was last used, by the wall clock.
     used_at: Timestamp,
-    ended_at: Option<Timestamp>,
+    ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    /// By the wall clock.
+    at: Timestamp,
+    revision: Revision,
 }
 
 impl MemoryStore {
@@ -121,7 +134,7 @@ impl State {
             standing: Standing::opened(new.claimed, self.now, &self.limits),
             served_by: BTreeSet::new(),
             used_at: new.now,
-            ended_at: None,
+            ended: None,
         };
         self.records.insert(session.id, record);
         let revision = self.joined(&session);
@@ -143,10 +156,17 @@ impl State {
             return None;
         }
         record.standing.log_out();
-        record.served_by.clear();
-        record.ended_at = Some(at);
-        let session = record.session.clone();
-        Some(self.left(&session, DepartureReason::Logout).revision)
+        Some(self.ended(id, DepartureReason::Logout, at).revision)
+    }
+
+    fn ended(&mut self, id: SessionId, reason: DepartureReason, at: Timestamp) -> Departure {
+        let session = self.records[&id].session.clone();
+        let departure = self.left(&session, reason);
+        if let Some(record) = self.records.get_mut(&id) {
+            record.served_by.clear();
+            record.ended = Some(Ended { at, revision: departure.revision });
+        }
+        departure
     }
 }
 

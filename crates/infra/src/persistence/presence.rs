@@ -106,6 +106,8 @@ impl Store {
             .col_expr(nodes::Column::LeaseUntil, Expr::value(until))
             .filter(nodes::Column::Id.eq(node.0))
             .filter(nodes::Column::LeaseUntil.gt(now.0))
+            // The answer that said it was lost may itself have been lost.
+            .filter(nodes::Column::LeaseSince.lte(since.map_or(i64::MIN, |(count, _)| count.0)))
             .exec(&transaction)
             .await?;
         if renewed.rows_affected == 1 {
@@ -127,11 +129,12 @@ impl Store {
         let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
         let now = self.move_on(&transaction, since).await?;
         settle(&transaction, now, self.limits()).await?;
+        forget_node(&transaction, node.0, now, self.limits()).await?;
         let until = now.after(self.limits().lease).0;
         let row = Query::insert()
             .into_table(nodes::Entity)
-            .columns([nodes::Column::Id, nodes::Column::LeaseUntil])
-            .values_panic([node.0.into(), until.into()])
+            .columns([nodes::Column::Id, nodes::Column::LeaseSince, nodes::Column::LeaseUntil])
+            .values_panic([node.0.into(), now.0.into(), until.into()])
             .to_owned();
         transaction.execute(&row).await?;
         commits.count()?;
@@ -267,15 +270,16 @@ impl Store {
         let mut standing = standing(&row);
         standing.expire(now, self.limits());
         let held_until = standing.end.and_then(|end| end.held_until).map(|until| until.0);
+        let revision: Revision = next_revision(transaction).await?;
         sessions::Entity::update_many()
             // Whatever the wall clock says: its token is forgotten so long after it was last used.
             .col_expr(sessions::Column::EndedAt, Expr::value(at.as_millis().max(row.opened_at)))
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
             .col_expr(sessions::Column::HeldUntil, Expr::value(held_until))
+            .col_expr(sessions::Column::EndedRevision, Expr::value(revision.0))
             .filter(sessions::Column::Id.eq(row.id))
             .exec(transaction)
             .await?;
-        let revision: Revision = next_revision(transaction).await?;
         let departure = departure(row, DepartureReason::Expired, revision);
         record_change(transaction, &Change::Left(departure.clone())).await?;
         Ok(departure)
@@ -471,7 +475,7 @@ async fn unclaimed_named(
             .find_also_related(super::entities::users::Entity)
             .filter(sessions::Column::EndedAt.is_not_null())
             .filter(sessions::Column::Folded.eq(key.folded()))
-            .order_by_desc(sessions::Column::EndedAt)
+            .order_by_desc(sessions::Column::EndedRevision)
             .limit(1)
             .all(transaction)
             .await?

@@ -118,6 +118,7 @@ impl Store {
             expires_at: Set(standing.expires_at.map(|at| at.0)),
             gone_at: Set(None),
             held_until: Set(None),
+            ended_revision: Set(0),
             revoked: Set(false),
         };
         sessions::Entity::insert(row).exec_without_returning(&transaction).await?;
@@ -152,6 +153,7 @@ impl Store {
         let ended = sessions::Entity::update_many()
             .col_expr(sessions::Column::EndedAt, Expr::value(now.as_millis()))
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
+            .col_expr(sessions::Column::EndedRevision, Expr::value(revision.0))
             .col_expr(sessions::Column::Revoked, Expr::value(true))
             .filter(ends)
             .exec_with_returning(&transaction)

@@ -141,3 +141,19 @@ fn who_lost_the_lease_has_to_wait_for_a_whole_one() {
         assert!(clock.may_reap(at(36_000)));
     }
 }
+
+#[test]
+fn a_node_that_does_not_lead_allows_for_the_age_of_the_count() {
+    let mut clock = started();
+    assert_eq!(clock.latest(at(2_000)), Some(Moment(56_000)), "others may have beaten up to 5 s before");
+    for now in [6_000, 11_000, 16_000, 21_000] {
+        beat(&mut clock, now);
+    }
+    assert_eq!(clock.latest(at(21_000)), Some(Moment(75_000)), "it has just led for a whole lease");
+    beat(&mut clock, 21_001);
+    assert_eq!(clock.latest(at(22_000)), Some(Moment(71_000)), "nobody is ahead");
+    clock.say(at(23_000));
+    clock.beaten(held(80_000), at(23_000));
+    assert_eq!(clock.latest(at(24_000)), Some(Moment(86_000)), "somebody is");
+    assert_eq!(clock.latest(at(99_000)), Some(Moment(95_000)), "no later than the lease's end");
+}

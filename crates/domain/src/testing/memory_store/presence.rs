@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, Record, State};
+use super::{Lease, MemoryStore, Record, State};
 use crate::event::{Departure, DepartureReason};
 use crate::ports::{AttendError, Attended, Beaten, ChangeError, Presence, Unavailable, Woken};
 use crate::presence::{Moment, NodeId};
@@ -14,9 +14,9 @@ impl State {
     /// What nodes recorded whose lease has run out is gone since the lease's end, and so are they.
     pub(super) fn settle(&mut self) {
         let now = self.now;
-        let dead: Vec<_> = self.nodes.extract_if(.., |_, lease_end| *lease_end <= now).collect();
-        for (node, lease_end) in dead {
-            self.depart_all(node, lease_end);
+        let dead: Vec<_> = self.nodes.extract_if(.., |_, lease| lease.until <= now).collect();
+        for (node, lease) in dead {
+            self.depart_all(node, lease.until);
         }
     }
 
@@ -34,7 +34,15 @@ impl State {
             self.now = self.now.max(count.after(elapsed));
         }
         self.settle();
-        let held = self.nodes.insert(node, self.now.after(self.limits.lease)).is_some();
+        let lease = self.nodes.get(&node);
+        let held =
+            lease.zip(since).filter(|(lease, (count, _))| lease.since <= *count).map(|(lease, _)| *lease);
+        if held.is_none() {
+            self.depart_all(node, self.now);
+        }
+        let began = held.map_or(self.now, |lease| lease.since);
+        self.nodes.insert(node, Lease { since: began, until: self.now.after(self.limits.lease) });
+        let held = held.is_some();
         Beaten { now: self.now, held }
     }
 
@@ -72,9 +80,7 @@ impl State {
     fn expire(&mut self, id: SessionId, at: Timestamp) -> Departure {
         let record = self.records.get_mut(&id).expect("it is over, and so there");
         record.standing.expire(self.now, &self.limits);
-        record.ended_at = Some(at);
-        let session = record.session.clone();
-        self.left(&session, DepartureReason::Expired)
+        self.ended(id, DepartureReason::Expired, at)
     }
 
     fn wake(&mut self, id: SessionId, claim: bool, at: Timestamp) -> Option<Woken> {
@@ -89,7 +95,7 @@ impl State {
         let record = self.records.get_mut(&id)?;
         if record.standing.bring_back(self.now, &self.limits) {
             record.session.connected_at = at;
-            record.ended_at = None;
+            record.ended = None;
         }
         if claim {
             record.standing.claim(self.now, &self.limits);
@@ -115,11 +121,12 @@ impl State {
     /// The session that last had this name, of those that are over.
     fn last_of(&self, key: &PseudonymKey) -> Option<&Record> {
         let same = self.records.values().filter(|record| record.session.pseudonym.key().matches(key));
-        same.max_by_key(|record| record.ended_at)
+        same.max_by_key(|record| record.ended.map(|ended| ended.revision))
     }
 
     fn forget(&mut self, before: Timestamp, most: usize) -> bool {
-        let is_old = |record: &Record| record.ended_at.is_some_and(|at| at.max(record.used_at) < before);
+        let is_old =
+            |record: &Record| record.ended.is_some_and(|ended| ended.at.max(record.used_at) < before);
         let old: Vec<_> =
             self.records.iter().filter(|(_, record)| is_old(record)).map(|(id, _)| *id).collect();
         for id in old.iter().take(most) {

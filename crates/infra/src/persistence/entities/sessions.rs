@@ -20,6 +20,7 @@ pub struct Model {
     pub expires_at: Option<i64>,
     pub gone_at: Option<i64>,
     pub held_until: Option<i64>,
+    pub ended_revision: i64,
     pub revoked: bool,
 }
 

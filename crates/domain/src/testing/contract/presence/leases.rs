@@ -39,7 +39,7 @@ pub async fn beats_of_several_nodes_never_move_time_back(store: &impl PresenceSt
 /// From the first beat on, and not before.
 pub async fn a_node_has_a_lease_while_it_beats(store: &impl PresenceStore) {
     assert!(!store.beat(A, None).await.expect("a beat").held, "nothing was recorded before");
-    assert!(store.beat(A, None).await.expect("a beat").held);
+    assert!(!store.beat(A, None).await.expect("a beat").held, "nor is anything known to it");
     let mut a = Node::start(store, A).await;
     a.pass(limits().lease * 3).await;
 }
@@ -97,6 +97,27 @@ pub async fn a_node_that_comes_back_serves_nothing_until_it_says_so(store: &impl
     assert_eq!(a.reap().await, []);
     a.beat(limits().lease / 2).await;
     assert_eq!(a.reap().await, [id(1)], "the other is served again");
+}
+
+/// The answer that said so was lost: what it believes to be recorded is not.
+pub async fn a_node_that_did_not_hear_that_it_lost_its_lease_hears_it_again(store: &impl PresenceStore) {
+    let mut a = Node::start(store, A).await;
+    let mut b = Node::start(store, B).await;
+    open_as(store, 1, "JohnDoe", true).await;
+    open_as(store, 2, "Zoë", true).await;
+    b.serve(1).await;
+    a.pass(limits().lease).await;
+    for _ in 0..2 {
+        let unheard = store.beat(B, Some((b.now, Duration::ZERO))).await.expect("a beat");
+        assert_eq!(unheard, Beaten { now: a.now, held: false });
+        b.serve(2).await;
+    }
+    assert!(!b.beat(Duration::ZERO).await.held);
+    assert!(b.beat(Duration::ZERO).await.held);
+    a.pass(limits().grace - MOMENT).await;
+    assert!(b.beat(Duration::ZERO).await.held);
+    a.runs_out_after(2, MOMENT).await;
+    assert!(!is_online(store, 1).await);
 }
 
 /// A crash and a restart of the only node.
