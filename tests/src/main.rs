@@ -8,6 +8,7 @@
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
 //! | `history` | what was said, read and posted over REST |
+//! | `roster` | who is online: what clients are told, and the list in pages |
 //! | `private` | messages for one session, and nobody else |
 //! | `repeat` | the same message sent again |
 //! | `retention` | what is not kept for ever |
@@ -48,6 +49,7 @@ mod rest;
 mod restart;
 mod resume;
 mod retention;
+mod roster;
 mod socketio;
 mod synced;
 mod trust;
