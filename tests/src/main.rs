@@ -9,6 +9,7 @@
 //! | `trust` | who may act in whose name, over every door |
 //! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
+//! | `roster` | who is online: what clients are told, and the list in pages |
 //! | `private` | messages for one session, and nobody else |
 //! | `typing` | who is typing, and who gets to know |
 //! | `repeat` | the same message sent again |
@@ -51,6 +52,7 @@ mod rest;
 mod restart;
 mod resume;
 mod retention;
+mod roster;
 mod socketio;
 mod synced;
 mod trust;

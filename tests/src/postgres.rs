@@ -6,6 +6,7 @@
 //! | `outcomes` | commits whose answer gets lost |
 //! | `outage` | the database stops and starts again, or is restored from a backup |
 //! | `nodes` | two lobbies on one database, one of which stands still |
+//! | `roster` | two lobbies on one database, which hear of who comes and goes |
 //! | `log_out` | log-outs behind a queue that is full |
 
 use lobby_testbed::{Postgres, Proxy};
@@ -17,6 +18,7 @@ mod log_out;
 mod nodes;
 mod outage;
 mod outcomes;
+mod roster;
 
 /// The one database of a test.
 const DATABASE: &str = "lobby";

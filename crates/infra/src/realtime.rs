@@ -2,8 +2,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`hub`] | the one announcer: keeps the roster, encodes an event once for each wire format, feeds the shards |
-//! | [`follow`] | keeps the hub up with the log, whatever announcements get lost |
+//! | [`hub`] | the one announcer: keeps who is online, encodes an event once for each wire format, feeds the shards |
+//! | [`follow`] | keeps the hub up with the log and with who is online, whatever announcements get lost |
 //! | `recent` | the last messages, for those who come back |
 //! | [`shard`] | the connections of one worker, and the delivery to them |
 //! | `replay` | sends a connection what it missed, and joins it to the live feed |
@@ -16,9 +16,10 @@
 //!
 //! Invariant: the feed of a shard is one sequence of deliveries and entries. A connection is let in at its
 //! place in that sequence, so what its `session` event says and what follows fit without a gap or a double.
-//! Invariant: messages reach the feeds through the hub's timeline alone, in the order of their ids, each once.
+//! Invariant: messages, and changes of who is online, reach the feeds through the hub's timelines alone, in the order of their
+//! numbers, each once.
 //! Invariant: a member is sent messages in the order of their ids: its position only grows.
-//! Invariant: delivering never waits for a receiver, takes no lock and encodes nothing.
+//! Invariant: delivering never waits for a receiver, takes no lock and encodes nothing but a connection's own `session`.
 
 mod encode;
 pub mod follow;

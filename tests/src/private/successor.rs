@@ -14,6 +14,8 @@ async fn the_next_holder_of_a_name_sees_nothing_of_the_last_ones() {
     let app = App::spawn().await;
     let alice = app.log_in_claimed("Alice").await;
     let first = app.log_in_claimed("Bob").await;
+    // Of whoever comes and goes before that nobody hears.
+    app.told_of(2).await;
     let mut page = Connection::enter(&app, Protocol::Plain, Auth::Cookie(&first)).await.0;
     post(&app, &alice, "for the first", Some("Bob")).await;
     post(&app, &first, "from the first", Some("Alice")).await;

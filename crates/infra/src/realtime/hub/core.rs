@@ -99,10 +99,12 @@ impl Core {
         connected: impl IntoIterator<Item = SessionId>,
     ) -> Renewal {
         self.changes = Timeline::new(online.revision.0);
-        self.living = Roster::new(online.revision, online.sessions);
+        let living = Roster::new(online.revision, online.sessions);
+        let ends = living.without(self.living.sessions().map(|session| session.id));
+        // Of whom nothing was known yet: that list may be older than they are.
+        self.doubts.extend(living.without(connected).difference(&ends));
+        self.living = living;
         self.publications.reset(self.living.clone());
-        // Some of them may be newer than that list.
-        self.doubts.extend(self.living.without(connected));
         let last_id = self.timeline.last();
         let snapshot = Snapshot {
             user: None,
@@ -113,7 +115,7 @@ impl Core {
             // Of messages nothing is lost.
             recovered: true,
         };
-        Renewal { snapshot, living: self.living.clone() }
+        Renewal { snapshot, living: self.living.clone(), ends }
     }
 
     /// The session was alive when it was proved. If it is not here, it has ended since, or is not known here yet.

@@ -336,7 +336,13 @@ async fn a_hub_that_is_trimmed_past_begins_anew_and_ends_what_it_missed_the_end_
         bench.join(number).await;
         bench.connect(number).await;
     }
+    // Of whom this hub has not heard, nor does it ever.
+    for number in 5..=6 {
+        bench.open(number).await;
+        bench.connect(number).await;
+    }
     bench.end(1).await;
+    bench.end(5).await;
     miss_more_than_is_kept(&bench, 1_000).await;
     bench.open(3).await;
     let renewal = loop {
@@ -348,14 +354,15 @@ async fn a_hub_that_is_trimmed_past_begins_anew_and_ends_what_it_missed_the_end_
     let session: Value = serde_json::from_str(renewal.snapshot.for_user(user).to_json().get()).expect("JSON");
     let names: Vec<_> =
         session["users"].as_array().expect("a list").iter().map(|u| &u["pseudonym"]).collect();
-    assert_eq!(names, ["name-2", "name-3"]);
-    assert_eq!((&session["revision"], &session["recovered"]), (&4_204.into(), &true.into()));
+    assert_eq!(names, ["name-2", "name-3", "name-6"]);
+    assert_eq!((&session["revision"], &session["recovered"]), (&4_207.into(), &true.into()));
     assert_eq!(session["user"]["pseudonym"], "name-2");
+    assert_eq!(renewal.ends, [id(1)].into());
     let (_, happened) = bench.happened().await;
-    assert_eq!(happened.ends, [id(1)], "and not the other");
+    assert_eq!(happened.ends, [id(5)], "and not the others");
     advance(Duration::from_secs(1)).await;
     bench.join(4).await;
-    assert_eq!(bench.told().await.1, expected(&[4], &[], 4_205, &[(JOINED, 4_205)]));
+    assert_eq!(bench.told().await.1, expected(&[4], &[], 4_208, &[(JOINED, 4_208)]));
 }
 
 #[tokio::test(start_paused = true)]
