@@ -59,10 +59,9 @@ fn another_case_is_nearer_than_another_look() {
 }
 
 #[test]
-fn a_successor_has_the_name_and_keeps_it_when_the_one_before_is_forgotten_late() {
+fn a_successor_keeps_the_name_when_the_one_before_is_forgotten_late() {
     let (first, second) = (session(1, "JohnDoe"), session(2, "johndoe"));
     let mut roster = Roster::new(Revision(0), [first.clone()]);
-    roster.apply(&left(&first));
     roster.apply(&joined(&second));
     roster.apply(&left(&first));
     assert_eq!(holder(&roster, "JohnDoe"), Some(second.id));

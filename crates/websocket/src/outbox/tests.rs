@@ -216,7 +216,7 @@ fn what_may_be_left_out_closes_nobody_and_takes_no_room_from_the_rest() {
     for _ in 0..1000 {
         assert!(!outbox.send_volatile(&hundred()));
     }
-    assert!(!filled(0).send_volatile(&Frame::binary(&[0; 20_000])), "larger than the whole outbox");
+    assert!(!filled(0).send_volatile(&Frame::binary(&vec![0; 20_000])), "larger than the whole outbox");
     assert_eq!(outbox.send(&thousand()), Ok(()), "the last that fits");
     assert!(!outbox.send_volatile(&hundred()));
     assert_eq!(outbox.queue().ours(), None);
