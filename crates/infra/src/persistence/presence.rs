@@ -273,7 +273,7 @@ impl Store {
         let revision: Revision = next_revision(transaction).await?;
         sessions::Entity::update_many()
             // Whatever the wall clock says: its token is forgotten so long after it was last used.
-            .col_expr(sessions::Column::EndedAt, Expr::value(at.as_millis().max(row.opened_at)))
+            .col_expr(sessions::Column::EndedAt, Expr::value(Ord::max(at.as_millis(), row.opened_at)))
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
             .col_expr(sessions::Column::HeldUntil, Expr::value(held_until))
             .col_expr(sessions::Column::EndedRevision, Expr::value(revision.0))
