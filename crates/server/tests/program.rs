@@ -180,10 +180,11 @@ async fn later_sources_win() {
 
 #[tokio::test]
 async fn the_schema_is_migrated_by_hand_too() {
-    const STEPS: [&str; 3] = [
+    const STEPS: [&str; 4] = [
         "m20261123_000001_create_lobby",
         "m20261124_000001_keep_the_log",
         "m20261125_000001_keep_the_roster",
+        "m20261125_000002_keep_presence",
     ];
 
     let folder = folder();
