@@ -45,6 +45,34 @@ enum Step {
     Pass {
         ticks: usize,
     },
+    /// Something goes wrong, for so long, and is put right.
+    Trouble {
+        what: Trouble,
+        node: usize,
+        ticks: usize,
+    },
+    /// Somebody connects, goes, and makes a request a moment later.
+    Visit {
+        person: usize,
+        node: usize,
+        ticks: usize,
+        claim: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    Frozen,
+    Cut,
+    CutOffAll,
+    FrozenAll,
+    Crashed,
+    AnswersLost,
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    use Trouble::{AnswersLost, Crashed, Cut, CutOffAll, Frozen, FrozenAll};
+    prop::sample::select(vec![Frozen, Cut, CutOffAll, FrozenAll, Crashed, AnswersLost])
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -66,20 +94,24 @@ fn step() -> impl Strategy<Value = Step> {
         1 => node().prop_map(Step::LoseAnswer),
         2 => prop::bool::weighted(0.3).prop_map(Step::Outage),
         1 => prop::sample::select(vec![-3_600_000, 3_600_000]).prop_map(Step::JumpWallClock),
+        8 => (trouble(), node(), 1..90_usize).prop_map(|(what, node, ticks)| Step::Trouble { what, node, ticks }),
+        4 => (person(), node(), 1..40_usize, prop::bool::weighted(0.2))
+            .prop_map(|(person, node, ticks, claim)| Step::Visit { person, node, ticks, claim }),
         5 => (1..15_usize).prop_map(|ticks| Step::Pass { ticks }),
-        4 => (15..150_usize).prop_map(|ticks| Step::Pass { ticks }),
+        4 => (15..80_usize).prop_map(|ticks| Step::Pass { ticks }),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_who_is_there_is_declared_gone_and_nobody_who_is_gone_stays(
         nodes in 1..=world::NODES,
-        steps in prop::collection::vec(step(), 0..120),
+        steps in prop::collection::vec(step(), 0..60),
     ) {
         let mut world = World::new(nodes);
+        world.begin();
         for step in steps {
             world.run(&step);
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use uuid::Uuid;
 
-use super::Step;
 use super::model::Life;
+use super::{Step, Trouble};
 use crate::auth::Authority;
 use crate::event::Revision;
 use crate::ports::{NewSession, OpenError, Presence as _, Sessions as _, Woken};
@@ -97,6 +97,14 @@ impl World {
         world
     }
 
+    /// Everybody who can is there, claimed, and connected somewhere.
+    pub(super) fn begin(&mut self) {
+        for person in 1..PEOPLE {
+            self.run(&Step::LogIn { person, claimed: true });
+            self.run(&Step::Connect { person, node: person % NODES });
+        }
+    }
+
     pub(super) fn run(&mut self, step: &Step) {
         if matches!(step, Step::Freeze(_) | Step::Cut(_) | Step::LoseAnswer(_) | Step::Outage(true)) {
             self.age = LIMITS.lease * 2 / 3;
@@ -114,7 +122,9 @@ impl World {
             Step::Outage(is_away) => self.is_away = is_away,
             Step::JumpWallClock(by) => self.wall += by,
             Step::Pass { ticks } => (0..ticks).for_each(|_| self.tick()),
+            Step::Trouble { what, node, ticks } => self.trouble(what, node, ticks),
             _ if self.is_away => {}
+            Step::Visit { person, node, ticks, claim } => self.visit(person, node, ticks, claim),
             Step::LogIn { person, claimed } => self.log_in(person, claimed),
             Step::Request { person, claim } => self.request(person, claim),
             Step::Speak { person } => self.speak(person),
@@ -141,6 +151,33 @@ impl World {
         }
         assert!(self.moment.since(moment) + LIMITS.lease > rest, "presence time stands");
         assert_eq!(ready(self.store.online()).expect("a look").sessions, [], "somebody stays");
+    }
+
+    fn trouble(&mut self, what: Trouble, node: usize, ticks: usize) {
+        let all = 0..NODES;
+        let steps: Vec<Step> = match what {
+            Trouble::Frozen => vec![Step::Freeze(node)],
+            Trouble::Cut => vec![Step::Cut(node)],
+            Trouble::CutOffAll => vec![Step::Outage(true)],
+            Trouble::FrozenAll => all.clone().map(Step::Freeze).collect(),
+            Trouble::Crashed => vec![Step::Crash(node)],
+            Trouble::AnswersLost => all.clone().map(Step::LoseAnswer).collect(),
+        };
+        let mend =
+            all.map(Step::Mend).chain([Step::Outage(false), Step::Start(node), Step::Pass { ticks: 30 }]);
+        for step in steps.into_iter().chain([Step::Pass { ticks }]).chain(mend) {
+            self.run(&step);
+        }
+    }
+
+    fn visit(&mut self, person: usize, node: usize, ticks: usize, claim: bool) {
+        self.run(&Step::Connect { person, node });
+        self.run(&Step::Pass { ticks: 10 });
+        if let Some(session) = self.own[person] {
+            self.hang_up_all(session);
+        }
+        self.run(&Step::Pass { ticks });
+        self.run(&Step::Request { person, claim });
     }
 
     fn tick(&mut self) {
