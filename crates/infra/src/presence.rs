@@ -186,7 +186,7 @@ impl Keeper {
     /// The node stops in good order: what it served is gone from now on.
     pub async fn leave(&self) {
         let now = self.attendants.now();
-        let Some(gone) = self.attendants.desk().attendance.clock().estimate(now) else { return };
+        let Some(gone) = self.attendants.desk().attendance.clock().latest(now) else { return };
         if let Err(error) = self.presence.leave(self.node, gone).await {
             // Its lease runs out by itself.
             tracing::warn!(%error, "the database could not be told that this node is gone");

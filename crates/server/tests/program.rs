@@ -199,13 +199,13 @@ async fn the_schema_is_migrated_by_hand_too() {
         lines.collect::<String>()
     };
     assert_eq!(migrate(&["status"]).await, applied(0));
-    assert_eq!(migrate(&["up"]).await, applied(3));
-    assert_eq!(migrate(&["up"]).await, applied(3));
-    assert_eq!(migrate(&["down"]).await, applied(2));
-    assert_eq!(migrate(&["down", "--steps", "3"]).await, applied(0));
+    assert_eq!(migrate(&["up"]).await, applied(4));
+    assert_eq!(migrate(&["up"]).await, applied(4));
+    assert_eq!(migrate(&["down"]).await, applied(3));
+    assert_eq!(migrate(&["down", "--steps", "4"]).await, applied(0));
     let (child, _) = serving(&folder, &[]).await;
     drop(child);
-    assert_eq!(migrate(&["status"]).await, applied(3));
+    assert_eq!(migrate(&["status"]).await, applied(4));
 }
 
 #[tokio::test]

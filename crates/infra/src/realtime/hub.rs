@@ -124,6 +124,9 @@ impl Hub {
 
     /// Has a connection let in at its place in its shard's feed.
     pub(super) async fn admit(&self, feed: &mpsc::Sender<ToShard>, ticket: Ticket, arrival: Arrival) {
+        if self.core().publications.may_be_early(self.now()) {
+            self.happen(Core::early).await;
+        }
         // A feed that is closed is that of a worker which has gone, and the connection with it.
         let Ok(room) = feed.reserve().await else { return };
         let mut core = self.core();

@@ -75,8 +75,10 @@ impl Core {
             if let Change::Left(departure) = &change {
                 ends.push(departure.session);
             }
-            self.publications.push(change);
+            self.publications.push(change, now);
         }
+        // Whoever has come back meanwhile need not go.
+        ends.retain(|id| self.living.get(*id).is_none());
         ends.sort_unstable();
         Happened { messages, ends, ..self.due(now) }
     }
@@ -84,6 +86,12 @@ impl Core {
     /// What it is time to tell.
     pub(in crate::realtime) fn due(&mut self, now: Duration) -> Happened {
         let changes = self.publications.due(now).as_ref().map(Publication::from);
+        Happened { changes, ..Happened::default() }
+    }
+
+    /// What is told now so that somebody who is about to be let in has the newest list.
+    pub(super) fn early(&mut self, now: Duration) -> Happened {
+        let changes = self.publications.early(now).as_ref().map(Publication::from);
         Happened { changes, ..Happened::default() }
     }
 
