@@ -194,14 +194,14 @@ impl Keeper {
     }
 
     async fn beat_if_due(&self) {
-        let since = {
-            let mut desk = self.attendants.desk();
-            let now = self.attendants.now();
-            if !desk.attendance.beat_due(now) {
-                return;
-            }
-            desk.attendance.beat(now)
-        };
+        let now = self.attendants.now();
+        if self.attendants.desk().attendance.beat_due(now) {
+            self.beat().await;
+        }
+    }
+
+    async fn beat(&self) {
+        let since = self.attendants.desk().attendance.beat(self.attendants.now());
         let beaten = self.presence.beat(self.node, since).await;
         let mut desk = self.attendants.desk();
         let now = self.attendants.now();
@@ -256,12 +256,31 @@ impl Keeper {
         }
     }
 
-    async fn reap(&self) {
-        loop {
-            let now = self.attendants.now();
-            if !self.attendants.desk().attendance.may_reap(now) {
-                return;
+    /// Whether somebody is over. Presence time stands still between two beats: if somebody is over by now and was not by then,
+    /// it is moved on.
+    async fn is_somebody_over(&self) -> bool {
+        let next_over = match self.presence.next_over().await {
+            Ok(next_over) => next_over,
+            Err(error) => {
+                tracing::debug!(%error, "who is over stays for now");
+                return false;
             }
+        };
+        let estimate = self.attendants.desk().attendance.clock().estimate(self.attendants.now());
+        next_over.is_some_and(|next_over| Some(next_over) <= estimate)
+    }
+
+    fn may_reap(&self) -> bool {
+        let now = self.attendants.now();
+        self.attendants.desk().attendance.may_reap(now)
+    }
+
+    async fn reap(&self) {
+        if !self.may_reap() || !self.is_somebody_over().await {
+            return;
+        }
+        self.beat().await;
+        while self.may_reap() {
             match self.presence.reap(self.node, REAP_MOST, self.clock.now()).await {
                 Ok(left) => {
                     let is_all = left.len() < REAP_MOST as usize;
