@@ -72,6 +72,10 @@ impl Presence for Store {
     }
 
     async fn wake_named(&self, key: &PseudonymKey, at: Timestamp) -> Result<Option<Woken>, ChangeError> {
+        // Anybody may say any name: for most there is nothing to do, and then nobody has to wait for the lock.
+        if answered(unclaimed_named(&self.read, key)).await.map_err(unavailable)?.is_none() {
+            return Ok(None);
+        }
         let commits = Commits::default();
         self.change_for_sure(&commits, || self.try_wake_named(key, at, &commits)).await
     }
@@ -475,12 +479,9 @@ fn depart_at(
 }
 
 /// The unclaimed session that is meant by a name: the living one, or else the one that had the name last, if it ran out.
-async fn unclaimed_named(
-    transaction: &DatabaseTransaction,
-    key: &PseudonymKey,
-) -> Result<Option<Row>, DbErr> {
+async fn unclaimed_named(database: &impl ConnectionTrait, key: &PseudonymKey) -> Result<Option<Row>, DbErr> {
     let same_name = || has_name(std::slice::from_ref(key));
-    let rows = living().filter(same_name()).all(transaction).await?;
+    let rows = living().filter(same_name()).all(database).await?;
     let row = if rows.is_empty() {
         sessions::Entity::find()
             .find_also_related(super::entities::users::Entity)
@@ -488,7 +489,7 @@ async fn unclaimed_named(
             .filter(sessions::Column::Folded.eq(key.folded()))
             .order_by_desc(sessions::Column::EndedRevision)
             .limit(1)
-            .all(transaction)
+            .all(database)
             .await?
             .pop()
     } else {
