@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`m20261123_000001_create_lobby`] | users, sessions, messages and the heads of log and roster |
 //! | [`m20261124_000001_keep_the_log`] | private messages, client ids, keys of posts, the log's beginning |
+//! | [`m20261125_000003_append_in_one`] | a function that appends a batch in one go |
 //!
 //! To add a step: a module named after the day, a line in [`Migrator::migrations`] and in the table above. A
 //! step that has landed is never changed. Expand first, contract a release later: two neighbouring releases
@@ -15,6 +16,7 @@ mod alone;
 mod command;
 pub mod m20261123_000001_create_lobby;
 pub mod m20261124_000001_keep_the_log;
+pub mod m20261125_000003_append_in_one;
 
 pub use alone::alone;
 pub use command::{Command, run};
@@ -29,6 +31,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_create_lobby::Migration),
             Box::new(m20261124_000001_keep_the_log::Migration),
+            Box::new(m20261125_000003_append_in_one::Migration),
         ]
     }
 }

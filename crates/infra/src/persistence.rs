@@ -6,6 +6,8 @@
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
 //! | `sessions`, `message_log` | the ports, one file each |
 //! | `append` | the transaction that gives messages their ids |
+//! | `in_one` | the same in one go, as long as nothing speaks against it |
+//! | `judge` | what becomes of each draft |
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
 //! | `room` | whether the disk has room |
@@ -28,6 +30,8 @@ mod append;
 mod batch;
 mod connect;
 mod entities;
+mod in_one;
+mod judge;
 mod message_log;
 mod outcome;
 mod remembered;
