@@ -330,19 +330,21 @@ fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: impl Fn() -> ToShard) {
 impl Announcer for Hub {
     async fn announce(&self, events: Vec<Event>) {
         let (log, _) = self.position();
-        let messages = events.iter().filter_map(|event| match event {
-            Event::NewMessage(message) => Some((message.id.0, Encoded::message(message, log))),
-            Event::UserJoined { .. } | Event::UserLeft(_) => None,
-        });
-        let messages: Vec<_> = messages.collect();
-        let changes: Vec<_> = events.iter().filter_map(Encoded::change).collect();
+        let (mut messages, mut changes) = (Vec::with_capacity(events.len()), Vec::new());
+        for event in events {
+            match event {
+                Event::NewMessage(message) => messages.push((message.id.0, Encoded::message(message, log))),
+                Event::UserJoined { .. } | Event::UserLeft(_) => changes.push(event),
+            }
+        }
+        let encoded = changes.iter().filter_map(Encoded::change).collect();
         let (rooms, mut core) = self.room_in_every_feed().await;
-        for event in &events {
+        for event in &changes {
             core.apply(event);
         }
         let released = core.timeline.hear(messages, self.now());
         let is_behind = core.timeline.wake_at().is_some();
-        core.publish(released, changes, rooms);
+        core.publish(released, encoded, rooms);
         drop(core);
         if is_behind {
             self.gap.notify_one();

@@ -60,7 +60,9 @@ mod tests {
     use super::*;
 
     fn message(id: i64, text: &str) -> Encoded {
-        Encoded { id, ..Encoded::new("new_message", &text) }
+        let mut message = Encoded::new("new_message", &text);
+        message.id = id;
+        message
     }
 
     fn ids(recent: &Recent, position: i64, last: i64, most: usize) -> Option<(Vec<i64>, i64, bool)> {

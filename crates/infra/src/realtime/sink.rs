@@ -26,11 +26,9 @@ impl Sink {
     /// to.
     pub(super) fn send(&self, event: &Encoded) -> bool {
         match self {
-            Self::Plain(outbox) => outbox.send(&event.plain).is_ok(),
-            Self::SocketIo(socket) => socket.send(&event.socketio).is_ok(),
-            Self::Recoverable(socket) => {
-                socket.send(event.recoverable.as_ref().unwrap_or(&event.socketio)).is_ok()
-            }
+            Self::Plain(outbox) => outbox.send(event.plain()).is_ok(),
+            Self::SocketIo(socket) => socket.send(event.socketio()).is_ok(),
+            Self::Recoverable(socket) => socket.send(event.recoverable()).is_ok(),
         }
     }
 
