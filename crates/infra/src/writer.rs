@@ -3,8 +3,7 @@
 //! It takes commands from a bounded queue, one after the other: so announcements follow commits, and a
 //! command that was taken is carried to its end also when the client that sent it has gone. Messages that
 //! have queued up while the last commit ran go into the next one together (group commit): under load latency
-//! buys throughput, idle nothing waits. Under load, too, messages are announced and answered while the next ones are being
-//! committed.
+//! buys throughput, idle nothing waits.
 //!
 //! While the storage is away, nobody waits for it: what is queued is refused, and the task looks every second whether it is
 //! back.

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for a database on a network, which refuses connections while it is away: whoever asks is told soon.
 const NETWORK_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a connection to a network may rest and not be tried before it is used.
+const RESTED: Duration = Duration::from_secs(1);
+
 /// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each
 /// other.
 pub const READERS: u32 = 4;
@@ -317,8 +320,13 @@ fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose
     let is_migrating = matches!(purpose, Purpose::Migrate);
     options
         .acquire_timeout(NETWORK_PATIENCE)
-        // The writer finds out by itself, and saves the round trip.
-        .test_before_acquire(matches!(purpose, Purpose::Read | Purpose::ReadAlone))
+        // The writer saves the round trip while it is busy. What is given to a dead connection has an unknown outcome, so one
+        // that has rested is tried first.
+        .test_before_acquire(matches!(purpose, Purpose::Read | Purpose::ReadAlone));
+    if !options.get_test_before_acquire() {
+        options.test_before_acquire_if_idle_for(RESTED);
+    }
+    options
         .map_sqlx_postgres_pool_opts(move |pool| {
             pool.after_connect(move |connection, _| {
                 Box::pin(async move {

@@ -41,7 +41,11 @@ impl Store {
         let seen = self.seen();
         let (judged, appended) = if self.backend() == DbBackend::Sqlite {
             // First of all the connection: with it in hand, nobody else changes what is remembered.
-            let connection = self.writer().get_sqlite_connection_pool().acquire().await.map_err(failed)?;
+            let pool = self.writer().get_sqlite_connection_pool().clone();
+            let connection = match pool.try_acquire() {
+                Some(connection) => connection,
+                None => pool.acquire().await.map_err(failed)?,
+            };
             let Some(judged) = judged(self.remembered.all_unchanged(&ids), batch) else { return Ok(None) };
             *committing = Some(MessageId(seen));
             let appended = sqlite::append(connection, &judged, seen, batch.now).await;
