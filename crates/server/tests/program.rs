@@ -178,18 +178,24 @@ async fn the_schema_is_migrated_by_hand_too() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).expect("UTF-8")
     };
-    let all = |status: [&str; 2]| {
-        let [first, second] = status;
-        format!("{first:8} m20261123_000001_create_lobby\n{second:8} m20261124_000001_keep_the_log\n")
+    let steps =
+        ["m20261123_000001_create_lobby", "m20261124_000001_keep_the_log", "m20261125_000003_append_in_one"];
+    // The first so many are applied.
+    let status = |applied| {
+        let line = |(number, step)| {
+            let status = if number < applied { "Applied" } else { "Pending" };
+            format!("{status:8} {step}\n")
+        };
+        steps.iter().enumerate().map(line).collect::<String>()
     };
-    assert_eq!(migrate(&["status"]).await, all(["Pending", "Pending"]));
-    assert_eq!(migrate(&["up"]).await, all(["Applied", "Applied"]));
-    assert_eq!(migrate(&["up"]).await, all(["Applied", "Applied"]));
-    assert_eq!(migrate(&["down"]).await, all(["Applied", "Pending"]));
-    assert_eq!(migrate(&["down", "--steps", "2"]).await, all(["Pending", "Pending"]));
+    assert_eq!(migrate(&["status"]).await, status(0));
+    assert_eq!(migrate(&["up"]).await, status(steps.len()));
+    assert_eq!(migrate(&["up"]).await, status(steps.len()));
+    assert_eq!(migrate(&["down"]).await, status(steps.len() - 1));
+    assert_eq!(migrate(&["down", "--steps", &steps.len().to_string()]).await, status(0));
     let (child, _) = serving(&folder, &[]).await;
     drop(child);
-    assert_eq!(migrate(&["status"]).await, all(["Applied", "Applied"]));
+    assert_eq!(migrate(&["status"]).await, status(steps.len()));
 }
 
 #[tokio::test]
