@@ -47,6 +47,7 @@ struct Frames {
 
 /// What an event says.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all events are messages")]
 enum Said {
     Message(Message, LogId),
     Other { name: String, data: Box<RawValue> },

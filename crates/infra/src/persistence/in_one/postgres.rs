@@ -1,5 +1,6 @@
 //! One call of a function that the schema has. It commits by itself.
 
+use lobby_domain::client_id::ClientId;
 use lobby_domain::timestamp::Timestamp;
 use sea_orm::sqlx::postgres::{PgArguments, PgConnection, PgDatabaseError, PgRow, PgSeverity};
 use sea_orm::sqlx::{self, Arguments, Row};
@@ -57,7 +58,7 @@ fn arguments(
     all.add(unless_none(messages().map(|message| message.to.as_ref().map(|to| to.session.0))))?;
     all.add(unless_none(messages().map(|message| message.to.as_ref().map(|to| to.pseudonym.as_str()))))?;
     all.add(messages().map(|message| message.content.as_str()).collect::<Vec<_>>())?;
-    all.add(unless_none(messages().map(|message| message.client_id.as_ref().map(|id| id.as_str()))))?;
+    all.add(unless_none(messages().map(|message| message.client_id.as_ref().map(ClientId::as_str))))?;
     all.add(unless_none(judged.entries().map(|entry| entry.fingerprint)))?;
     all.add(judged.entries().map(|entry| entry.key).collect::<Vec<_>>())?;
     Ok(all)

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use futures_util::TryStreamExt;
+use lobby_domain::client_id::ClientId;
 use lobby_domain::timestamp::Timestamp;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
@@ -186,6 +187,6 @@ fn add_message(all: &mut SqliteArguments, entry: &Entry<'_>) -> Encoded<()> {
     all.add(message.to.as_ref().map(|to| to.session.0))?;
     all.add(message.to.as_ref().map(|to| to.pseudonym.as_str()))?;
     all.add(message.content.as_str())?;
-    all.add(message.client_id.as_ref().map(|id| id.as_str()))?;
+    all.add(message.client_id.as_ref().map(ClientId::as_str))?;
     all.add::<Uuid>(entry.key)
 }
