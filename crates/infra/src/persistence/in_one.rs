@@ -51,12 +51,11 @@ impl Store {
             let appended = sqlite::append(connection, &judged, seen, batch.now).await;
             (judged, appended)
         } else {
-            let Some(sessions) = self.remembered.all_known(&ids) else { return Ok(None) };
-            let Some(judged) = judged(Some(sessions.clone()), batch) else { return Ok(None) };
+            let Some(judged) = judged(self.remembered.all_known(&ids), batch) else { return Ok(None) };
             let mut connection =
                 self.writer().get_postgres_connection_pool().acquire().await.map_err(failed)?;
             *committing = Some(MessageId(seen));
-            let appended = postgres::append(&mut connection, &judged, &sessions, seen).await;
+            let appended = postgres::append(&mut connection, &judged, seen).await;
             (judged, appended)
         };
         let appended = appended.map_err(failed)?;

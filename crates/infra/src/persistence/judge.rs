@@ -64,6 +64,11 @@ impl Judge {
         self
     }
 
+    /// What it has gone by.
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     pub(super) fn outcomes(self) -> Outcomes {
         self.outcomes
     }

@@ -5,7 +5,8 @@
 //! batch's sessions are still what they were, and only if that is not all of them are they fetched again.
 //!
 //! A file is changed through one connection of this process and by nobody else, and SQLite itself tells of each change of a
-//! row that is made there, whoever wants it. As long as there was none, nothing has to be asked.
+//! row that is made there, whoever wants it. As long as there was none, nothing has to be asked. (Of a table that is emptied by
+//! one statement without a condition it does not tell; sessions are not.)
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,7 +7,6 @@ use sea_orm::sqlx::{self, Arguments, Row};
 
 use super::Appended;
 use crate::persistence::judge::Judge;
-use crate::persistence::remembered::Sessions;
 
 /// The tests' proxy takes it for a commit.
 const APPEND: &str = "SELECT log_end, log_time FROM append_in_one($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)";
@@ -15,10 +14,9 @@ const APPEND: &str = "SELECT log_end, log_time FROM append_in_one($1,$2,$3,$4,$5
 pub(super) async fn append(
     connection: &mut PgConnection,
     judged: &Judge,
-    sessions: &Sessions,
     seen: i64,
 ) -> Result<Option<Appended>, sqlx::Error> {
-    let arguments = arguments(judged, sessions, seen).map_err(sqlx::Error::Encode)?;
+    let arguments = arguments(judged, seen).map_err(sqlx::Error::Encode)?;
     // Reads on until the server is ready again: before that it has answered, but not committed.
     match sqlx::query_with(APPEND, arguments).fetch_optional(connection).await {
         Ok(row) => row.map_or(Ok(None), |row| appended(&row)),
@@ -42,12 +40,8 @@ fn appended(row: &PgRow) -> Result<Option<Appended>, sqlx::Error> {
     Ok(Some(Appended { before, timestamp: Timestamp::from_millis(row.try_get(1)?) }))
 }
 
-fn arguments(
-    judged: &Judge,
-    sessions: &Sessions,
-    seen: i64,
-) -> Result<PgArguments, sqlx::error::BoxDynError> {
-    let mut all = PgArguments::default();
+fn arguments(judged: &Judge, seen: i64) -> Result<PgArguments, sqlx::error::BoxDynError> {
+    let (mut all, sessions) = (PgArguments::default(), judged.sessions());
     all.add(seen)?;
     all.add(sessions.keys().copied().collect::<Vec<_>>())?;
     all.add(sessions.values().map(|session| session.claimed).collect::<Vec<_>>())?;
