@@ -17,7 +17,8 @@
 //! place in that sequence, so what its `session` event says and what follows fit without a gap or a double.
 //! Invariant: messages reach the feeds through the hub's timeline alone, in the order of their ids, each once.
 //! Invariant: a member is sent messages in the order of their ids: its position only grows.
-//! Invariant: delivering never waits for a receiver, takes no lock and encodes nothing.
+//! Invariant: delivering never waits for a receiver, and encodes an event only if nobody has done so before in that wire
+//! format.
 
 mod encode;
 pub mod follow;
