@@ -27,7 +27,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use backend::Backend;
+use mimalloc::MiMalloc;
 use report::Report;
+
+/// As the lobby has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What may be set from outside.
 pub(crate) struct Knobs {

@@ -143,7 +143,7 @@ struct Told {
 }
 
 fn payload(encoded: &Encoded) -> Value {
-    serde_json::from_slice(encoded.plain.payload()).expect("JSON")
+    serde_json::from_slice(encoded.plain().payload()).expect("JSON")
 }
 
 fn told(changes: &Publication) -> Told {
