@@ -34,11 +34,15 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::harness::{App, Database, Launch, Program, in_time};
+use crate::harness::{App, Database, Launch, Program, SECRET_KEY, in_time};
 
-/// The harness wants to hear a ping now and then. A server ends nobody before it has been up for a lease.
-const USUAL: [(&str, &str); 3] =
-    [("socketio.ping_interval", "5s"), ("websocket.ping_interval", "5s"), ("presence.lease", "1s")];
+/// What polls and is gone is found out by its silence. A server ends nobody before it has been up for a lease.
+const USUAL: [(&str, &str); 4] = [
+    ("socketio.ping_interval", "2s"),
+    ("socketio.ping_timeout", "3s"),
+    ("websocket.ping_interval", "5s"),
+    ("presence.lease", "1s"),
+];
 
 /// With settings of its own.
 async fn app(settings: &[(&str, &str)]) -> App {
@@ -48,7 +52,10 @@ async fn app(settings: &[(&str, &str)]) -> App {
 /// The same as a program, whose settings are variables.
 async fn program(database: Database, settings: &[(&'static str, &str)]) -> Program {
     let usual = [
-        ("LOBBY_SOCKETIO__PING_INTERVAL", "5s"),
+        // All servers of a database have one secret.
+        ("SECRET_KEY", SECRET_KEY),
+        ("LOBBY_SOCKETIO__PING_INTERVAL", "2s"),
+        ("LOBBY_SOCKETIO__PING_TIMEOUT", "3s"),
         ("LOBBY_WEBSOCKET__PING_INTERVAL", "5s"),
         ("LOBBY_PRESENCE__LEASE", "1s"),
     ];

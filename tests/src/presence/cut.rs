@@ -46,9 +46,7 @@ async fn a_client_that_is_gone_without_a_word_leaves_once_after_its_grace(
         Loss::Swallowed => network.swallow(),
     }
     observer.sees_leave(&zoe).await;
-    // What polls is not noticed before it is silent.
-    let is_noticed_by_pings = loss == Loss::Swallowed || way == Way::Polling;
-    let at_least = if is_noticed_by_pings { PING + GRACE } else { GRACE };
+    let at_least = if loss == Loss::Swallowed { PING + GRACE } else { GRACE };
     assert!(lost.elapsed() >= at_least, "{:?}", lost.elapsed());
     observer.burn_a_candle(&door).await;
     assert_eq!(observer.told_of(&zoe), [Change::joined(&zoe), Change::expired(&zoe)]);

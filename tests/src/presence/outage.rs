@@ -21,7 +21,9 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
 ) {
     let mut server = Postgres::start().await;
     let url = server.fresh_database().await;
-    let settings = [("database.url", url.as_str()), ("presence.grace", "2s")];
+    // A database that has lost its last moments would begin another log, and everybody would have to come back.
+    let settings =
+        [("database.url", url.as_str()), ("database.durability", "full"), ("presence.grace", "2s")];
     let (here, there) = (app(&settings).await, app(&settings).await);
     let doors = [Door::from(&here), Door::from(&there)];
     let mut observer = doors[1].observe().await;

@@ -65,6 +65,7 @@ async fn after_a_restart_who_comes_back_was_never_gone_and_the_others_leave_once
 
     let ended = Instant::now();
     end.of(&mut program).await;
+    eprintln!("DBG end took {:?}", ended.elapsed());
     program.start_again().await;
     let mut observer = door.observe().await;
     assert_eq!((observer.seen().revision, &observer.seen().sessions), (before.revision, &before.sessions));

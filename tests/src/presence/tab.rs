@@ -172,9 +172,9 @@ async fn read(mut client: Client, seen: watch::Sender<Seen>, mut closing: onesho
             Received::Event(name, data) => seen.send_modify(|seen| seen.take(&name, &data)),
             Received::Ack(..) => {}
             end => {
+                // What the lobby ends is closed here too, before anybody hears of it.
+                drop(client);
                 seen.send_modify(|seen| seen.end = Some(end));
-                // Kept, so that whoever waits for it finds it.
-                let _asked = closing.await;
                 return;
             }
         }
