@@ -67,7 +67,11 @@ impl Connection {
         Self::open_at(app.address(), protocol, headers).await
     }
 
-    async fn open_at(address: SocketAddr, protocol: Protocol, headers: &[(&str, &str)]) -> Result<Self, Error> {
+    async fn open_at(
+        address: SocketAddr,
+        protocol: Protocol,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let path = match protocol {
             Protocol::Plain => "/ws",
             Protocol::SocketIo => "/socket.io/?EIO=4&transport=websocket",

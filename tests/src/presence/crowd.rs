@@ -97,14 +97,16 @@ async fn whoever_comes_and_goes_all_have_the_servers_list_at_any_moment() {
         let (door, random) = (door.clone(), random.fork());
         tokio::spawn(async move { Person::come(door, n, random).await.come_and_go().await })
     });
-    let mut people: Vec<_> = join_all(crowd).await.into_iter().map(|person| person.expect("no fault")).collect();
+    let mut people: Vec<_> =
+        join_all(crowd).await.into_iter().map(|person| person.expect("no fault")).collect();
     let gone = people.split_off(PEOPLE / 2);
     let stay = sessions(people.iter().map(|person| &person.session));
     let seen: Vec<_> = gone.into_iter().flat_map(|person| person.seen).collect();
     becomes_so("all who are gone to leave", async || door.roster().await.sessions == stay).await;
 
     let end = door.roster().await;
-    let all_told = || people.iter().flat_map(|person| &person.tabs).all(|(_, tab)| tab.seen().revision == end.revision);
+    let all_told =
+        || people.iter().flat_map(|person| &person.tabs).all(|(_, tab)| tab.seen().revision == end.revision);
     becomes_so("all to be told", async || all_told()).await;
     let lists = lists(&app).await;
     assert!(lists.len() > 2 * PEOPLE, "{}", lists.len());

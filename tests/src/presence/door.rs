@@ -65,7 +65,8 @@ impl Door {
         let revision = revision_of(&answer);
         let users: Value = in_time("a body", answer.json()).await.expect("JSON");
         let users = users.as_array().expect("a list");
-        let sessions = users.iter().map(|user| user["session"].as_str().expect("a text").to_owned()).collect();
+        let sessions =
+            users.iter().map(|user| user["session"].as_str().expect("a text").to_owned()).collect();
         Roster { revision, sessions }
     }
 

@@ -34,8 +34,7 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
         tabs.push(doors[0].open(way, &ann).await);
         tabs.push(doors[1].open(way, &ben).await);
     }
-    let [reloading, _gone] =
-        [doors[0].open(WAYS[0], &reloads).await, doors[1].open(WAYS[1], &late).await];
+    let [reloading, going] = [doors[0].open(WAYS[0], &reloads).await, doors[1].open(WAYS[1], &late).await];
 
     if crashes {
         server.kill().await;
@@ -58,7 +57,7 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
     let roster = doors[1].roster().await;
     assert_eq!((roster.revision, roster.sessions), (6, sessions([&ann, &ben, &reloads, &late])));
     // And whoever goes now is gone in the end.
-    drop(_gone);
+    drop(going);
     observer.sees_leave(&late).await;
 }
 

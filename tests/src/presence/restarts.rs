@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::door::{Door, WAYS, sessions};
-use super::tab::{Change, Tab};
 use super::program;
-use crate::harness::{Database, LoggedIn, Program};
+use super::tab::{Change, Tab};
+use crate::harness::{Connection, Database, LoggedIn, Program, Protocol};
 
 const GRACE: Duration = Duration::from_secs(4);
 const LEASE: Duration = Duration::from_secs(1);
@@ -65,7 +66,6 @@ async fn after_a_restart_who_comes_back_was_never_gone_and_the_others_leave_once
 
     let ended = Instant::now();
     end.of(&mut program).await;
-    eprintln!("DBG end took {:?}", ended.elapsed());
     program.start_again().await;
     let mut observer = door.observe().await;
     assert_eq!((observer.seen().revision, &observer.seen().sessions), (before.revision, &before.sessions));
@@ -110,6 +110,30 @@ async fn however_often_it_is_killed_nobody_leaves_who_comes_back() {
     observer.burn_a_candle(&door).await;
     assert_eq!(observer.seen().changes.len(), 2);
     assert!(people.iter().all(|(_, tab)| tab.is_open()));
+    program.stop().await;
+}
+
+/// A client that does not answer the goodbye can hold up the end of the program for some seconds.
+#[tokio::test]
+async fn a_stop_that_takes_longer_than_the_grace_ends_nobody() {
+    const GRACE: Duration = Duration::from_secs(1);
+
+    let mut program = program(Database::Sqlite, &[("LOBBY_PRESENCE__GRACE", "1s")]).await;
+    let door = Door::from(&program);
+    let people = gather(&door, &["Ann", "Ben", "Cem"]).await;
+    let before = door.roster().await;
+    let is_never_read = Connection::connecting_at(door.address, Protocol::Plain, &json!({})).await;
+    let stop = Instant::now();
+    program.stop_for_now().await;
+    assert!(stop.elapsed() > GRACE + 2 * LEASE, "{:?}", stop.elapsed());
+    drop(is_never_read);
+
+    program.start_again().await;
+    let mut tabs = Vec::new();
+    for ((who, _), way) in people.iter().zip(WAYS) {
+        tabs.push(door.open(way, who).await);
+    }
+    assert_eq!(door.roster().await, before);
     program.stop().await;
 }
 

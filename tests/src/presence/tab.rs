@@ -75,6 +75,12 @@ impl Tab {
         self.seen().changes.into_iter().filter(|change| change.is_of(who)).collect()
     }
 
+    /// How often it was told that somebody has run out.
+    pub fn times_expired(&self, who: &LoggedIn) -> usize {
+        let expired = Change::expired(who);
+        self.seen().changes.iter().filter(|change| **change == expired).count()
+    }
+
     /// Waits until it has seen something.
     pub async fn sees(&mut self, what: &str, is_so: impl Fn(&Seen) -> bool) -> Seen {
         let seen = Box::pin(in_time(what, self.seen.wait_for(|seen| is_so(seen)))).await;
