@@ -302,7 +302,8 @@ impl Connection {
             match self.protocol {
                 Protocol::Plain => return parse_plain(&text),
                 // Engine.IO's ping.
-                Protocol::SocketIo if text == "2" => self.send_text("3").await,
+                // Whether that still gets there is seen by what comes next.
+                Protocol::SocketIo if text == "2" => drop(self.stream.send(Message::text("3")).await),
                 Protocol::SocketIo => {
                     self.recovery.take_from(&text);
                     if let Some(received) = parse_socketio(&text) {

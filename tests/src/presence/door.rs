@@ -57,7 +57,8 @@ impl Door {
     pub async fn log_out(&self, pseudonym: &str, who: &LoggedIn) {
         let request = self.client.post(self.url("/logout")).bearer_auth(&who.token);
         let answer = in_time("an answer", request.json(&json!({"pseudonym": pseudonym})).send()).await;
-        assert!(answer.expect("an answer").status().is_success());
+        let answer = answer.expect("an answer");
+        assert!(answer.status().is_success(), "{:?}", answer.text().await);
     }
 
     pub async fn roster(&self) -> Roster {

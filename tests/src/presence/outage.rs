@@ -8,10 +8,10 @@ use tokio::time::sleep;
 use super::door::{Door, WAYS, sessions};
 use super::tab::Tab;
 use super::{app, becomes_so};
-use crate::harness::{Connection, Polling, Protocol, Received};
+use crate::harness::{Connection, LoggedIn, Polling, Protocol, Received};
 
 /// Longer than the grace and the lease together.
-const AWAY: Duration = Duration::from_secs(4);
+const AWAY: Duration = Duration::from_secs(5);
 
 /// In order, and as after a crash.
 #[rstest]
@@ -23,7 +23,7 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
     let url = server.fresh_database().await;
     // A database that has lost its last moments would begin another log, and everybody would have to come back.
     let settings =
-        [("database.url", url.as_str()), ("database.durability", "full"), ("presence.grace", "2s")];
+        [("database.url", url.as_str()), ("database.durability", "full"), ("presence.grace", "3s")];
     let (here, there) = (app(&settings).await, app(&settings).await);
     let doors = [Door::from(&here), Door::from(&there)];
     let mut observer = doors[1].observe().await;
@@ -49,6 +49,10 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
     server.start_again().await;
     here.ready().await;
     there.ready().await;
+    // What was under way when it stopped may take a moment to be given up.
+    for door in &doors {
+        becomes_so("changes to be taken", async || is_let_in(door, &reloads).await).await;
+    }
     tabs.push(doors[1].open(WAYS[2], &reloads).await);
 
     assert_eq!(doors[0].roster().await.revision, 4);
@@ -59,6 +63,15 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
     // And whoever goes now is gone in the end.
     drop(going);
     observer.sees_leave(&late).await;
+}
+
+/// Whether changes are taken: of sessions, and of who is here.
+async fn is_let_in(door: &Door, who: &LoggedIn) -> bool {
+    let is_answered =
+        door.try_log_in("Ann", true).await.is_err_and(|refused| refused["code"] == "already_connected");
+    let data = json!({"token": who.token});
+    let mut connection = Connection::connecting_at(door.address, Protocol::Plain, &data).await;
+    is_answered && matches!(connection.receive().await, Received::Event(..))
 }
 
 async fn is_turned_away(door: &Door, data: &serde_json::Value) {

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rstest::rstest;
 use tokio::time::Instant;
 
 use super::app;
 use super::door::{Door, WAYS, Way};
-use super::tab::Change;
+use super::tab::{Change, Tab};
 use crate::harness::Random;
 
 const GRACE: Duration = Duration::from_secs(2);
@@ -91,4 +92,21 @@ async fn who_comes_back_too_late_has_left_and_joins_again(
     observer.burn_a_candle(&door).await;
     assert_eq!(observer.told_of(&zoe), again);
     assert!(tab.is_open());
+}
+
+/// As after a night: all tabs of a browser find their network again at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tabs_that_all_come_back_at_once_bring_the_session_back_once() {
+    let app = app(&[("presence.grace", "200ms")]).await;
+    let door = Door::from(&app);
+    let mut observer = door.observe().await;
+    let zoe = door.log_in("Zoë").await;
+    for times in 1..4 {
+        let tabs = join_all(WAYS.iter().cycle().take(12).map(|way| door.open(*way, &zoe))).await;
+        assert!(tabs.iter().all(Tab::is_open));
+        join_all(tabs.into_iter().map(Tab::close)).await;
+        observer.sees("her to leave", |seen| seen.revision == 2 * times).await;
+    }
+    assert_eq!(observer.times_expired(&zoe), 3);
+    assert_eq!(observer.seen().changes.len(), 6);
 }
