@@ -39,6 +39,8 @@ struct Desk {
     attendance: Attendance,
     /// Connections that wait until their session is recorded.
     waiting: HashMap<SessionId, Vec<oneshot::Sender<bool>>>,
+    /// Whether the node is going away.
+    is_stopping: bool,
 }
 
 /// A connection's session is served here until this is dropped.
@@ -63,7 +65,7 @@ impl Attendants {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let attendance = Attendance::new(limits.lease);
-        let desk = Desk { attendance, waiting: HashMap::new() };
+        let desk = Desk { attendance, waiting: HashMap::new(), is_stopping: false };
         Self(Arc::new(Shared { desk: Mutex::new(desk), due: Notify::new(), started: Instant::now() }))
     }
 
@@ -126,6 +128,10 @@ impl Drop for Attending {
 }
 
 impl Desk {
+    fn may_reap(&self, now: Duration) -> bool {
+        !self.is_stopping && self.attendance.may_reap(now)
+    }
+
     fn forget_who_has_gone(&mut self, session: SessionId) {
         let Some(waiting) = self.waiting.get_mut(&session) else { return };
         waiting.retain(|tell| !tell.is_closed());
@@ -181,6 +187,12 @@ impl Keeper {
                 reap_at = Instant::now() + reap_every;
             }
         }
+    }
+
+    /// The node is going away: it ends nobody from now on. Its own connections have been told to come back, which nobody
+    /// can here, and the goodbye may take longer than their grace.
+    pub fn stop_reaping(&self) {
+        self.attendants.desk().is_stopping = true;
     }
 
     /// The node stops in good order: what it served is gone from now on.
@@ -272,7 +284,7 @@ impl Keeper {
 
     fn may_reap(&self) -> bool {
         let now = self.attendants.now();
-        self.attendants.desk().attendance.may_reap(now)
+        self.attendants.desk().may_reap(now)
     }
 
     async fn reap(&self) {
