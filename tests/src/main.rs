@@ -7,6 +7,8 @@
 //! | `plain`, `socketio` | what only one of them has |
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
+//! | `hold` | sessions that run out, and what brings them back |
+//! | `matrix` | every act of every caller: the whole of it, in one table |
 //! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
 //! | `roster` | who is online: what clients are told, and the list in pages |
@@ -40,6 +42,8 @@ mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
 mod history;
+mod hold;
+mod matrix;
 mod names;
 mod plain;
 mod postgres;

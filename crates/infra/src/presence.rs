@@ -293,3 +293,6 @@ fn joined(attended: &Attended) -> Option<Event> {
         Attended::Living(_) | Attended::Over => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
