@@ -9,6 +9,8 @@
 //! | `trust` | who may act in whose name, over every door |
 //! | `hold` | sessions that run out, and what brings them back |
 //! | `matrix` | every act of every caller: the whole of it, in one table |
+//! | `origin` | which pages may use the lobby, and what browsers are told of the cookie |
+//! | `secrets` | that tokens are nowhere but with whom they were given to |
 //! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
 //! | `roster` | who is online: what clients are told, and the list in pages |
@@ -45,6 +47,7 @@ mod history;
 mod hold;
 mod matrix;
 mod names;
+mod origin;
 mod plain;
 mod postgres;
 mod private;
@@ -57,6 +60,7 @@ mod restart;
 mod resume;
 mod retention;
 mod roster;
+mod secrets;
 mod socketio;
 mod synced;
 mod trust;

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -64,11 +65,19 @@ pub enum Received {
 impl Connection {
     /// Opens the socket and no more.
     pub async fn open(app: &App, protocol: Protocol, headers: &[(&str, &str)]) -> Result<Self, Error> {
+        Self::open_at(app.address(), protocol, headers).await
+    }
+
+    async fn open_at(
+        address: SocketAddr,
+        protocol: Protocol,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let path = match protocol {
             Protocol::Plain => "/ws",
             Protocol::SocketIo => "/socket.io/?EIO=4&transport=websocket",
         };
-        let request = request(format!("ws://{}{path}", app.address()), headers)?;
+        let request = request(format!("ws://{address}{path}"), headers)?;
         let (stream, _) = in_time("a handshake", connect_async(request)).await?;
         let mut connection =
             Self { protocol, stream, next_ack: 0, waiting: VecDeque::new(), recovery: Recovery::default() };
@@ -110,7 +119,17 @@ impl Connection {
         headers: &[(&str, &str)],
         data: &Value,
     ) -> Self {
-        let mut connection = Self::open(app, protocol, headers).await.expect("a handshake");
+        Self::connecting_at(app.address(), protocol, headers, data).await
+    }
+
+    /// The same, where the lobby is reached at another address.
+    pub async fn connecting_at(
+        address: SocketAddr,
+        protocol: Protocol,
+        headers: &[(&str, &str)],
+        data: &Value,
+    ) -> Self {
+        let mut connection = Self::open_at(address, protocol, headers).await.expect("a handshake");
         let connect = match protocol {
             Protocol::Plain => json!({"event": "connect", "data": data}).to_string(),
             Protocol::SocketIo => format!("40{data}"),
