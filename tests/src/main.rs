@@ -7,6 +7,10 @@
 //! | `plain`, `socketio` | what only one of them has |
 //! | `abuse` | what an attacker sends |
 //! | `trust` | who may act in whose name, over every door |
+//! | `hold` | sessions that run out, and what brings them back |
+//! | `matrix` | every act of every caller: the whole of it, in one table |
+//! | `origin` | which pages may use the lobby, and what browsers are told of the cookie |
+//! | `secrets` | that tokens are nowhere but with whom they were given to |
 //! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
 //! | `roster` | who is online: what clients are told, and the list in pages |
@@ -41,7 +45,10 @@ mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
 mod harness;
 mod history;
+mod hold;
+mod matrix;
 mod names;
+mod origin;
 mod plain;
 mod postgres;
 mod presence;
@@ -55,6 +62,7 @@ mod restart;
 mod resume;
 mod retention;
 mod roster;
+mod secrets;
 mod socketio;
 mod synced;
 mod trust;

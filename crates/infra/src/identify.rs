@@ -61,7 +61,7 @@ impl Identify {
 
     /// Posts. A session that ran out and has not been missed comes back by speaking, where its name is enough.
     pub async fn post(&self, post: Post) -> Result<Message, Refusal> {
-        let Some(name) = name_alone(&post) else { return Ok(self.writer.post(post).await?) };
+        let Some(name) = self.name_alone(&post) else { return Ok(self.writer.post(post).await?) };
         match self.writer.post(post.clone()).await {
             Err(error @ WriteError::Refused(PostError::NotConnected(_))) => {
                 match self.writer.wake_named(name).await? {
@@ -94,13 +94,16 @@ impl Identify {
         self.touched.note(session.id);
         Ok(session)
     }
-}
 
-/// The name by which alone somebody wants to speak.
-fn name_alone(post: &Post) -> Option<PseudonymKey> {
-    match post.caller {
-        Caller::Token(_) => None,
-        Caller::Cookie(_) | Caller::Nobody => post.sender.as_ref().map(|name| name.key().clone()),
+    /// The name by which alone somebody wants to speak, if a name may be enough for that.
+    fn name_alone(&self, post: &Post) -> Option<PseudonymKey> {
+        match (self.mode, &post.caller) {
+            (AuthMode::Token, _) | (_, Caller::Token(_)) => None,
+            (AuthMode::Open, Caller::Cookie(_) | Caller::Nobody) if post.needs_proof() => None,
+            (AuthMode::Open, Caller::Cookie(_) | Caller::Nobody) => {
+                post.sender.as_ref().map(|name| name.key().clone())
+            }
+        }
     }
 }
 
@@ -136,3 +139,6 @@ impl Touched {
         last.insert(id, Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -324,3 +324,6 @@ fn joined(attended: &Attended) -> Option<Event> {
         Attended::Living(_) | Attended::Over => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

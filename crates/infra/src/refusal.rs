@@ -208,3 +208,28 @@ impl<E: Into<Refusal> + std::error::Error> From<WriteError<E>> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lobby_domain::testing::name;
+
+    use super::*;
+
+    /// Whoever comes back after what was said must not come too early.
+    #[test]
+    fn a_held_name_says_for_how_many_whole_seconds_yet_rounded_up() {
+        for (millis, seconds) in
+            [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (60_000, 60), (u64::MAX, u32::MAX)]
+        {
+            let retry_after = Duration::from_millis(millis);
+            let refusal = Refusal::from(LogInError::NameHeld { name: name("JohnDoe"), retry_after });
+            let expected = Refusal {
+                status: StatusCode::BAD_REQUEST,
+                code: "name_held",
+                detail: "'JohnDoe' is held for whoever had it".to_owned(),
+                retry_after: Some(seconds),
+            };
+            assert_eq!(refusal, expected, "{millis}");
+        }
+    }
+}

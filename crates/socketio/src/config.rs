@@ -77,7 +77,7 @@ pub struct Config {
     pub cookie: Option<Cookie<'static>>,
     /// Which pages of other origins may poll. Default: none.
     pub cors: Option<Cors>,
-    /// Asked before every handshake, for example to check `Origin`. Default: everybody is let in.
+    /// Asked before every handshake and every request of a session, for example to check `Origin`. Default: everybody is let in.
     pub allow_request: Option<AllowRequest>,
 }
 

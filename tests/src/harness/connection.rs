@@ -5,7 +5,8 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -76,12 +77,7 @@ impl Connection {
             Protocol::Plain => "/ws",
             Protocol::SocketIo => "/socket.io/?EIO=4&transport=websocket",
         };
-        let mut request = format!("ws://{address}{path}").into_client_request()?;
-        for (name, value) in headers {
-            let name = tokio_tungstenite::tungstenite::http::HeaderName::from_bytes(name.as_bytes())
-                .expect("a header's name");
-            request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header's value"));
-        }
+        let request = request(format!("ws://{address}{path}"), headers)?;
         let (stream, _) = in_time("a handshake", connect_async(request)).await?;
         let mut connection =
             Self { protocol, stream, next_ack: 0, waiting: VecDeque::new(), recovery: Recovery::default() };
@@ -90,6 +86,14 @@ impl Connection {
             assert!(opened.starts_with("0{"), "{opened}");
         }
         Ok(connection)
+    }
+
+    /// Asks for a WebSocket in place of a long-polling session.
+    pub async fn upgrade(app: &App, sid: &str, headers: &[(&str, &str)]) -> Result<(), Error> {
+        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket&sid={sid}", app.address());
+        let request = request(url, headers)?;
+        in_time("a handshake", connect_async(request)).await?;
+        Ok(())
     }
 
     /// Opens the socket and says who it is; what comes of it is still to be received.
@@ -115,23 +119,23 @@ impl Connection {
         headers: &[(&str, &str)],
         data: &Value,
     ) -> Self {
-        let connection = Self::open(app, protocol, headers).await.expect("a handshake");
-        connection.introduced(data).await
+        Self::connecting_at(app.address(), protocol, headers, data).await
     }
 
-    /// Opens the socket wherever the lobby is and says this of itself; what comes of it is still to be received.
-    pub async fn connecting_at(address: SocketAddr, protocol: Protocol, data: &Value) -> Self {
-        let connection = Self::open_at(address, protocol, &[]).await.expect("a handshake");
-        connection.introduced(data).await
-    }
-
-    async fn introduced(mut self, data: &Value) -> Self {
-        let connect = match self.protocol {
+    /// The same, where the lobby is reached at another address.
+    pub async fn connecting_at(
+        address: SocketAddr,
+        protocol: Protocol,
+        headers: &[(&str, &str)],
+        data: &Value,
+    ) -> Self {
+        let mut connection = Self::open_at(address, protocol, headers).await.expect("a handshake");
+        let connect = match protocol {
             Protocol::Plain => json!({"event": "connect", "data": data}).to_string(),
             Protocol::SocketIo => format!("40{data}"),
         };
-        self.send_text(&connect).await;
-        self
+        connection.send_text(&connect).await;
+        connection
     }
 
     /// Opens the socket, says who it is and is let in; answers with the `session` event too.
@@ -144,7 +148,8 @@ impl Connection {
         Self::connecting_with(app, protocol, &[], data).await.entered().await
     }
 
-    async fn entered(mut self) -> (Self, Value) {
+    /// Is let in; answers with the `session` event too.
+    pub async fn entered(mut self) -> (Self, Value) {
         match self.receive().await {
             Received::Event(name, session) if name == "session" => (self, session),
             other => panic!("first of all comes the session, not {other:?}"),
@@ -328,6 +333,15 @@ impl Connection {
             }
         }
     }
+}
+
+fn request(url: String, headers: &[(&str, &str)]) -> Result<Request, Error> {
+    let mut request = url.into_client_request()?;
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+        request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header's value"));
+    }
+    Ok(request)
 }
 
 impl Recovery {

@@ -70,14 +70,14 @@ async fn is_let_in(door: &Door, who: &LoggedIn) -> bool {
     let is_answered =
         door.try_log_in("Ann", true).await.is_err_and(|refused| refused["code"] == "already_connected");
     let data = json!({"token": who.token});
-    let mut connection = Connection::connecting_at(door.address, Protocol::Plain, &data).await;
+    let mut connection = Connection::connecting_at(door.address, Protocol::Plain, &[], &data).await;
     is_answered && matches!(connection.receive().await, Received::Event(..))
 }
 
 async fn is_turned_away(door: &Door, data: &serde_json::Value) {
-    let mut plain = Connection::connecting_at(door.address, Protocol::Plain, data).await;
+    let mut plain = Connection::connecting_at(door.address, Protocol::Plain, &[], data).await;
     assert_eq!(plain.closed().await, (1013, "unavailable".to_owned()));
-    let mut socketio = Connection::connecting_at(door.address, Protocol::SocketIo, data).await;
+    let mut socketio = Connection::connecting_at(door.address, Protocol::SocketIo, &[], data).await;
     let mut polling = Polling::connecting_at(door.address, data).await;
     for refused in [socketio.receive().await, polling.receive().await] {
         let Received::ConnectError(error) = refused else { panic!("{refused:?}") };

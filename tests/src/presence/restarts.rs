@@ -122,7 +122,7 @@ async fn a_stop_that_takes_longer_than_the_grace_ends_nobody() {
     let door = Door::from(&program);
     let people = gather(&door, &["Ann", "Ben", "Cem"]).await;
     let before = door.roster().await;
-    let is_never_read = Connection::connecting_at(door.address, Protocol::Plain, &json!({})).await;
+    let is_never_read = Connection::connecting_at(door.address, Protocol::Plain, &[], &json!({})).await;
     let stop = Instant::now();
     program.stop_for_now().await;
     assert!(stop.elapsed() > GRACE + 2 * LEASE, "{:?}", stop.elapsed());

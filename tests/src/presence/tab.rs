@@ -199,7 +199,7 @@ impl Client {
             Way::SocketIo => Protocol::SocketIo,
             Way::Polling => return Self::Polling(Polling::connecting_at(door.address, data).await),
         };
-        Self::Socket(Box::new(Connection::connecting_at(door.address, protocol, data).await))
+        Self::Socket(Box::new(Connection::connecting_at(door.address, protocol, &[], data).await))
     }
 
     async fn receive(&mut self) -> Received {

@@ -74,6 +74,7 @@ impl LogOut {
 
     async fn attempt(&self, request: &LogOutRequest) -> Result<Session, LogOutError> {
         let caller = self.authenticate.execute(&request.credentials).await?;
+        self.mode.admit(&caller)?;
         let not_connected = || LogOutError::NotConnected(request.pseudonym.clone());
         let key = request.pseudonym.key();
         let sessions = self.sessions.named(std::slice::from_ref(key)).await?;

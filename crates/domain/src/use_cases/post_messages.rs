@@ -43,6 +43,15 @@ pub struct Post {
     pub client_id: Option<ClientId>,
 }
 
+impl Post {
+    /// Whether a name is not enough for it: anybody may speak in an unclaimed name; nobody but its holder may speak in
+    /// private, or use up its client ids.
+    #[must_use]
+    pub fn needs_proof(&self) -> bool {
+        self.to.is_some() || self.client_id.is_some()
+    }
+}
+
 /// Why a message was not posted.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
@@ -177,12 +186,14 @@ impl PostMessages {
             return Err(Forbidden::NotYourSession.into());
         }
         self.mode.admit(&post.caller)?;
+        if post.caller == Caller::Nobody && post.needs_proof() {
+            return Err(Forbidden::TokenRequired.into());
+        }
         let name = post.sender.as_ref().ok_or(Forbidden::TokenRequired)?;
         let session =
             best_match(named, name.key()).ok_or_else(|| PostError::NotConnected(name.to_string()))?;
         let authority = post.caller.authority_over(self.mode, session)?;
-        // Anybody may speak in an unclaimed name; nobody but its holder may speak in private, or use up its client ids.
-        if authority == Authority::Name && (post.to.is_some() || post.client_id.is_some()) {
+        if authority == Authority::Name && post.needs_proof() {
             return Err(Forbidden::TokenRequired.into());
         }
         Ok(Speaker::new(session, authority))

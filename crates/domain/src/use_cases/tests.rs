@@ -1,3 +1,5 @@
+mod running_out;
+
 use std::sync::Arc;
 
 use rstest::rstest;

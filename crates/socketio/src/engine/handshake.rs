@@ -96,8 +96,9 @@ impl Refusal {
     }
 }
 
-/// Says what a request wants. `find` looks up the session of a sid that can be gone on with; `allowed` is asked last, for
-/// new sessions only.
+/// Says what a request wants. `find` looks up the session of a sid that can be gone on with; `allowed` is asked last, of what
+/// would be let in. (The reference asks for new sessions only: a page of another origin could go on with one of which it has
+/// learnt the sid.)
 pub(crate) fn check<S>(
     request: Request<'_>,
     transports: &[Transport],
@@ -109,7 +110,8 @@ pub(crate) fn check<S>(
         transport.filter(|transport| transports.contains(transport)).ok_or(Refusal::UnknownTransport)?;
     if let Some(sid) = parameter(request.query, "sid").filter(|sid| !sid.is_empty()) {
         let session = find(sid).ok_or(Refusal::UnknownSid)?;
-        return Ok(Wanted::Continue(session, go_on(request, transport)?));
+        let how = go_on(request, transport)?;
+        return if allowed() { Ok(Wanted::Continue(session, how)) } else { Err(Refusal::Forbidden) };
     }
     if request.method != Method::Get {
         return Err(Refusal::BadMethod);
@@ -226,8 +228,13 @@ mod tests {
 
     #[test]
     fn who_is_not_allowed_is_told_so_with_403() {
-        let refused = check(get("EIO=4&transport=polling"), &BOTH, |_| None::<()>, || false);
-        assert_eq!(refused, Err(Refusal::Forbidden));
+        let poll = get("EIO=4&transport=polling&sid=abc");
+        let post = Request { method: Method::Post, ..poll };
+        let requests = [get("EIO=4&transport=polling"), get("EIO=4&transport=websocket"), poll, post];
+        for request in requests.into_iter().chain([get("EIO=4&transport=websocket&sid=abc")]) {
+            let refused = check(request, &BOTH, |_| Some(()), || false);
+            assert_eq!(refused, Err(Refusal::Forbidden), "{request:?}");
+        }
         assert_eq!(Refusal::Forbidden.status(), 403);
     }
 

@@ -1,0 +1,242 @@
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt;
+use lobby_domain::ports::{MockPresence, NewSession, Sessions, Unavailable};
+use lobby_domain::presence::Moment;
+use lobby_domain::testing::{FixedClock, MemoryStore, RecordingAnnouncer, name};
+use lobby_domain::timestamp::Timestamp;
+use tokio::task::JoinHandle;
+use tokio::time::{advance, sleep};
+use uuid::Uuid;
+
+use super::*;
+
+const LEASE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_mins(1);
+
+/// A store that can be taken away, and what nodes told it.
+#[derive(Default)]
+struct Storage {
+    store: MemoryStore,
+    is_away: AtomicBool,
+    recorded: Mutex<Vec<SessionId>>,
+}
+
+/// A node that keeps its presence until it is dropped.
+struct Node {
+    attendants: Attendants,
+    announced: Arc<RecordingAnnouncer>,
+    running: JoinHandle<()>,
+}
+
+impl Storage {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { store: MemoryStore::new(limits()), ..Self::default() })
+    }
+
+    async fn open(&self, n: u128, claimed: bool) -> SessionId {
+        let id = SessionId(Uuid::from_u128(n));
+        let pseudonym = name(&format!("user{n}"));
+        let new = NewSession { id, pseudonym, claimed, now: Timestamp::from_millis(0) };
+        self.store.open(new).await.expect("the name is free");
+        id
+    }
+
+    fn check(&self) -> Result<(), Unavailable> {
+        if self.is_away.load(Ordering::SeqCst) { Err(Unavailable::new("no database")) } else { Ok(()) }
+    }
+
+    fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// Whom nodes have told that they serve, since the last call.
+    fn recorded(&self) -> Vec<SessionId> {
+        std::mem::take(&mut self.recorded.lock().expect("no test panics while it looks"))
+    }
+
+    fn is_alive(&self, id: SessionId) -> bool {
+        let found = self.store.find(id).now_or_never().expect("it answers at once");
+        found.expect("it is in memory").is_some()
+    }
+
+    fn presence(self: &Arc<Self>) -> MockPresence {
+        let mut presence = MockPresence::new();
+        let of = self.clone();
+        presence.expect_beat().returning(move |node, since| {
+            of.check()?;
+            of.store.beat(node, since).now_or_never().expect("it answers at once")
+        });
+        let of = self.clone();
+        presence.expect_attend().returning(move |node, arrivals, departures, at| {
+            of.check()?;
+            let attended = of.store.attend(node, arrivals, departures, at).now_or_never();
+            let attended = attended.expect("it answers at once")?;
+            of.recorded.lock().expect("no test panics while it looks").extend(arrivals);
+            Ok(attended)
+        });
+        let of = self.clone();
+        presence.expect_reap().returning(move |node, most, at| {
+            of.check()?;
+            of.store.reap(node, most, at).now_or_never().expect("it answers at once")
+        });
+        presence
+    }
+}
+
+impl Node {
+    fn start(storage: &Arc<Storage>, number: u128) -> Self {
+        let announced = Arc::new(RecordingAnnouncer::default());
+        let attendants = Attendants::new(&limits());
+        let keeper = Keeper {
+            node: NodeId(Uuid::from_u128(number)),
+            attendants: attendants.clone(),
+            presence: Arc::new(storage.presence()),
+            clock: Arc::new(FixedClock::default()),
+            announcer: announced.clone(),
+            limits: limits(),
+        };
+        Self { attendants, announced, running: tokio::spawn(Arc::new(keeper).run()) }
+    }
+
+    /// Who was announced to have left.
+    fn left(&self) -> Vec<SessionId> {
+        let left = self.announced.take().into_iter().map(|event| match event {
+            Event::UserLeft(departure) => departure.session,
+            other => panic!("{other:?}"),
+        });
+        left.collect()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+fn limits() -> Limits {
+    Limits { lease: LEASE, grace: GRACE, unconnected: LONG, unclaimed: LONG, hold: LONG }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_connection_waits_until_its_session_is_recorded_and_the_next_do_not() {
+    let storage = Storage::new();
+    let john = storage.open(1, true).await;
+    storage.set_away(true);
+    let node = Node::start(&storage, 1);
+    let mut arriving = pin!(node.attendants.arrive(john));
+    assert!(timeout(Duration::from_secs(2), &mut arriving).await.is_err(), "it waits");
+    assert_eq!(storage.recorded(), []);
+    storage.set_away(false);
+    let first = arriving.await.expect("it is recorded");
+    assert_eq!((first.session(), storage.recorded()), (john, vec![john]));
+
+    storage.set_away(true);
+    let second = node.attendants.arrive(john).now_or_never().expect("nobody has to be asked");
+    assert_eq!(second.expect("it is recorded").session(), john);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_cannot_be_recorded_is_told_so_in_time() {
+    let storage = Storage::new();
+    let john = storage.open(1, true).await;
+    storage.set_away(true);
+    let node = Node::start(&storage, 1);
+    let began = Instant::now();
+    assert_eq!(node.attendants.arrive(john).await.err(), Some(NotAttended::Unavailable));
+    assert_eq!(began.elapsed(), PATIENCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_over_is_not_let_in() {
+    let storage = Storage::new();
+    let node = Node::start(&storage, 1);
+    let nobody = SessionId(Uuid::from_u128(7));
+    assert_eq!(node.attendants.arrive(nobody).await.err(), Some(NotAttended::Over));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gives_up_waiting_leaves_nothing_behind() {
+    let storage = Storage::new();
+    let john = storage.open(1, true).await;
+    storage.set_away(true);
+    let node = Node::start(&storage, 1);
+    assert!(timeout(Duration::from_secs(2), node.attendants.arrive(john)).await.is_err(), "it waits");
+    assert!(node.attendants.desk().waiting.is_empty());
+    storage.set_away(false);
+    sleep(LEASE).await;
+    // Also where the round may have come through, it is taken back: so the session has its time and no more.
+    sleep(2 * LONG).await;
+    assert_eq!(node.left(), [john]);
+    assert!(!storage.is_alive(john));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_keeps_its_session_and_its_end_gives_it_the_grace() {
+    let storage = Storage::new();
+    let john = storage.open(1, true).await;
+    let node = Node::start(&storage, 1);
+    let tabs = (node.attendants.arrive(john).await, node.attendants.arrive(john).await);
+    let (first, second) = (tabs.0.expect("a tab"), tabs.1.expect("a tab"));
+    drop(first);
+    sleep(10 * LONG).await;
+    assert!(storage.is_alive(john) && node.left().is_empty());
+    drop(second);
+    sleep(GRACE / 2).await;
+    assert!(storage.is_alive(john) && node.left().is_empty());
+    sleep(GRACE / 2 + LEASE).await;
+    assert_eq!(node.left(), [john]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_served_is_recorded_anew_after_the_lease_was_lost() {
+    let storage = Storage::new();
+    let john = storage.open(1, true).await;
+    let node = Node::start(&storage, 1);
+    let _tab = node.attendants.arrive(john).await.expect("it is recorded");
+    assert_eq!(storage.recorded(), [john]);
+
+    // Another node's time has gone on by a lease, in which this one was not heard of.
+    let other = NodeId(Uuid::from_u128(2));
+    let mut now = storage.store.beat(other, None).await.expect("a beat").now;
+    now = storage.store.beat(other, Some((now, LEASE))).await.expect("a beat").now;
+    assert!(now > Moment(0));
+    assert_eq!(storage.recorded(), []);
+    advance(LEASE).await;
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(storage.recorded(), [john]);
+    sleep(10 * LONG).await;
+    assert!(storage.is_alive(john) && node.left().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_over_is_announced_once_by_all_nodes_together() {
+    let storage = Storage::new();
+    let mut all = Vec::new();
+    for n in 1..=250 {
+        all.push(storage.open(n, n % 2 == 0).await);
+    }
+    let nodes = [Node::start(&storage, 1), Node::start(&storage, 2)];
+    sleep(2 * LONG).await;
+    let mut left = nodes.each_ref().map(Node::left).concat();
+    left.sort_unstable();
+    assert_eq!(left, all);
+    sleep(2 * LONG).await;
+    assert_eq!(nodes.each_ref().map(Node::left).concat(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_ended_while_the_storage_is_away_and_its_return_makes_up_for_it() {
+    let storage = Storage::new();
+    let john = storage.open(1, true).await;
+    let node = Node::start(&storage, 1);
+    let _tab = node.attendants.arrive(john).await.expect("it is recorded");
+    storage.set_away(true);
+    sleep(10 * LONG).await;
+    storage.set_away(false);
+    sleep(10 * LONG).await;
+    assert!(storage.is_alive(john) && node.left().is_empty());
+}
