@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use super::measure::now;
 
 /// What tokens are signed with.
@@ -19,6 +21,8 @@ pub(crate) struct Program {
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    #[expect(dead_code, reason = "it is held for as long as the lobby runs there")]
+    folder: TempDir,
 }
 
 impl Drop for Program {
@@ -30,7 +34,7 @@ impl Drop for Program {
 }
 
 impl Program {
-    /// Starts the lobby with its default settings on this database, with `SECRET`, and waits until it is ready.
+    /// Starts the lobby with its default settings on this database, with [`SECRET`], and waits until it is ready.
     pub(crate) fn start(url: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
@@ -40,7 +44,7 @@ impl Program {
         lobby.current_dir(folder.path()).env_clear().stdout(Stdio::null());
         lobby.env("LOBBY_DATABASE__URL", url).env("LOBBY_SERVER__PORT", address.port().to_string());
         lobby.env("SECRET_KEY", SECRET).env("LOBBY_LOG__LEVEL", "error");
-        let mut running = Self { child: lobby.spawn().expect("the lobby starts"), address };
+        let mut running = Self { child: lobby.spawn().expect("the lobby starts"), address, folder };
         while !running.get("/health/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
             assert!(now() < start + READY_WITHIN, "the lobby is not ready");
             assert!(running.child.try_wait().expect("it is ours").is_none(), "the lobby has ended");
