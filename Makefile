@@ -32,7 +32,7 @@ new-enough = printf '%s\n' $2 "$$($1 --version 2>/dev/null | grep -om1 '[0-9]\+\
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Build and start the lobby on http://127.0.0.1:5000
@@ -62,6 +62,14 @@ bench-log: tool-postgres ## Measure the log, and put what comes out into docs/pe
 	mkdir -p $(TMPDIR)
 	cargo build --release --locked --bin lobby
 	BENCH_PAGE=$(CURDIR)/docs/performance.md cargo bench --locked --package lobby-infra --bench log
+
+# It needs 11,000 open files, of which half are the lobby's: `ulimit -Hn` says how many there may be.
+.PHONY: bench-presence
+bench-presence: export TMPDIR := $(CURDIR)/target/bench
+bench-presence: tool-postgres ## Measure presence, and put what comes out into docs/performance.md
+	mkdir -p $(TMPDIR)
+	cargo build --release --locked --bin lobby
+	BENCH_PAGE=$(CURDIR)/docs/performance.md cargo bench --locked --package lobby-infra --bench presence
 
 .PHONY: conformance
 conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example

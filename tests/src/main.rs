@@ -25,6 +25,7 @@
 //! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
 //! | `full_disk` | what happens when there is no room left |
+//! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `synced` | that a message is on the disk before anybody is told so |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
@@ -64,6 +65,7 @@ mod retention;
 mod roster;
 mod secrets;
 mod socketio;
+mod storm;
 mod synced;
 mod trust;
 mod typing;

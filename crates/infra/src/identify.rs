@@ -36,7 +36,23 @@ pub struct Identify {
 impl Identify {
     /// Who it is. The session of a token that was shown on purpose is claimed, and brought back if it ran out.
     pub async fn caller(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
-        match self.authenticate.look(credentials).await? {
+        self.caller_of(self.authenticate.look(credentials).await?).await
+    }
+
+    /// The same for somebody who connects, if they may listen. That a living session is kept alive is left to whoever has
+    /// it recorded as served, who does that for a whole crowd at once; here each would take a turn in the writer's queue.
+    pub async fn connecting(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
+        let caller = match self.authenticate.look(credentials).await? {
+            Shown::Token(Proof { session, is_alive: true }) if session.claimed => Caller::Token(session),
+            Shown::Cookie(Proof { session, is_alive: true }) => Caller::Cookie(session),
+            shown => self.caller_of(shown).await?,
+        };
+        self.mode.admit(&caller)?;
+        Ok(caller)
+    }
+
+    async fn caller_of(&self, shown: Shown) -> Result<Caller, Refusal> {
+        match shown {
             Shown::Token(Proof { session, is_alive: true }) if session.claimed => {
                 Ok(Caller::Token(self.keep_alive(session).await?))
             }

@@ -51,7 +51,7 @@ mod tests;
 mod whole;
 
 use std::fs::File;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 pub use connect::{Durability, OpenStoreError, READERS, StoreSettings, Timeouts};
@@ -93,6 +93,19 @@ impl Store {
         self.read.close().await.map_err(unavailable)?;
         // Clones may be around for a moment, in tasks that are about to end; they have nothing left to use.
         self.lock.as_ref().map_or(Ok(()), |lock| lock.unlock()).map_err(Unavailable::new)
+    }
+
+    /// Has every statement counted from now on, but those that begin and end transactions: for whoever promises how many
+    /// something takes.
+    ///
+    /// # Panics
+    /// If somebody panicked while they held the connection.
+    pub fn count_statements(&mut self, counter: &Arc<AtomicU64>) {
+        let mut writer = self.write.write().expect("nothing panics while it holds the handle");
+        for connection in [&mut self.read, &mut *writer] {
+            let counter = counter.clone();
+            connection.set_metric_callback(move |_| _ = counter.fetch_add(1, Ordering::Relaxed));
+        }
     }
 
     fn writer(&self) -> DatabaseConnection {

@@ -18,8 +18,8 @@ use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::backend::open;
-use crate::measure::{Times, now};
+use crate::common::backend::open;
+use crate::common::measure::{Times, now};
 
 /// As `messages.queue` has it.
 const QUEUE: usize = 4096;

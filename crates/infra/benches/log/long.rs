@@ -8,9 +8,9 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, SqliteConnect
 use uuid::Uuid;
 
 use crate::Knobs;
-use crate::backend::{Backend, open};
-use crate::measure::{Times, median, now};
-use crate::program::{StartUp, start_up};
+use crate::common::backend::{Backend, open};
+use crate::common::measure::{Times, median, now};
+use crate::start::{StartUp, start_up};
 
 /// The short log.
 const SHORT: i64 = 1_000;

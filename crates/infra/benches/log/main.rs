@@ -5,28 +5,27 @@
 //! | `posting` | acknowledged messages, next to the limit |
 //! | `lobby`, `raw` | the two that are compared there |
 //! | `long` | a long log, next to a short one |
-//! | `program` | the real program, for its start and its memory |
-//! | `backend`, `disk` | where all that happens |
-//! | `measure`, `report` | times, and how they are told |
+//! | `start` | what a start of the real program takes |
+//! | `report` | how it is told |
+//! | `common` | what all benches share |
 //!
 //! Everything is measured in rounds, what is compared one right after the other, and medians of the rounds are told: a busy
 //! machine then makes all of it slow, and the ratios stay.
 
-mod backend;
-mod disk;
+#[path = "../common/mod.rs"]
+mod common;
 mod lobby;
 mod long;
-mod measure;
 mod posting;
-mod program;
 mod raw;
 mod report;
+mod start;
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use backend::Backend;
+use common::backend::Backend;
+use common::{disk, target, variable};
 use mimalloc::MiMalloc;
 use report::Report;
 
@@ -60,11 +59,6 @@ impl Knobs {
     }
 }
 
-fn variable<T: FromStr>(name: &str) -> Option<T> {
-    let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name} cannot be '{value}'")))
-}
-
 #[tokio::main]
 async fn main() {
     // `cargo test --all-targets` runs this too, and means no measurement.
@@ -86,11 +80,4 @@ async fn main() {
     if let Some(page) = &knobs.page {
         report.write_into(page);
     }
-}
-
-/// Cargo's folder, which is on a disk that keeps things.
-fn target() -> PathBuf {
-    let program = std::env::current_exe().expect("we are a program");
-    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    target.map_or_else(std::env::temp_dir, Path::to_owned)
 }

@@ -4,9 +4,9 @@ use lobby_domain::session::Session;
 use lobby_infra::persistence::Durability;
 
 use crate::Knobs;
-use crate::backend::Backend;
+use crate::common::backend::Backend;
+use crate::common::measure::{Times, median, now};
 use crate::lobby::{Lobby, log_in};
-use crate::measure::{Times, median, now};
 use crate::raw::Raw;
 
 const SENDERS: [usize; 4] = [1, 10, 100, 1000];

@@ -23,6 +23,7 @@ mod outcomes;
 mod plans;
 mod remembered;
 mod room;
+mod rounds;
 mod tuning;
 mod upgrade;
 

@@ -39,7 +39,7 @@ impl Gateway {
     /// Finds out who connects, and has it recorded that their session is served here: from then on nobody ends it for having
     /// run out.
     pub(super) async fn recognise(&self, credentials: &Credentials) -> Result<Participant, Refusal> {
-        let caller = self.identify.listener(credentials).await?;
+        let caller = self.identify.connecting(credentials).await?;
         let Some(session) = caller.session() else { return Ok(Participant::new(caller, None)) };
         match self.attendants.arrive(session.id).await {
             Ok(attending) => Ok(Participant::new(caller, Some(attending))),

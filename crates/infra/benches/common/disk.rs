@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::measure::{Times, now};
+use super::measure::{Times, now};
 
 const BLOCK: usize = 4096;
 const SYNCS: u64 = 400;
