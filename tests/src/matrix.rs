@@ -1,10 +1,11 @@
 //! The security matrix: every act of every caller, for claimed and unclaimed sessions, in both modes.
 //!
 //! `expected` is what `docs/api.md` says; `world` makes the callers; `acts` does it. A new [`Act`] or [`Caller`] does not compile
-//! before it is said what comes of it, and each caller is a test by being one.
+//! before it is said what comes of it, and each caller is a test by being one. `page` makes of it what `docs/security.md` shows.
 
 mod acts;
 mod expected;
+mod page;
 mod world;
 
 use rstest::rstest;
@@ -90,6 +91,8 @@ impl Act {
 /// What has become of the session that John logged in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Past {
+    /// Nobody ever had the name that is used.
+    Never,
     Alive,
     /// It was logged out, and nobody has the name.
     LoggedOut,
@@ -123,6 +126,8 @@ macro_rules! callers {
         enum Caller { $($(#[$doc])* $caller,)* }
 
         impl Caller {
+            const ALL: &[Self] = &[$(Self::$caller,)*];
+
             fn past(self) -> Past {
                 match self { $(Self::$caller => Past::$past,)* }
             }
@@ -147,7 +152,7 @@ macro_rules! callers {
 
 callers! {
     /// Shows nothing, and uses a name that nobody ever had.
-    Nobody = Alive, Nothing: nobody_gets_what_is_everybodys,
+    Nobody = Never, Nothing: nobody_gets_what_is_everybodys,
     /// Shows nothing, and uses John's name.
     NameOnly = Alive, Nothing: a_name_alone_is_enough_for_an_unclaimed_session_in_the_open_mode_only,
     OwnToken = Alive, Token: a_token_is_good_for_its_session,

@@ -3,12 +3,12 @@
 use super::{Act, Caller, Mode};
 
 /// An answer for each kind of session in each mode.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cells<T> {
-    open_unclaimed: T,
-    open_claimed: T,
-    token_unclaimed: T,
-    token_claimed: T,
+    pub(super) open_unclaimed: T,
+    pub(super) open_claimed: T,
+    pub(super) token_unclaimed: T,
+    pub(super) token_claimed: T,
 }
 
 impl<T> Cells<T> {
@@ -44,8 +44,8 @@ const NOT_CONNECTED: &str = "not_connected";
 const UNKNOWN_SID: &str = "400 Session ID unknown";
 
 /// Whom a caller is taken for, whatever they do.
-#[derive(Debug, Clone, Copy)]
-enum TakenFor {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenFor {
     Nobody,
     John,
     Another,
@@ -53,7 +53,7 @@ enum TakenFor {
     Forger,
 }
 
-fn taken_for(caller: Caller) -> TakenFor {
+pub(super) fn taken_for(caller: Caller) -> TakenFor {
     match caller {
         Caller::Nobody
         | Caller::NameOnly

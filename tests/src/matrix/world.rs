@@ -56,7 +56,7 @@ impl World {
     /// Time goes by.
     async fn pass(&self, claimed: bool) {
         match self.caller.past() {
-            Past::Alive => {}
+            Past::Never | Past::Alive => {}
             Past::LoggedOut => self.log_out().await,
             Past::Succeeded => {
                 self.log_out().await;
@@ -120,7 +120,7 @@ impl World {
 
     /// In whose name it is done.
     pub(super) fn name(&self, subject: &Subject) -> String {
-        if self.caller == Caller::Nobody { format!("No{}", subject.name) } else { subject.name.clone() }
+        if self.caller.past() == Past::Never { format!("No{}", subject.name) } else { subject.name.clone() }
     }
 
     /// What is shown to a socket.
