@@ -271,7 +271,6 @@ fn options(settings: &StoreSettings, purpose: Purpose) -> ConnectOptions {
     let mut options = ConnectOptions::new(&settings.url);
     options
         .max_connections(if purpose == Purpose::Read { READERS } else { 1 })
-        .min_connections(1)
         .connect_lazy(purpose == Purpose::Renew)
         .sqlx_logging(false);
     match settings.place {
@@ -287,6 +286,7 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability) {
         Durability::Normal => "NORMAL",
     };
     options
+        .min_connections(1)
         .acquire_timeout(PATIENCE)
         // A local file's connections do not go stale.
         .test_before_acquire(false)
@@ -312,6 +312,9 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability) {
 fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose: Purpose) {
     let (timeouts, durability) = (settings.timeouts, settings.durability);
     options
+        // A pool that keeps some tries to replace a lost one by itself, for minutes, and waits up to a minute between two
+        // attempts: nobody else gets its place meanwhile, long after the database is back.
+        .min_connections(0)
         .acquire_timeout(NETWORK_PATIENCE)
         // The writer finds out by itself, and saves the round trip.
         .test_before_acquire(matches!(purpose, Purpose::Read | Purpose::ReadAlone))
