@@ -43,8 +43,8 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
     }
     becomes_so("it to notice", async || here.get("/health/ready").await.status == 503).await;
     reloading.close().await;
-    is_turned_away(&doors[0], &json!({"token": reloads.token})).await;
-    sleep(AWAY).await;
+    let shown = json!({"token": reloads.token});
+    tokio::join!(is_turned_away(&doors[0], &shown), sleep(AWAY));
     assert!(tabs.iter().all(Tab::is_open));
     server.start_again().await;
     here.ready().await;
@@ -76,9 +76,9 @@ async fn is_let_in(door: &Door, who: &LoggedIn) -> bool {
 
 async fn is_turned_away(door: &Door, data: &serde_json::Value) {
     let mut plain = Connection::connecting_at(door.address, Protocol::Plain, &[], data).await;
-    assert_eq!(plain.closed().await, (1013, "unavailable".to_owned()));
     let mut socketio = Connection::connecting_at(door.address, Protocol::SocketIo, &[], data).await;
     let mut polling = Polling::connecting_at(door.address, data).await;
+    assert_eq!(plain.closed().await, (1013, "unavailable".to_owned()));
     for refused in [socketio.receive().await, polling.receive().await] {
         let Received::ConnectError(error) = refused else { panic!("{refused:?}") };
         assert_eq!(error["data"]["code"], "unavailable", "{error}");

@@ -277,7 +277,6 @@ fn options(settings: &StoreSettings, purpose: Purpose) -> ConnectOptions {
     let mut options = ConnectOptions::new(&settings.url);
     options
         .max_connections(if matches!(purpose, Purpose::Read) { READERS } else { 1 })
-        .min_connections(1)
         .connect_lazy(matches!(purpose, Purpose::Renew))
         .sqlx_logging(false);
     match settings.place {
@@ -293,6 +292,7 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability, purpose: Pu
         Durability::Normal => "NORMAL",
     };
     options
+        .min_connections(1)
         .acquire_timeout(PATIENCE)
         // A local file's connections do not go stale.
         .test_before_acquire(false)
@@ -331,6 +331,9 @@ fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose
     let (timeouts, durability) = (settings.timeouts, settings.durability);
     let is_migrating = matches!(purpose, Purpose::Migrate);
     options
+        // A pool that keeps some tries to replace a lost one by itself, for minutes, and waits up to a minute between two
+        // attempts: nobody else gets its place meanwhile, long after the database is back.
+        .min_connections(0)
         .acquire_timeout(NETWORK_PATIENCE)
         // The writer saves the round trip while it is busy. What is given to a dead connection has an unknown outcome, so one
         // that has rested is tried first.

@@ -295,7 +295,7 @@ impl Announcer for Hub {
             match event {
                 Event::NewMessage(message) => messages.push((message.id.0, Encoded::message(message, log))),
                 change @ (Event::UserJoined { .. } | Event::UserLeft(_)) => {
-                    changes.extend(Change::of(&change))
+                    changes.extend(Change::of(&change));
                 }
             }
         }

@@ -30,10 +30,8 @@ impl World {
         let reached: Vec<_> = self.nodes.iter().map(|n| n.as_ref().map(|n| self.is_reached(n))).collect();
         let is_any_reached = reached.contains(&Some(true));
         for (node, is_reached) in self.nodes.iter_mut().zip(reached) {
-            if let Some(node) = node {
-                if is_any_reached && is_reached == Some(false) {
-                    (node.is_behind, node.has_beaten) = (true, false);
-                }
+            if let Some(node) = node.as_mut().filter(|_| is_any_reached && is_reached == Some(false)) {
+                (node.is_behind, node.has_beaten) = (true, false);
             }
         }
     }
