@@ -39,7 +39,7 @@ use crate::harness::{App, Database, Launch, Program, SECRET_KEY, in_time};
 /// What polls and is gone is found out by its silence. A server ends nobody before it has been up for a lease.
 const USUAL: [(&str, &str); 4] = [
     ("socketio.ping_interval", "2s"),
-    ("socketio.ping_timeout", "3s"),
+    ("socketio.ping_timeout", "6s"),
     ("websocket.ping_interval", "5s"),
     ("presence.lease", "1s"),
 ];
@@ -55,7 +55,7 @@ async fn program(database: Database, settings: &[(&'static str, &str)]) -> Progr
         // All servers of a database have one secret.
         ("SECRET_KEY", SECRET_KEY),
         ("LOBBY_SOCKETIO__PING_INTERVAL", "2s"),
-        ("LOBBY_SOCKETIO__PING_TIMEOUT", "3s"),
+        ("LOBBY_SOCKETIO__PING_TIMEOUT", "6s"),
         ("LOBBY_WEBSOCKET__PING_INTERVAL", "5s"),
         ("LOBBY_PRESENCE__LEASE", "1s"),
     ];

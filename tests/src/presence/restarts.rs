@@ -118,7 +118,9 @@ async fn however_often_it_is_killed_nobody_leaves_who_comes_back() {
 async fn a_stop_that_takes_longer_than_the_grace_ends_nobody() {
     const GRACE: Duration = Duration::from_secs(1);
 
-    let mut program = program(Database::Sqlite, &[("LOBBY_PRESENCE__GRACE", "1s")]).await;
+    // The program that starts again ends nobody for a lease.
+    let settings = [("LOBBY_PRESENCE__GRACE", "1s"), ("LOBBY_PRESENCE__LEASE", "3s")];
+    let mut program = program(Database::Sqlite, &settings).await;
     let door = Door::from(&program);
     let people = gather(&door, &["Ann", "Ben", "Cem"]).await;
     let before = door.roster().await;
