@@ -14,7 +14,7 @@ TYPOS := 1.52.0
 CARGO_FUZZ := 0.13.2
 KOSOKU := 0.1.0
 
-# The oldest PostgreSQL that does. It comes from the system's packages, and so does strace.
+# The oldest PostgreSQL that does. It comes from the system's packages, and so do strace and faketime.
 POSTGRES := 14
 
 # How long `make fuzz` tries to break each decoder.
@@ -39,7 +39,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients tool-nextest tool-postgres tool-strace ## Run all tests, the real clients' and the documentation's too
+test: clients tool-nextest tool-postgres tool-strace tool-faketime ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -163,3 +163,7 @@ tool-postgres:
 .PHONY: tool-strace
 tool-strace:
 	@command -v strace >/dev/null || .ci/install strace strace
+
+.PHONY: tool-faketime
+tool-faketime:
+	@command -v faketime >/dev/null || .ci/install faketime faketime

@@ -6,6 +6,7 @@
 //! | [`m20261124_000001_keep_the_log`] | private messages, client ids, keys of posts, the log's beginning |
 //! | [`m20261125_000001_keep_the_roster`] | changes of who is online, and who is online in order |
 //! | [`m20261125_000002_keep_presence`] | presence time, nodes, and the sessions they serve |
+//! | [`m20261125_000003_append_in_one`] | a function that appends a batch in one go |
 //!
 //! To add a step: a module named after the day, a line in [`Migrator::migrations`] and in the table above. A
 //! step that has landed is never changed. Expand first, contract a release later: two neighbouring releases
@@ -19,6 +20,7 @@ pub mod m20261123_000001_create_lobby;
 pub mod m20261124_000001_keep_the_log;
 pub mod m20261125_000001_keep_the_roster;
 pub mod m20261125_000002_keep_presence;
+pub mod m20261125_000003_append_in_one;
 
 pub use alone::alone;
 pub use command::{Command, run};
@@ -35,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_keep_the_log::Migration),
             Box::new(m20261125_000001_keep_the_roster::Migration),
             Box::new(m20261125_000002_keep_presence::Migration),
+            Box::new(m20261125_000003_append_in_one::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@
 //! | `names` | names over the wire, as `docs/names.md` tells them |
 //! | `history` | what was said, read and posted over REST |
 //! | `roster` | who is online: what clients are told, and the list in pages |
+//! | `presence` | who is online for how long, whatever happens to clients, servers, networks and clocks |
 //! | `private` | messages for one session, and nobody else |
 //! | `typing` | who is typing, and who gets to know |
 //! | `repeat` | the same message sent again |
@@ -44,6 +45,7 @@ mod history;
 mod names;
 mod plain;
 mod postgres;
+mod presence;
 mod private;
 mod realtime;
 mod recorder;

@@ -66,13 +66,13 @@ async fn comings_and_goings_are_told_in_the_order_of_their_revisions(#[case] pro
     let (mut listener, session) = Connection::enter(&app, protocol, Auth::Nothing).await;
     assert_eq!((&session["users"], &session["revision"]), (&json!([]), &json!(0)));
     let john = app.log_in("JohnDoe").await;
-    app.log_out("JohnDoe", &[]).await;
     let users = listener.event("user_joined").await;
     assert_eq!(users["revision"], 1);
     assert_eq!(
         (&users["user"]["pseudonym"], &users["user"]["session"]),
         (&json!("JohnDoe"), &json!(john.session))
     );
+    app.log_out("JohnDoe", &[]).await;
     let left = listener.event("user_left").await;
     let expected =
         json!({"id": 1, "pseudonym": "JohnDoe", "session": john.session, "reason": "logout", "revision": 2});

@@ -20,7 +20,7 @@ mod pages;
 const LAST: &str = "the-last";
 
 /// The sessions that are online.
-type List = BTreeSet<String>;
+pub(crate) type List = BTreeSet<String>;
 
 /// A client that does as the documentation says.
 struct Watcher {
@@ -94,25 +94,22 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// The server's list of each revision.
-async fn lists(app: &App) -> BTreeMap<i64, List> {
+/// The server's list of each revision. Whoever joins was not there, and whoever leaves was.
+pub(crate) async fn lists(app: &App) -> BTreeMap<i64, List> {
     let changes = "SELECT revision, joined, lower(hex(session)) FROM roster_changes ORDER BY revision";
     let (mut list, mut lists) = (List::new(), BTreeMap::from([(0, List::new())]));
     for (expected, change) in (1..).zip(app.ask_database(changes).await.as_array().expect("rows")) {
         let session = text(&change[2]);
-        if change[1] == 1 {
-            list.insert(session)
-        } else {
-            list.remove(&session)
-        };
+        let is_a_change = if change[1] == 1 { list.insert(session) } else { list.remove(&session) };
+        assert!(is_a_change, "{change}");
         assert_eq!(change[0], expected);
         lists.insert(expected, list.clone());
     }
     lists
 }
 
-/// Without the dashes, as the database has them.
-fn plain(list: &List) -> List {
+/// As the database has them.
+pub(crate) fn without_dashes(list: &List) -> List {
     list.iter().map(|session| session.replace('-', "")).collect()
 }
 
@@ -182,7 +179,7 @@ async fn any_client_has_the_servers_list_at_any_moment_whoever_comes_and_goes() 
         // One by one, the list is that of a revision with the last of those that are told together.
         let is_whole = |revision| *in_batches || batches.contains(&revision);
         for (revision, list) in watcher.seen.iter().filter(|(revision, _)| is_whole(*revision)) {
-            assert_eq!(&plain(list), &lists[revision], "revision {revision}, batches {in_batches}");
+            assert_eq!(&without_dashes(list), &lists[revision], "revision {revision}, batches {in_batches}");
         }
     }
 }

@@ -8,6 +8,8 @@
 //! | `listing` | who is online, a page at a time |
 //! | `presence`, `standing`, `forget` | who is there, and for how long |
 //! | `append` | the transaction that gives messages their ids |
+//! | `in_one` | the same in one go, as long as nothing speaks against it |
+//! | `judge` | what becomes of each draft |
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
 //! | `room` | whether the disk has room |
@@ -31,6 +33,8 @@ mod batch;
 mod connect;
 mod entities;
 mod forget;
+mod in_one;
+mod judge;
 mod listing;
 mod message_log;
 mod outcome;

@@ -39,6 +39,8 @@ struct Desk {
     attendance: Attendance,
     /// Connections that wait until their session is recorded.
     waiting: HashMap<SessionId, Vec<oneshot::Sender<bool>>>,
+    /// Whether the node is going away.
+    is_stopping: bool,
 }
 
 /// A connection's session is served here until this is dropped.
@@ -63,7 +65,7 @@ impl Attendants {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let attendance = Attendance::new(limits.lease);
-        let desk = Desk { attendance, waiting: HashMap::new() };
+        let desk = Desk { attendance, waiting: HashMap::new(), is_stopping: false };
         Self(Arc::new(Shared { desk: Mutex::new(desk), due: Notify::new(), started: Instant::now() }))
     }
 
@@ -126,6 +128,10 @@ impl Drop for Attending {
 }
 
 impl Desk {
+    fn may_reap(&self, now: Duration) -> bool {
+        !self.is_stopping && self.attendance.may_reap(now)
+    }
+
     fn forget_who_has_gone(&mut self, session: SessionId) {
         let Some(waiting) = self.waiting.get_mut(&session) else { return };
         waiting.retain(|tell| !tell.is_closed());
@@ -183,6 +189,12 @@ impl Keeper {
         }
     }
 
+    /// The node is going away: it ends nobody from now on. Its own connections have been told to come back, which nobody
+    /// can here, and the goodbye may take longer than their grace.
+    pub fn stop_reaping(&self) {
+        self.attendants.desk().is_stopping = true;
+    }
+
     /// The node stops in good order: what it served is gone from now on.
     pub async fn leave(&self) {
         let now = self.attendants.now();
@@ -194,14 +206,14 @@ impl Keeper {
     }
 
     async fn beat_if_due(&self) {
-        let since = {
-            let mut desk = self.attendants.desk();
-            let now = self.attendants.now();
-            if !desk.attendance.beat_due(now) {
-                return;
-            }
-            desk.attendance.beat(now)
-        };
+        let now = self.attendants.now();
+        if self.attendants.desk().attendance.beat_due(now) {
+            self.beat().await;
+        }
+    }
+
+    async fn beat(&self) {
+        let since = self.attendants.desk().attendance.beat(self.attendants.now());
         let beaten = self.presence.beat(self.node, since).await;
         let mut desk = self.attendants.desk();
         let now = self.attendants.now();
@@ -256,12 +268,31 @@ impl Keeper {
         }
     }
 
-    async fn reap(&self) {
-        loop {
-            let now = self.attendants.now();
-            if !self.attendants.desk().attendance.may_reap(now) {
-                return;
+    /// Whether somebody is over. Presence time stands still between two beats: if somebody is over by now and was not by then,
+    /// it is moved on.
+    async fn is_somebody_over(&self) -> bool {
+        let next_over = match self.presence.next_over().await {
+            Ok(next_over) => next_over,
+            Err(error) => {
+                tracing::debug!(%error, "who is over stays for now");
+                return false;
             }
+        };
+        let estimate = self.attendants.desk().attendance.clock().estimate(self.attendants.now());
+        next_over.is_some_and(|next_over| Some(next_over) <= estimate)
+    }
+
+    fn may_reap(&self) -> bool {
+        let now = self.attendants.now();
+        self.attendants.desk().may_reap(now)
+    }
+
+    async fn reap(&self) {
+        if !self.may_reap() || !self.is_somebody_over().await {
+            return;
+        }
+        self.beat().await;
+        while self.may_reap() {
             match self.presence.reap(self.node, REAP_MOST, self.clock.now()).await {
                 Ok(left) => {
                     let is_all = left.len() < REAP_MOST as usize;

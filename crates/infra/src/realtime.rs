@@ -19,7 +19,8 @@
 //! Invariant: messages, and changes of who is online, reach the feeds through the hub's timelines alone, in the order of their
 //! numbers, each once.
 //! Invariant: a member is sent messages in the order of their ids: its position only grows.
-//! Invariant: delivering never waits for a receiver, takes no lock and encodes nothing but a connection's own `session`.
+//! Invariant: delivering never waits for a receiver, and encodes nothing but a connection's own `session`, and an event only if
+//! nobody has done so before in that wire format.
 
 mod encode;
 pub mod follow;

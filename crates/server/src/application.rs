@@ -127,6 +127,7 @@ impl Application {
         }
         tracing::info!("stopping");
         self.readiness.drain();
+        self.keeper.stop_reaping();
         let stopping = async {
             say_goodbye(&handle, &self.hub, &self.socketio).await;
             serving.await??;

@@ -180,32 +180,35 @@ async fn later_sources_win() {
 
 #[tokio::test]
 async fn the_schema_is_migrated_by_hand_too() {
-    const STEPS: [&str; 4] = [
-        "m20261123_000001_create_lobby",
-        "m20261124_000001_keep_the_log",
-        "m20261125_000001_keep_the_roster",
-        "m20261125_000002_keep_presence",
-    ];
-
     let folder = folder();
     let migrate = async |arguments: &[&str]| {
         let output = run(&folder, &[&["migrate"], arguments].concat(), &[]).await;
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).expect("UTF-8")
     };
-    let applied = |count: usize| {
-        let status = |step: usize| if step < count { "Applied" } else { "Pending" };
-        let lines = STEPS.iter().enumerate().map(|(step, name)| format!("{:8} {name}\n", status(step)));
-        lines.collect::<String>()
+    let steps = [
+        "m20261123_000001_create_lobby",
+        "m20261124_000001_keep_the_log",
+        "m20261125_000001_keep_the_roster",
+        "m20261125_000002_keep_presence",
+        "m20261125_000003_append_in_one",
+    ];
+    // The first so many are applied.
+    let status = |applied| {
+        let line = |(number, step)| {
+            let status = if number < applied { "Applied" } else { "Pending" };
+            format!("{status:8} {step}\n")
+        };
+        steps.iter().enumerate().map(line).collect::<String>()
     };
-    assert_eq!(migrate(&["status"]).await, applied(0));
-    assert_eq!(migrate(&["up"]).await, applied(4));
-    assert_eq!(migrate(&["up"]).await, applied(4));
-    assert_eq!(migrate(&["down"]).await, applied(3));
-    assert_eq!(migrate(&["down", "--steps", "4"]).await, applied(0));
+    assert_eq!(migrate(&["status"]).await, status(0));
+    assert_eq!(migrate(&["up"]).await, status(steps.len()));
+    assert_eq!(migrate(&["up"]).await, status(steps.len()));
+    assert_eq!(migrate(&["down"]).await, status(steps.len() - 1));
+    assert_eq!(migrate(&["down", "--steps", &steps.len().to_string()]).await, status(0));
     let (child, _) = serving(&folder, &[]).await;
     drop(child);
-    assert_eq!(migrate(&["status"]).await, applied(4));
+    assert_eq!(migrate(&["status"]).await, status(steps.len()));
 }
 
 #[tokio::test]

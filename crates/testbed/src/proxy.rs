@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use wire::Message;
+use wire::{Committing, Message};
 
 /// How long a test waits for a commit at most.
 const FIRES_WITHIN: Duration = Duration::from_secs(30);
@@ -139,14 +139,14 @@ impl Proxy {
         self.orders.flow.send_modify(|flow| flow.cuts += 1);
     }
 
-    /// Cuts, at the next `COMMIT`, the connection that it comes on. That is a `COMMIT` by itself, sent with the
-    /// simple query protocol, as drivers and psql do.
+    /// Cuts, at the next commit, the connection that it comes on. That is a `COMMIT` by itself, sent with the
+    /// simple query protocol, as drivers and psql do, or the lobby's statement that commits by itself.
     pub fn cut_at_commit(&self, when: When) -> Fired {
         self.trap(Action::Cut(when))
     }
 
-    /// Holds the next `COMMIT` back until [`pass`](Self::pass), as if its sender were frozen: the transaction stays
-    /// open, with all its locks.
+    /// Holds the next commit back until [`pass`](Self::pass), as if its sender were frozen: the transaction, if there is
+    /// one, stays open, with all its locks.
     pub fn stall_at_commit(&self) -> Fired {
         self.trap(Action::Stall)
     }
@@ -229,14 +229,15 @@ async fn requests(
     orders: &Orders,
     committing: &Mutex<Option<oneshot::Sender<()>>>,
 ) -> io::Result<oneshot::Sender<()>> {
+    let mut statements = Committing::default();
     loop {
         let message = wire::read(&mut client).await?;
-        let trap = if message.is_commit() { orders.take_trap() } else { None };
+        let trap = if statements.is_asked(&message) { orders.take_trap() } else { None };
         match trap {
             None => {}
             Some(Trap { action: Action::Cut(When::Before), fired }) => return Ok(fired),
             Some(Trap { action: Action::Cut(When::During), fired }) => {
-                forward(&message.bytes, &mut server, orders).await?;
+                ask(message, &mut client, &mut server, orders).await?;
                 return Ok(fired);
             }
             Some(Trap { action: Action::Cut(When::After), fired }) => {
@@ -245,6 +246,22 @@ async fn requests(
             Some(Trap { action: Action::Stall, fired }) => held(orders, fired).await,
         }
         pass_on(&message, &mut client, &mut server, orders).await?;
+    }
+}
+
+/// Passes on all that the server needs to commit.
+async fn ask(
+    mut message: Message,
+    client: &mut BufReader<ReadHalf<'_>>,
+    server: &mut WriteHalf<'_>,
+    orders: &Orders,
+) -> io::Result<()> {
+    loop {
+        pass_on(&message, client, server, orders).await?;
+        if message.is_complete() {
+            return Ok(());
+        }
+        message = wire::read(client).await?;
     }
 }
 

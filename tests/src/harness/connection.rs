@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -63,11 +64,19 @@ pub enum Received {
 impl Connection {
     /// Opens the socket and no more.
     pub async fn open(app: &App, protocol: Protocol, headers: &[(&str, &str)]) -> Result<Self, Error> {
+        Self::open_at(app.address(), protocol, headers).await
+    }
+
+    async fn open_at(
+        address: SocketAddr,
+        protocol: Protocol,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let path = match protocol {
             Protocol::Plain => "/ws",
             Protocol::SocketIo => "/socket.io/?EIO=4&transport=websocket",
         };
-        let mut request = format!("ws://{}{path}", app.address()).into_client_request()?;
+        let mut request = format!("ws://{address}{path}").into_client_request()?;
         for (name, value) in headers {
             let name = tokio_tungstenite::tungstenite::http::HeaderName::from_bytes(name.as_bytes())
                 .expect("a header's name");
@@ -106,13 +115,23 @@ impl Connection {
         headers: &[(&str, &str)],
         data: &Value,
     ) -> Self {
-        let mut connection = Self::open(app, protocol, headers).await.expect("a handshake");
-        let connect = match protocol {
+        let connection = Self::open(app, protocol, headers).await.expect("a handshake");
+        connection.introduced(data).await
+    }
+
+    /// Opens the socket wherever the lobby is and says this of itself; what comes of it is still to be received.
+    pub async fn connecting_at(address: SocketAddr, protocol: Protocol, data: &Value) -> Self {
+        let connection = Self::open_at(address, protocol, &[]).await.expect("a handshake");
+        connection.introduced(data).await
+    }
+
+    async fn introduced(mut self, data: &Value) -> Self {
+        let connect = match self.protocol {
             Protocol::Plain => json!({"event": "connect", "data": data}).to_string(),
             Protocol::SocketIo => format!("40{data}"),
         };
-        connection.send_text(&connect).await;
-        connection
+        self.send_text(&connect).await;
+        self
     }
 
     /// Opens the socket, says who it is and is let in; answers with the `session` event too.
@@ -143,6 +162,12 @@ impl Connection {
 
     pub async fn send(&mut self, message: Message) {
         self.stream.send(message).await.expect("the socket takes it");
+    }
+
+    /// Leaves in good order, unless the other side has gone already.
+    pub async fn close(&mut self) {
+        let _gone = self.stream.close(None).await;
+        self.closed().await;
     }
 
     /// Sends an event without asking for an answer.
@@ -277,7 +302,8 @@ impl Connection {
             match self.protocol {
                 Protocol::Plain => return parse_plain(&text),
                 // Engine.IO's ping.
-                Protocol::SocketIo if text == "2" => self.send_text("3").await,
+                // Whether that still gets there is seen by what comes next.
+                Protocol::SocketIo if text == "2" => drop(self.stream.send(Message::text("3")).await),
                 Protocol::SocketIo => {
                     self.recovery.take_from(&text);
                     if let Some(received) = parse_socketio(&text) {

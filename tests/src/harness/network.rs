@@ -9,27 +9,41 @@ use super::Address;
 /// The network between clients and the lobby, which can be cut. The lobby may move behind it.
 pub struct Network {
     address: SocketAddr,
-    /// Where it leads; nowhere while it is cut.
-    lobby: watch::Sender<Option<SocketAddr>>,
+    way: watch::Sender<Way>,
+}
+
+/// Where it leads.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    To(SocketAddr),
+    /// All connections are ended.
+    Nowhere,
+    /// All connections stay, and nothing gets through.
+    IntoTheVoid,
 }
 
 impl Network {
     pub async fn to(lobby: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
-        let (sender, lobby) = watch::channel(Some(lobby));
-        tokio::spawn(accept(listener, lobby));
-        Self { address, lobby: sender }
+        let (sender, way) = watch::channel(Way::To(lobby));
+        tokio::spawn(accept(listener, way));
+        Self { address, way: sender }
     }
 
     /// Ends all connections, and lets none through until it leads somewhere again.
     pub fn cut(&self) {
-        self.lobby.send_replace(None);
+        self.way.send_replace(Way::Nowhere);
+    }
+
+    /// Loses all that is sent, and tells nobody: like a cable that is pulled.
+    pub fn swallow(&self) {
+        self.way.send_replace(Way::IntoTheVoid);
     }
 
     /// Ends all connections, and leads new ones there.
     pub fn lead_to(&self, lobby: SocketAddr) {
-        self.lobby.send_replace(Some(lobby));
+        self.way.send_replace(Way::To(lobby));
     }
 
     pub fn url(&self) -> String {
@@ -41,24 +55,26 @@ impl Network {
     }
 }
 
-async fn accept(listener: TcpListener, lobby: watch::Receiver<Option<SocketAddr>>) {
+async fn accept(listener: TcpListener, way: watch::Receiver<Way>) {
     loop {
         let (client, _) = listener.accept().await.expect("it listens");
-        tokio::spawn(lead(client, lobby.clone()));
+        tokio::spawn(lead(client, way.clone()));
     }
 }
 
 /// Until one side goes away, or the network changes.
-async fn lead(mut client: TcpStream, mut lobby: watch::Receiver<Option<SocketAddr>>) {
-    let Some(address) = *lobby.borrow_and_update() else { return };
-    let leading = async {
-        if let Ok(mut lobby) = TcpStream::connect(address).await {
-            // Whoever goes away abruptly is nobody's fault.
-            let _ended = copy_bidirectional(&mut client, &mut lobby).await;
-        }
+async fn lead(mut client: TcpStream, mut way: watch::Receiver<Way>) {
+    let now = *way.borrow_and_update();
+    let Way::To(address) = now else { return };
+    let Ok(mut lobby) = TcpStream::connect(address).await else { return };
+    let changed = tokio::select! {
+        // Whoever goes away abruptly is nobody's fault.
+        _ended = copy_bidirectional(&mut client, &mut lobby) => return,
+        changed = way.changed() => changed,
     };
-    tokio::select! {
-        () = leading => {}
-        _ = lobby.changed() => {}
+    let is_swallowed = || matches!(*way.borrow(), Way::IntoTheVoid);
+    if changed.is_ok() && is_swallowed() {
+        // Until it changes once more.
+        let _changed = way.clone().changed().await;
     }
 }

@@ -69,13 +69,18 @@ impl Program {
         assert_eq!(status.code(), None, "it had ended by itself");
     }
 
-    /// After a kill: with the same data, at the same port.
+    /// After a kill or a stop: with the same data, at the same port.
     pub async fn start_again(&mut self) {
         self.running = Running::start(&self.folder, &self.launch, self.address).await;
     }
 
     /// Asks it to end, which it does in order.
     pub async fn stop(mut self) {
+        self.stop_for_now().await;
+    }
+
+    /// The same, where it is to start again.
+    pub async fn stop_for_now(&mut self) {
         self.signal("TERM").await;
         let status = self.ended().await;
         assert!(status.success(), "{status}");

@@ -27,8 +27,13 @@ impl Random {
     }
 
     pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        let index = self.next() % u64::try_from(choices.len()).expect("no list is that long");
-        &choices[usize::try_from(index).expect("it is below a length")]
+        &choices[self.index(choices.len())]
+    }
+
+    /// Of something in a list of this length, which is not empty.
+    pub fn index(&mut self, length: usize) -> usize {
+        let index = self.next() % u64::try_from(length).expect("no list is that long");
+        usize::try_from(index).expect("it is below a length")
     }
 
     pub fn milliseconds(&mut self, range: Range<u64>) -> Duration {

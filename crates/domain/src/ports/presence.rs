@@ -108,6 +108,9 @@ pub trait Presence: Send + Sync {
         at: Timestamp,
     ) -> Result<Vec<Attended>, AttendError>;
 
+    /// When there will be something to reap: the next session is over that is not served, or the next lease runs out.
+    async fn next_over(&self) -> Result<Option<Moment>, Unavailable>;
+
     /// Ends sessions that are over, those first whose time came first, at most `most` of them: fewer mean that no more
     /// are over. Each MUST be ended once, however many nodes try at the same time, and be in exactly one answer.
     ///

@@ -139,6 +139,7 @@ macro_rules! presence_contract {
             a_node_that_leaves_serves_nothing_any_more,
             a_session_that_does_nothing_runs_out_by_its_kind,
             who_runs_out_leaves_the_list,
+            the_next_end_is_known_before_it_comes,
             requests_keep_a_session_without_connections,
             many_requests_give_no_less_than_the_limit_and_no_more_than_the_slack,
             a_session_that_is_served_does_not_run_out,

@@ -92,8 +92,12 @@ impl Authenticate {
         if let Some(session) = self.sessions.find(id).await? {
             return Ok(Some(Proof { session, is_alive: true }));
         }
-        let dormant = self.presence.dormant(id).await?;
-        Ok(dormant.map(|session| Proof { session, is_alive: false }))
+        if let Some(session) = self.presence.dormant(id).await? {
+            return Ok(Some(Proof { session, is_alive: false }));
+        }
+        // Another tab may have brought it back since the first look.
+        let back = self.sessions.find(id).await?;
+        Ok(back.map(|session| Proof { session, is_alive: true }))
     }
 
     /// Keeps a proved session alive, claims it if asked to, and brings it back if it ran out, which is announced. Its token

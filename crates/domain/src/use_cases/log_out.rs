@@ -63,6 +63,16 @@ impl LogOut {
     /// Ends the session that has this name, if the caller may, and announces it. Answers with the session
     /// that ended.
     pub async fn execute(&self, request: LogOutRequest) -> Result<Session, LogOutError> {
+        match self.attempt(&request).await {
+            // Who was proved may have run out since. Once more: the token brings them back, to end for good.
+            Err(LogOutError::NotConnected(_)) if request.credentials.token.is_some() => {
+                self.attempt(&request).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt(&self, request: &LogOutRequest) -> Result<Session, LogOutError> {
         let caller = self.authenticate.execute(&request.credentials).await?;
         let not_connected = || LogOutError::NotConnected(request.pseudonym.clone());
         let key = request.pseudonym.key();

@@ -19,6 +19,8 @@ use crate::testing::{
     FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names,
 };
 
+mod races;
+
 /// A lobby in memory.
 struct Lobby {
     store: Arc<MemoryStore>,

@@ -1,27 +1,20 @@
 //! The transaction that gives messages their ids.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
 
-use lobby_domain::auth::Authority;
-use lobby_domain::client_id::ClientId;
-use lobby_domain::message::{Content, Message, MessageId, Recipient};
-use lobby_domain::ports::{Address, Draft, Posted, Rejection};
-use lobby_domain::pseudonym::Pseudonym;
-use lobby_domain::recipient::Unreached;
-use lobby_domain::session::SessionId;
+use lobby_domain::message::{Message, MessageId};
+use lobby_domain::ports::{Draft, Posted, Rejection};
 use lobby_domain::timestamp::Timestamp;
-use lobby_domain::user::UserId;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
     QueryOrder, Value,
 };
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Store;
-use super::entities::{client_ids, log_head, messages, sessions};
+use super::entities::{client_ids, log_head, messages};
+use super::judge::{Entry, Judge, Used, client_id_row, sessions_of};
 use super::message_log::{message, no_head};
 use super::rows::{Column, Table};
 use crate::clock::random_post_key;
@@ -34,8 +27,8 @@ pub(super) struct Batch<'a> {
 
 /// A draft, with a key that its row will have and no other: by it a lost outcome is found again.
 pub(super) struct KeyedDraft<'a> {
-    key: Uuid,
-    draft: &'a Draft,
+    pub(super) key: Uuid,
+    pub(super) draft: &'a Draft,
 }
 
 /// An answer for each draft.
@@ -96,28 +89,29 @@ impl Store {
         batch: &Batch<'_>,
         locked: Locked,
         found: &HashMap<Uuid, Message>,
-        committing: &OnceLock<MessageId>,
+        committing: &mut Option<MessageId>,
     ) -> Result<Outcomes, DbErr> {
         let Locked { transaction, head, timestamp } = locked;
         let sessions = self.remembered.look_up(&transaction, &sessions_of(batch)).await?;
         let used = used_client_ids(&transaction, batch).await?;
-        let mut judge = Judge { sessions, used, last_id: head.last_id, timestamp, new: Vec::new() };
-        let outcomes: Outcomes = batch.posts.iter().map(|post| judge.judge(post, found)).collect();
-        if judge.new.is_empty() {
+        let judge = Judge::new(sessions, used, head.last_id, timestamp).judge_all(batch, found);
+        if judge.count() == 0 {
             transaction.rollback().await?;
-            return Ok(outcomes);
+            return Ok(judge.outcomes());
         }
-        let (last_id, new_client_ids) = (judge.last_id, judge.new_client_ids());
-        MESSAGES.insert(&transaction, judge.new, message_values).await?;
-        CLIENT_IDS.insert(&transaction, new_client_ids, client_id_values).await?;
+        let last_id = judge.last_id;
+        let rows = judge.entries().map(|entry| message_row(&entry)).collect();
+        let client_ids = judge.entries().filter_map(|entry| client_id_row(entry.message, entry.fingerprint?));
+        MESSAGES.insert(&transaction, rows, message_values).await?;
+        CLIENT_IDS.insert(&transaction, client_ids.collect(), client_id_values).await?;
         let expected = head.last_id + i64::try_from(batch.posts.len()).expect("a batch is small");
         if last_id != expected {
             give_back(&transaction, last_id).await?;
         }
-        committing.get_or_init(|| MessageId(head.last_id));
+        *committing = Some(MessageId(head.last_id));
         transaction.commit().await?;
         self.saw(last_id);
-        Ok(outcomes)
+        Ok(judge.outcomes())
     }
 }
 
@@ -137,25 +131,6 @@ async fn give_back(transaction: &DatabaseTransaction, last_id: i64) -> Result<()
     Ok(())
 }
 
-/// Everybody who sends or is sent something.
-fn sessions_of(batch: &Batch<'_>) -> Vec<Uuid> {
-    let drafts = batch.posts.iter().map(|post| post.draft);
-    let mut ids: Vec<_> = drafts
-        .flat_map(|draft| [Some(draft.sender_session), draft.to.as_ref().and_then(meant)])
-        .flatten()
-        .map(|session| session.0)
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
-fn meant(address: &Address) -> Option<SessionId> {
-    address.session.as_ref().ok().copied()
-}
-
-type Used = HashMap<(Uuid, String), client_ids::Model>;
-
 async fn used_client_ids(transaction: &DatabaseTransaction, batch: &Batch<'_>) -> Result<Used, DbErr> {
     let drafts = batch.posts.iter().map(|post| post.draft);
     let pair =
@@ -169,134 +144,20 @@ async fn used_client_ids(transaction: &DatabaseTransaction, batch: &Batch<'_>) -
     Ok(used)
 }
 
-/// Decides about one draft after the other.
-struct Judge {
-    sessions: HashMap<Uuid, Arc<sessions::Model>>,
-    used: Used,
-    last_id: i64,
-    timestamp: Timestamp,
-    new: Vec<messages::Model>,
-}
-
-impl Judge {
-    fn judge(&mut self, post: &KeyedDraft<'_>, found: &HashMap<Uuid, Message>) -> Result<Posted, Rejection> {
-        if let Some(message) = found.get(&post.key) {
-            return Ok(Posted { message: message.clone(), repeated: false });
-        }
-        let draft = post.draft;
-        let sender = self.sessions.get(&draft.sender_session.0).filter(|sender| may_speak(draft, sender));
-        let sender = sender.cloned().ok_or(Rejection::Silenced)?;
-        if let Some(first) = self.first_use(draft) {
-            return repeat(first, draft, &sender);
-        }
-        let to = self.recipient(draft)?;
-        let row = self.row(post, &sender, to.as_deref());
-        self.last_id = row.id;
-        if let Some(used) = client_id_row(&row, draft) {
-            self.used.insert((used.session, used.client_id.clone()), used);
-        }
-        self.new.push(row.clone());
-        Ok(Posted { message: message(row), repeated: false })
+fn message_row(entry: &Entry<'_>) -> messages::Model {
+    let message = entry.message;
+    messages::Model {
+        id: message.id.0,
+        sender_session: message.sender_session.0,
+        sender_id: message.sender_id.0,
+        sender: message.sender.as_str().to_owned(),
+        to_session: message.to.as_ref().map(|to| to.session.0),
+        to_name: message.to.as_ref().map(|to| to.pseudonym.as_str().to_owned()),
+        content: message.content.as_str().to_owned(),
+        client_id: message.client_id.as_ref().map(|id| id.as_str().to_owned()),
+        timestamp: message.timestamp.as_millis(),
+        post_key: Some(entry.key),
     }
-
-    fn first_use(&self, draft: &Draft) -> Option<&client_ids::Model> {
-        let client_id = draft.client_id.as_ref()?;
-        self.used.get(&(draft.sender_session.0, client_id.as_str().to_owned()))
-    }
-
-    fn recipient(&self, draft: &Draft) -> Result<Option<Arc<sessions::Model>>, Rejection> {
-        let Some(address) = &draft.to else { return Ok(None) };
-        let id = address.session.clone().map_err(Rejection::Unreached)?;
-        let unreached = |why: fn(_) -> _| Err(Rejection::Unreached(why(address.addressee.to_string())));
-        match self.sessions.get(&id.0) {
-            None => unreached(Unreached::Unknown),
-            Some(session) if session.ended_at.is_some() => unreached(Unreached::Offline),
-            Some(session) if session.claimed || address.is_reached || id == draft.sender_session => {
-                Ok(Some(session.clone()))
-            }
-            Some(_) => unreached(Unreached::Unreachable),
-        }
-    }
-
-    fn row(
-        &self,
-        post: &KeyedDraft<'_>,
-        sender: &sessions::Model,
-        to: Option<&sessions::Model>,
-    ) -> messages::Model {
-        messages::Model {
-            id: self.last_id + 1,
-            sender_session: sender.id,
-            sender_id: sender.user_id,
-            sender: sender.pseudonym.clone(),
-            to_session: to.map(|to| to.id),
-            to_name: to.map(|to| to.pseudonym.clone()),
-            content: post.draft.content.as_str().to_owned(),
-            client_id: post.draft.client_id.as_ref().map(|id| id.as_str().to_owned()),
-            timestamp: self.timestamp.as_millis(),
-            post_key: Some(post.key),
-        }
-    }
-
-    fn new_client_ids(&self) -> Vec<client_ids::Model> {
-        let used =
-            |row: &messages::Model| self.used.get(&(row.sender_session, row.client_id.clone()?)).cloned();
-        self.new.iter().filter_map(used).collect()
-    }
-}
-
-fn may_speak(draft: &Draft, sender: &sessions::Model) -> bool {
-    sender.ended_at.is_none()
-        && match draft.authority {
-            Authority::Token => true,
-            Authority::Name => !sender.claimed,
-        }
-}
-
-/// The first answer again, made of what the post repeats: its message may be pruned.
-fn repeat(first: &client_ids::Model, draft: &Draft, sender: &sessions::Model) -> Result<Posted, Rejection> {
-    if first.fingerprint != fingerprint(draft) {
-        return Err(Rejection::ClientIdConflict(ClientId::from_stored(first.client_id.clone())));
-    }
-    let to = first.to_session.zip(first.to_name.clone());
-    let message = Message {
-        id: MessageId(first.message_id),
-        sender_session: SessionId(sender.id),
-        sender_id: UserId(sender.user_id),
-        sender: Pseudonym::from_stored(sender.pseudonym.clone()),
-        to: to.map(|(session, name)| Recipient {
-            session: SessionId(session),
-            pseudonym: Pseudonym::from_stored(name),
-        }),
-        content: Content::from_stored(draft.content.as_str().to_owned()),
-        client_id: draft.client_id.clone(),
-        timestamp: Timestamp::from_millis(first.timestamp),
-    };
-    Ok(Posted { message, repeated: true })
-}
-
-/// What tells a repeat from another post: what is said, and to whom as it was written.
-fn fingerprint(draft: &Draft) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(draft.content.as_str());
-    if let Some(to) = &draft.to {
-        // A byte that no content has: so no content runs into an addressee.
-        hash.update([0]);
-        hash.update(to.addressee.as_str());
-    }
-    hash.finalize().to_vec()
-}
-
-fn client_id_row(row: &messages::Model, draft: &Draft) -> Option<client_ids::Model> {
-    Some(client_ids::Model {
-        session: row.sender_session,
-        client_id: row.client_id.clone()?,
-        fingerprint: fingerprint(draft),
-        message_id: row.id,
-        to_session: row.to_session,
-        to_name: row.to_name.clone(),
-        timestamp: row.timestamp,
-    })
 }
 
 const MESSAGES: Table<10> = Table {

@@ -16,6 +16,7 @@ use sea_orm_migration::MigratorTrait;
 use super::Store;
 use super::entities::log_head;
 use super::outcome::answered;
+use super::remembered::{Changes, Remembered};
 use super::whole::renew_if_restarted;
 use crate::clock::random_log_id;
 
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same for a database on a network, which refuses connections while it is away: whoever asks is told soon.
 const NETWORK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a connection to a network may rest and not be tried before it is used.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each
 /// other.
@@ -199,14 +203,15 @@ impl Store {
             migrating.close().await
         };
         migrated.await.map_err(OpenStoreError::Migrate)?;
-        let write = connect(settings, Purpose::Write).await?;
+        let remembered = Arc::new(Remembered::default());
+        let write = connect(settings, Purpose::Write(remembered.changes())).await?;
         let read = connect(settings, Purpose::Read).await?;
         let store = Self {
             settings: settings.clone(),
             read,
             write: Arc::new(RwLock::new(write)),
             seen: Arc::new(AtomicI64::new(0)),
-            remembered: Arc::default(),
+            remembered,
             lock: lock.map(Arc::new),
         };
         answered(store.log_is_open()).await.map_err(OpenStoreError::Migrate)?;
@@ -240,12 +245,13 @@ impl Store {
 }
 
 /// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Purpose {
     Read,
     /// The same, for one reader alone.
     ReadAlone,
-    Write,
+    /// And tells of changes to sessions, where nobody else could make any.
+    Write(Changes),
     /// To write, once the database is back.
     Renew,
     Migrate,
@@ -270,18 +276,18 @@ async fn knock(settings: &StoreSettings) -> Result<(), OpenStoreError> {
 fn options(settings: &StoreSettings, purpose: Purpose) -> ConnectOptions {
     let mut options = ConnectOptions::new(&settings.url);
     options
-        .max_connections(if purpose == Purpose::Read { READERS } else { 1 })
+        .max_connections(if matches!(purpose, Purpose::Read) { READERS } else { 1 })
         .min_connections(1)
-        .connect_lazy(purpose == Purpose::Renew)
+        .connect_lazy(matches!(purpose, Purpose::Renew))
         .sqlx_logging(false);
     match settings.place {
-        Place::File(_) => tune_sqlite(&mut options, settings.durability),
+        Place::File(_) => tune_sqlite(&mut options, settings.durability, purpose),
         Place::Network => tune_postgres(&mut options, settings, purpose),
     }
     options
 }
 
-fn tune_sqlite(options: &mut ConnectOptions, durability: Durability) {
+fn tune_sqlite(options: &mut ConnectOptions, durability: Durability, purpose: Purpose) {
     let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
@@ -290,13 +296,25 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability) {
         .acquire_timeout(PATIENCE)
         // A local file's connections do not go stale.
         .test_before_acquire(false)
-        .map_sqlx_sqlite_pool_opts(|pool| {
+        .map_sqlx_sqlite_pool_opts(move |pool| {
+            let purpose = purpose.clone();
             // SQLite takes a transaction back by itself where a disk is full or fails. Its driver does not notice: it
             // would go on inside a transaction that nobody commits. `ping` waits for what was to be rolled back.
-            pool.after_release(|connection, _| {
+            let pool = pool.after_release(|connection, _| {
                 Box::pin(async {
-                    connection.ping().await?;
+                    if connection.is_in_transaction() {
+                        connection.ping().await?;
+                    }
                     Ok(!connection.is_in_transaction())
+                })
+            });
+            pool.after_connect(move |connection, _| {
+                let purpose = purpose.clone();
+                Box::pin(async move {
+                    match purpose {
+                        Purpose::Write(changes) => changes.are_noted_by(connection).await,
+                        _ => Ok(()),
+                    }
                 })
             })
         })
@@ -311,15 +329,21 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability) {
 
 fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose: Purpose) {
     let (timeouts, durability) = (settings.timeouts, settings.durability);
+    let is_migrating = matches!(purpose, Purpose::Migrate);
     options
         .acquire_timeout(NETWORK_PATIENCE)
-        // The writer finds out by itself, and saves the round trip.
-        .test_before_acquire(matches!(purpose, Purpose::Read | Purpose::ReadAlone))
+        // The writer saves the round trip while it is busy. What is given to a dead connection has an unknown outcome, so one
+        // that has rested is tried first.
+        .test_before_acquire(matches!(purpose, Purpose::Read | Purpose::ReadAlone));
+    if !options.get_test_before_acquire() {
+        options.test_before_acquire_if_idle_for(RESTED);
+    }
+    options
         .map_sqlx_postgres_pool_opts(move |pool| {
             pool.after_connect(move |connection, _| {
                 Box::pin(async move {
                     // Before that there may be no log yet.
-                    if purpose == Purpose::Migrate { Ok(()) } else { renew_if_restarted(connection).await }
+                    if is_migrating { Ok(()) } else { renew_if_restarted(connection).await }
                 })
             })
         })
@@ -334,10 +358,12 @@ fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose
             ]);
             match purpose {
                 Purpose::Migrate => postgres.options([("idle_in_transaction_session_timeout", "0")]),
-                Purpose::Read | Purpose::ReadAlone | Purpose::Write | Purpose::Renew => postgres.options([
-                    ("lock_timeout", millis(timeouts.lock)),
-                    ("statement_timeout", millis(timeouts.statement)),
-                ]),
+                Purpose::Read | Purpose::ReadAlone | Purpose::Write(_) | Purpose::Renew => {
+                    postgres.options([
+                        ("lock_timeout", millis(timeouts.lock)),
+                        ("statement_timeout", millis(timeouts.statement)),
+                    ])
+                }
             }
         });
 }

@@ -5,7 +5,6 @@
 //! looked up under that lock is certain, and every post has a key to look for.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -159,11 +158,11 @@ impl Store {
     /// One attempt. With `since`, what an earlier one has left behind that message is looked up first, through a new
     /// connection.
     async fn try_append(&self, batch: &Batch<'_>, since: Option<MessageId>) -> Result<Outcomes, Failed> {
-        let committing = OnceLock::new();
-        let attempt = self.attempt(batch, since, &committing);
-        answered(attempt).await.map_err(|error| match committing.get() {
+        let mut committing = None;
+        let outcome = answered(self.attempt(batch, since, &mut committing)).await;
+        outcome.map_err(|error| match committing {
             None => Failed::NotAppended(error),
-            Some(since) => Failed::Unknown { since: *since, error },
+            Some(since) => Failed::Unknown { since, error },
         })
     }
 
@@ -171,10 +170,13 @@ impl Store {
         &self,
         batch: &Batch<'_>,
         since: Option<MessageId>,
-        committing: &OnceLock<MessageId>,
+        committing: &mut Option<MessageId>,
     ) -> Result<Outcomes, DbErr> {
         let ids = batch.posts.len();
         let Some(since) = since else {
+            if let Some(outcomes) = self.append_in_one(batch, committing).await? {
+                return Ok(outcomes);
+            }
             let locked = match self.lock_log(ids, batch.now).await {
                 Ok(locked) => locked,
                 // The connection may have died while it rested. Nothing was asked of it yet.

@@ -50,6 +50,10 @@ impl Presence for Store {
         attended.map_err(|LeaseLost| AttendError::LeaseLost)
     }
 
+    async fn next_over(&self) -> Result<Option<Moment>, Unavailable> {
+        answered(self.try_next_over()).await.map_err(unavailable)
+    }
+
     async fn reap(&self, node: NodeId, most: u32, at: Timestamp) -> Result<Vec<Departure>, AttendError> {
         if !answered(self.is_anything_over(node)).await.map_err(unavailable)? {
             return Ok(Vec::new());
@@ -68,6 +72,10 @@ impl Presence for Store {
     }
 
     async fn wake_named(&self, key: &PseudonymKey, at: Timestamp) -> Result<Option<Woken>, ChangeError> {
+        // Anybody may say any name: for most there is nothing to do, and then nobody has to wait for the lock.
+        if answered(unclaimed_named(&self.read, key)).await.map_err(unavailable)?.is_none() {
+            return Ok(None);
+        }
         let commits = Commits::default();
         self.change_for_sure(&commits, || self.try_wake_named(key, at, &commits)).await
     }
@@ -228,13 +236,20 @@ impl Store {
         Ok(attended)
     }
 
+    async fn try_next_over(&self) -> Result<Option<Moment>, DbErr> {
+        let session = due_by(i64::MAX).limit(1).one(&self.read).await?.and_then(|row| row.expires_at);
+        let node =
+            nodes::Entity::find().order_by_asc(nodes::Column::LeaseUntil).limit(1).one(&self.read).await?;
+        Ok(session.into_iter().chain(node.map(|node| node.lease_until)).min().map(Moment))
+    }
+
     /// A look first: mostly nothing is, and then nobody has to wait for the lock.
     async fn is_anything_over(&self, node: NodeId) -> Result<bool, DbErr> {
         let now = presence_now(&self.read).await?;
         let nodes = nodes::Entity::find().all(&self.read).await?;
         let (living, dead): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.lease_until > now.0);
         let is_well = dead.is_empty() && living.iter().any(|living| living.id == node.0);
-        Ok(!is_well || due(now).limit(1).one(&self.read).await?.is_some())
+        Ok(!is_well || due_by(now.0).limit(1).one(&self.read).await?.is_some())
     }
 
     async fn try_reap(
@@ -252,7 +267,7 @@ impl Store {
         }
         settle(&transaction, now, self.limits()).await?;
         let mut left = Vec::new();
-        for row in due(now).limit(u64::from(most)).all(&transaction).await? {
+        for row in due_by(now.0).limit(u64::from(most)).all(&transaction).await? {
             left.push(self.expire(&transaction, row, now, at).await?);
         }
         commits.count()?;
@@ -382,11 +397,11 @@ impl Store {
     }
 }
 
-/// Sessions that are over and have not been ended, those first whose time came first.
-fn due(now: Moment) -> sea_orm::Select<sessions::Entity> {
+/// Living sessions that are over by a moment, those first whose time comes first.
+fn due_by(moment: i64) -> sea_orm::Select<sessions::Entity> {
     sessions::Entity::find()
         .filter(is_alive())
-        .filter(sessions::Column::ExpiresAt.lte(now.0))
+        .filter(sessions::Column::ExpiresAt.lte(moment))
         .order_by_asc(sessions::Column::ExpiresAt)
 }
 
@@ -464,12 +479,9 @@ fn depart_at(
 }
 
 /// The unclaimed session that is meant by a name: the living one, or else the one that had the name last, if it ran out.
-async fn unclaimed_named(
-    transaction: &DatabaseTransaction,
-    key: &PseudonymKey,
-) -> Result<Option<Row>, DbErr> {
+async fn unclaimed_named(database: &impl ConnectionTrait, key: &PseudonymKey) -> Result<Option<Row>, DbErr> {
     let same_name = || has_name(std::slice::from_ref(key));
-    let rows = living().filter(same_name()).all(transaction).await?;
+    let rows = living().filter(same_name()).all(database).await?;
     let row = if rows.is_empty() {
         sessions::Entity::find()
             .find_also_related(super::entities::users::Entity)
@@ -477,7 +489,7 @@ async fn unclaimed_named(
             .filter(sessions::Column::Folded.eq(key.folded()))
             .order_by_desc(sessions::Column::EndedRevision)
             .limit(1)
-            .all(transaction)
+            .all(database)
             .await?
             .pop()
     } else {

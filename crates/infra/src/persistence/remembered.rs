@@ -3,11 +3,18 @@
 //! A batch asks about hundreds, and to fetch so many rows takes longer than to insert its messages. Of what is written of a
 //! session only two things ever change: it is claimed, and it ends. So the database is asked, under the lock, how many of a
 //! batch's sessions are still what they were, and only if that is not all of them are they fetched again.
+//!
+//! A file is changed through one connection of this process and by nobody else, and SQLite itself tells of each change of a
+//! row that is made there, whoever wants it. As long as there was none, nothing has to be asked. (Of a table that is emptied by
+//! one statement without a condition it does not tell; sessions are not.)
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sqlx;
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteOperation};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
     QuerySelect, Value,
@@ -23,11 +30,46 @@ const MOST: usize = 16_384;
 
 /// Living sessions by their ids.
 #[derive(Default)]
-pub(super) struct Remembered(Mutex<Sessions>);
+pub(super) struct Remembered {
+    seen: Mutex<HashMap<Uuid, Seen>>,
+    changes: Changes,
+}
+
+/// A session, and how many changes there had been when it was last looked at.
+struct Seen {
+    session: Arc<sessions::Model>,
+    changes: u64,
+}
 
 pub(super) type Sessions = HashMap<Uuid, Arc<sessions::Model>>;
 
+/// How often a session was changed through a connection to a file, or may have been. Clones share it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Changes(Arc<AtomicU64>);
+
+impl Changes {
+    /// From here on this connection counts them, before they are committed.
+    pub(super) async fn are_noted_by(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let count = self.0.clone();
+        connection.lock_handle().await?.set_update_hook(move |change| {
+            if change.table == "sessions" && change.operation != SqliteOperation::Insert {
+                count.fetch_add(1, Ordering::Release);
+            }
+        });
+        Ok(())
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 impl Remembered {
+    /// What counts changes made through a connection.
+    pub(super) fn changes(&self) -> Changes {
+        self.changes.clone()
+    }
+
     /// Those of `ids` that there are, living or not. `ids` are different from each other.
     pub(super) async fn look_up(
         &self,
@@ -40,13 +82,28 @@ impl Remembered {
         }
         let unknown: Vec<_> = ids.iter().filter(|id| !known.contains_key(id)).copied().collect();
         let mut all = self.fetch(transaction, &unknown).await?;
+        self.confirm(&known);
         all.extend(known);
         Ok(all)
     }
 
+    /// All of `ids`, as they were when they were last looked at; nothing if one of them is not known.
+    pub(super) fn all_known(&self, ids: &[Uuid]) -> Option<Sessions> {
+        let known = self.known(ids);
+        (known.len() == ids.len()).then_some(known)
+    }
+
+    /// The same, if they have not changed since. For whoever holds the connection to a file.
+    pub(super) fn all_unchanged(&self, ids: &[Uuid]) -> Option<Sessions> {
+        let (seen, changes) =
+            (self.seen.lock().expect("nothing panics while it looks"), self.changes.count());
+        let unchanged = |id| seen.get(id).filter(|seen| seen.changes == changes);
+        ids.iter().map(|id| Some((*id, unchanged(id)?.session.clone()))).collect()
+    }
+
     fn known(&self, ids: &[Uuid]) -> Sessions {
-        let remembered = self.0.lock().expect("nothing panics while it looks");
-        ids.iter().filter_map(|id| Some((*id, remembered.get(id)?.clone()))).collect()
+        let seen = self.seen.lock().expect("nothing panics while it looks");
+        ids.iter().filter_map(|id| Some((*id, seen.get(id)?.session.clone()))).collect()
     }
 
     async fn fetch(&self, transaction: &DatabaseTransaction, ids: &[Uuid]) -> Result<Sessions, DbErr> {
@@ -55,16 +112,38 @@ impl Remembered {
             let rows = sessions::Entity::find().filter(is_one_of(transaction, ids)).all(transaction).await?;
             found.extend(rows.into_iter().map(|session| (session.id, Arc::new(session))));
         }
-        let mut remembered = self.0.lock().expect("nothing panics while it looks");
+        self.forget(ids);
+        self.remember(&found);
+        Ok(found)
+    }
+
+    fn forget(&self, ids: &[Uuid]) {
+        let mut seen = self.seen.lock().expect("nothing panics while it looks");
         for id in ids {
-            remembered.remove(id);
+            seen.remove(id);
         }
-        if remembered.len() + found.len() > MOST {
-            remembered.clear();
+    }
+
+    /// They were found unchanged, under the lock: as long as it is held, nobody changes them.
+    fn confirm(&self, known: &Sessions) {
+        let (mut seen, changes) =
+            (self.seen.lock().expect("nothing panics while it looks"), self.changes.count());
+        for id in known.keys() {
+            if let Some(seen) = seen.get_mut(id) {
+                seen.changes = changes;
+            }
+        }
+    }
+
+    /// The living of those that were just looked at, under the lock too.
+    fn remember(&self, found: &Sessions) {
+        let (mut seen, changes) =
+            (self.seen.lock().expect("nothing panics while it looks"), self.changes.count());
+        if seen.len() + found.len() > MOST {
+            seen.clear();
         }
         let living = found.iter().filter(|(_, session)| session.ended_at.is_none());
-        remembered.extend(living.map(|(id, session)| (*id, session.clone())));
-        Ok(found)
+        seen.extend(living.map(|(id, session)| (*id, Seen { session: session.clone(), changes })));
     }
 }
 

@@ -16,6 +16,7 @@ use super::*;
 use crate::clock::random_log_id;
 
 mod accounts;
+mod in_one;
 mod losses;
 mod nodes;
 mod outcomes;

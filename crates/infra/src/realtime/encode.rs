@@ -1,4 +1,7 @@
-//! Events in each wire format, encoded once for all their receivers.
+//! Events in each wire format, encoded once for all receivers that want it, when the first of them does.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use actix_socketio::Packet;
 use lobby_domain::message::{Audience, LogId, Message};
@@ -13,49 +16,56 @@ use crate::wire::{ChangedView, JoinedView, LeftView, MessageView};
 
 const NEW_MESSAGE: &str = "new_message";
 
+/// Bytes of a message's JSON besides its content.
+const AROUND_CONTENT: usize = 256;
+
 /// Socket.IO's main namespace, the only one the lobby has.
 pub(super) const NAMESPACE: &str = "/";
 
-/// An event, ready to be sent to any number of receivers.
+/// An event that can be sent to any number of receivers. It is encoded for the first of each kind: the writer, who announces
+/// it, has better things to do, and often there is nobody of that kind.
 #[derive(Debug, Clone)]
 pub(super) struct Encoded {
-    /// For `/ws`.
-    pub(super) plain: Frame,
-    /// For Socket.IO.
-    pub(super) socketio: Packet,
-    /// For Socket.IO clients that recover, where the event has a place in the log: its id comes last.
-    pub(super) recoverable: Option<Packet>,
+    /// Clones share what was encoded.
+    frames: Arc<Frames>,
     /// Its place in the log, 0 for what has none.
     pub(super) id: i64,
     /// Who may see it.
     pub(super) audience: Audience,
 }
 
+#[derive(Debug)]
+struct Frames {
+    said: Said,
+    plain: OnceLock<Frame>,
+    socketio: OnceLock<Packet>,
+    recoverable: OnceLock<Packet>,
+}
+
+/// What an event says.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all events are messages")]
+enum Said {
+    Message(Message, LogId),
+    Other { name: String, data: Box<RawValue> },
+}
+
 impl Encoded {
     /// An event of any name, for everybody.
     pub(super) fn new(name: &str, data: &impl Serialize) -> Self {
-        let data = json(data);
-        Self {
-            plain: plain_event(name, &data),
-            socketio: Packet::event(NAMESPACE, name, &[&data]),
-            recoverable: None,
-            id: 0,
-            audience: Audience::Everybody,
-        }
+        Self::of(Said::Other { name: name.to_owned(), data: json(data) }, 0, Audience::Everybody)
     }
 
     /// A message of a log.
-    pub(super) fn message(message: &Message, log: LogId) -> Self {
-        let data = json(&MessageView::from(message));
-        let id = message.id.0;
-        let offset = json(&recovery::offset(message.id, log));
-        Self {
-            plain: plain_event(NEW_MESSAGE, &data),
-            socketio: Packet::event(NAMESPACE, NEW_MESSAGE, &[&data]),
-            recoverable: Some(Packet::event(NAMESPACE, NEW_MESSAGE, &[&data, &offset])),
-            id,
-            audience: message.audience(),
-        }
+    pub(super) fn message(message: Message, log: LogId) -> Self {
+        let (id, audience) = (message.id.0, message.audience());
+        Self::of(Said::Message(message, log), id, audience)
+    }
+
+    fn of(said: Said, id: i64, audience: Audience) -> Self {
+        let frames =
+            Frames { said, plain: OnceLock::new(), socketio: OnceLock::new(), recoverable: OnceLock::new() };
+        Self { frames: Arc::new(frames), id, audience }
     }
 
     /// A change of who is online, and the number of it.
@@ -73,10 +83,66 @@ impl Encoded {
         Self::new("users_changed", &ChangedView::from(batch))
     }
 
-    /// What it takes to keep it, in bytes.
+    /// For `/ws`.
+    pub(super) fn plain(&self) -> &Frame {
+        let said = &self.frames.said;
+        self.frames.plain.get_or_init(|| plain_event(said.name(), &said.data()))
+    }
+
+    /// For Socket.IO.
+    pub(super) fn socketio(&self) -> &Packet {
+        let said = &self.frames.said;
+        self.frames.socketio.get_or_init(|| Packet::event(NAMESPACE, said.name(), &[&said.data()]))
+    }
+
+    /// For Socket.IO clients that recover: where the event has a place in the log, its id comes last.
+    pub(super) fn recoverable(&self) -> &Packet {
+        let said = &self.frames.said;
+        let Said::Message(message, log) = said else { return self.socketio() };
+        self.frames.recoverable.get_or_init(|| {
+            let offset = json(&recovery::offset(message.id, *log));
+            Packet::event(NAMESPACE, said.name(), &[&said.data(), &offset])
+        })
+    }
+
+    /// What it takes to keep it, in bytes: what it says, and three frames of about the same length.
     pub(super) fn weight(&self) -> usize {
-        // Three frames of about the same length.
-        3 * self.plain.payload().len()
+        4 * self.frames.said.length()
+    }
+}
+
+impl Said {
+    fn name(&self) -> &str {
+        match self {
+            Self::Message(..) => NEW_MESSAGE,
+            Self::Other { name, .. } => name,
+        }
+    }
+
+    fn data(&self) -> Cow<'_, RawValue> {
+        match self {
+            Self::Message(message, _) => Cow::Owned(json(&MessageView::from(message))),
+            Self::Other { data, .. } => Cow::Borrowed(data),
+        }
+    }
+
+    /// About how long it is as JSON.
+    fn length(&self) -> usize {
+        match self {
+            Self::Message(message, _) => {
+                AROUND_CONTENT + message.content.as_str().bytes().map(escaped).sum::<usize>()
+            }
+            Self::Other { data, .. } => data.get().len(),
+        }
+    }
+}
+
+/// How many bytes JSON makes of one.
+fn escaped(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..0x20 => 6,
+        _ => 1,
     }
 }
 
@@ -121,7 +187,7 @@ mod tests {
     const SESSION: SessionId = SessionId(Uuid::from_u128(7));
 
     fn plain(encoded: &Encoded) -> String {
-        String::from_utf8(encoded.plain.payload().to_vec()).expect("UTF-8")
+        String::from_utf8(encoded.plain().payload().to_vec()).expect("UTF-8")
     }
 
     fn message() -> Message {
@@ -140,14 +206,14 @@ mod tests {
     #[test]
     fn a_message_has_the_shape_of_the_contract() {
         let expected = r#"{"event":"new_message","data":{"id":3,"sender":"Zoë","sender_id":1,"sender_session":"00000000-0000-0000-0000-000000000007","content":"say \"hi\"\n<b>","timestamp":"1970-01-01T00:00:00.001Z"}}"#;
-        assert_eq!(plain(&Encoded::message(&message(), LOG)), expected);
+        assert_eq!(plain(&Encoded::message(message(), LOG)), expected);
     }
 
     #[test]
     fn a_private_message_says_to_whom_and_only_those_two_may_see_it() {
         let to = Recipient { session: SessionId(Uuid::from_u128(8)), pseudonym: name("JohnDoe") };
         let client_id = Some(ClientId::parse("c-1").expect("a good client id"));
-        let private = Encoded::message(&Message { to: Some(to), client_id, ..message() }, LOG);
+        let private = Encoded::message(Message { to: Some(to), client_id, ..message() }, LOG);
         let end = r#""to":"JohnDoe","to_session":"00000000-0000-0000-0000-000000000008","client_id":"c-1"}}"#;
         assert!(plain(&private).ends_with(end), "{}", plain(&private));
         let sees = |session| private.audience.includes(session);
@@ -157,10 +223,32 @@ mod tests {
 
     #[test]
     fn whoever_recovers_gets_the_place_in_the_log_behind_the_message() {
-        let encoded = Encoded::message(&message(), LOG);
-        let recoverable = encoded.recoverable.expect("messages have a place in the log");
-        let expected = format!("{},\"3@0000000a\"]", encoded.socketio.as_str().trim_end_matches(']'));
-        assert_eq!(recoverable.as_str(), expected);
+        let encoded = Encoded::message(message(), LOG);
+        let expected = format!("{},\"3@0000000a\"]", encoded.socketio().as_str().trim_end_matches(']'));
+        assert_eq!(encoded.recoverable().as_str(), expected);
+        let elsewhere = Encoded::new("user_joined", &1);
+        assert_eq!(elsewhere.recoverable().as_str(), elsewhere.socketio().as_str());
+    }
+
+    #[test]
+    fn what_is_encoded_is_shared_with_every_clone() {
+        let encoded = Encoded::message(message(), LOG);
+        let clone = encoded.clone();
+        assert!(std::ptr::eq(encoded.plain().payload(), clone.plain().payload()));
+    }
+
+    #[test]
+    fn a_message_weighs_about_what_it_takes_whatever_is_said() {
+        for text in ["x".repeat(4_000), "\"\\\n".repeat(1_000) + "x", "ë".repeat(4_000), "x".to_owned()] {
+            let content = Content::parse(&text).expect("a good content");
+            let encoded = Encoded::message(Message { content, ..message() }, LOG);
+            let length = encoded.plain().payload().len();
+            assert!(
+                (3 * length..5 * length + 1_000).contains(&encoded.weight()),
+                "{length} {}",
+                encoded.weight()
+            );
+        }
     }
 
     #[test]

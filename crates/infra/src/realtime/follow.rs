@@ -62,7 +62,7 @@ async fn fill_gaps(hub: &Hub) {
 
 fn answer(page: &Page) -> Answer<Encoded> {
     let entries =
-        page.messages.iter().map(|message| (message.id.0, Encoded::message(message, page.head.log)));
+        page.messages.iter().map(|message| (message.id.0, Encoded::message(message.clone(), page.head.log)));
     Answer { first_kept: page.head.first_id.0, entries: entries.collect() }
 }
 

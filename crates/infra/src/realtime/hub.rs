@@ -290,12 +290,16 @@ fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: &ToShard) {
 impl Announcer for Hub {
     async fn announce(&self, events: Vec<Event>) {
         let (log, _) = self.position();
-        let messages = events.iter().filter_map(|event| match event {
-            Event::NewMessage(message) => Some((message.id.0, Encoded::message(message, log))),
-            Event::UserJoined { .. } | Event::UserLeft(_) => None,
-        });
-        let messages: Vec<_> = messages.collect();
-        let changes = events.iter().filter_map(Change::of).map(|change| (change.revision().0, change));
+        let (mut messages, mut changes) = (Vec::with_capacity(events.len()), Vec::new());
+        for event in events {
+            match event {
+                Event::NewMessage(message) => messages.push((message.id.0, Encoded::message(message, log))),
+                change @ (Event::UserJoined { .. } | Event::UserLeft(_)) => {
+                    changes.extend(Change::of(&change));
+                }
+            }
+        }
+        let changes = changes.into_iter().map(|change| (change.revision().0, change));
         let (mut misses_messages, mut misses_changes) = (false, false);
         self.happen(|core, now| {
             let messages = core.timeline.hear(messages, now);

@@ -1,6 +1,6 @@
 //! The last messages, ready to be sent.
 //!
-//! Most of those who come back have missed little. What they missed is here, encoded already, and so is what is said while
+//! Most of those who come back have missed little. What they missed is here, mostly encoded already, and so is what is said while
 //! others read what they missed from the log: this is the queue in which the live feed waits for them, one for all.
 
 use std::collections::VecDeque;
@@ -60,7 +60,9 @@ mod tests {
     use super::*;
 
     fn message(id: i64, text: &str) -> Encoded {
-        Encoded { id, ..Encoded::new("new_message", &text) }
+        let mut message = Encoded::new("new_message", &text);
+        message.id = id;
+        message
     }
 
     fn ids(recent: &Recent, position: i64, last: i64, most: usize) -> Option<(Vec<i64>, i64, bool)> {

@@ -61,7 +61,7 @@ fn send_page(shard: &Shard, ticket: Ticket, sink: &Sink, page: &Page) -> bool {
         if sink.room().now_or_never().is_none() {
             return true;
         }
-        let encoded = Encoded::message(message, page.head.log);
+        let encoded = Encoded::message(message.clone(), page.head.log);
         if !shard.replayed(ticket, &[encoded], message.id.0, false) {
             return false;
         }

@@ -26,19 +26,17 @@ impl Sink {
     /// to.
     pub(super) fn send(&self, event: &Encoded) -> bool {
         match self {
-            Self::Plain(outbox) => outbox.send(&event.plain).is_ok(),
-            Self::SocketIo(socket) => socket.send(&event.socketio).is_ok(),
-            Self::Recoverable(socket) => {
-                socket.send(event.recoverable.as_ref().unwrap_or(&event.socketio)).is_ok()
-            }
+            Self::Plain(outbox) => outbox.send(event.plain()).is_ok(),
+            Self::SocketIo(socket) => socket.send(event.socketio()).is_ok(),
+            Self::Recoverable(socket) => socket.send(event.recoverable()).is_ok(),
         }
     }
 
     /// Sends an event that is left out where anything much is under way to this connection.
     pub(super) fn send_volatile(&self, event: &Encoded) {
         let _left_out = match self {
-            Self::Plain(outbox) => outbox.send_volatile(&event.plain),
-            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.send_volatile(&event.socketio),
+            Self::Plain(outbox) => outbox.send_volatile(event.plain()),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.send_volatile(event.socketio()),
         };
     }
 

@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn plain(typing: &Typing) -> &str {
-        std::str::from_utf8(typing.event.plain.payload()).expect("UTF-8")
+        std::str::from_utf8(typing.event.plain().payload()).expect("UTF-8")
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! As much of PostgreSQL's protocol as it takes to see a commit.
 
+use std::collections::HashSet;
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -9,15 +10,33 @@ const SSL_REQUEST: u32 = 80_877_103;
 const GSSENC_REQUEST: u32 = 80_877_104;
 /// The server's own bound of a message before the log-in.
 const MAX_LOG_IN_BYTES: usize = 10_000;
-/// What is read whole, and looked at: no longer message is a commit.
-const MAX_WHOLE_BYTES: u32 = 64;
+/// How much is read at once, and looked at: whether a message is a commit is seen in no more of it.
+const LOOKED_AT_BYTES: u32 = 64;
+/// How a statement begins that commits by itself: the lobby's for a whole batch of messages.
+const COMMITTING: &str = "SELECT log_end, log_time FROM append_in_one(";
 
-/// A message of either side: its type, its length, and its content if that is small.
+/// A message of either side: its type, its length, and how its content begins.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) bytes: Vec<u8>,
     /// How many bytes of it are still to be read.
     pub(super) rest: u64,
+}
+
+/// Statements of a connection that commit by themselves, by the names they were prepared under.
+#[derive(Debug, Default)]
+pub(super) struct Committing(HashSet<String>);
+
+impl Committing {
+    /// Whether a client asks to commit: with the statement `COMMIT` and nothing else, or with a prepared one that does so.
+    pub(super) fn is_asked(&mut self, message: &Message) -> bool {
+        if let Some((name, text)) = message.prepared()
+            && text.starts_with(COMMITTING)
+        {
+            self.0.insert(name.to_owned());
+        }
+        message.is_commit() || message.bound().is_some_and(|name| self.0.contains(name))
+    }
 }
 
 /// Reads what comes before the messages with a type: answers that there is no encryption, until somebody logs in.
@@ -41,36 +60,60 @@ where
     }
 }
 
-/// Reads a message, or only the head of a large one.
+/// Reads a message, or only the beginning of a large one.
 pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> io::Result<Message> {
     let mut bytes = vec![from.read_u8().await?];
     let length = from.read_u32().await?;
     bytes.extend(length.to_be_bytes());
     // The length counts itself.
     let content = length.checked_sub(4).ok_or(io::ErrorKind::InvalidData)?;
-    if content > MAX_WHOLE_BYTES {
-        return Ok(Message { bytes, rest: content.into() });
-    }
-    from.take(content.into()).read_to_end(&mut bytes).await?;
-    Ok(Message { bytes, rest: 0 })
+    let beginning = content.min(LOOKED_AT_BYTES);
+    from.take(beginning.into()).read_to_end(&mut bytes).await?;
+    Ok(Message { bytes, rest: (content - beginning).into() })
 }
 
 impl Message {
-    /// Whether a client asks to commit, and nothing else.
-    pub(super) fn is_commit(&self) -> bool {
-        self.text_of(b'Q')
+    fn is_commit(&self) -> bool {
+        self.whole_text_of(b'Q')
             .is_some_and(|text| text.trim_end_matches(['\0', ';', ' ']).trim().eq_ignore_ascii_case("commit"))
     }
 
-    /// Whether a server says that it has committed.
-    pub(super) fn is_committed(&self) -> bool {
-        self.text_of(b'C') == Some("COMMIT\0")
+    /// Whether the server carries out, at this message of a client, what it was asked: a simple query or a sync.
+    pub(super) fn is_complete(&self) -> bool {
+        self.content_of(b'Q').or(self.content_of(b'S')).is_some()
     }
 
-    fn text_of(&self, kind: u8) -> Option<&str> {
-        let content = self.bytes.strip_prefix(&[kind])?.get(4..)?;
-        std::str::from_utf8(content).ok()
+    /// Whether a server says that it is in no transaction any more: only then has it committed what commits by itself.
+    pub(super) fn is_committed(&self) -> bool {
+        self.whole_text_of(b'Z') == Some("I")
     }
+
+    /// The name of a statement that is prepared, and how it begins.
+    fn prepared(&self) -> Option<(&str, &str)> {
+        let (name, text) = split_text(self.content_of(b'P')?)?;
+        let text = text.utf8_chunks().next()?.valid();
+        Some((name, text))
+    }
+
+    /// The name of the statement that is given its values.
+    fn bound(&self) -> Option<&str> {
+        let (_portal, rest) = split_text(self.content_of(b'B')?)?;
+        Some(split_text(rest)?.0)
+    }
+
+    fn whole_text_of(&self, kind: u8) -> Option<&str> {
+        std::str::from_utf8(self.content_of(kind).filter(|_| self.rest == 0)?).ok()
+    }
+
+    fn content_of(&self, kind: u8) -> Option<&[u8]> {
+        self.bytes.strip_prefix(&[kind])?.get(4..)
+    }
+}
+
+/// A text that ends with a zero, and what follows.
+fn split_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
 }
 
 #[cfg(test)]
@@ -92,16 +135,35 @@ mod tests {
             assert!(!message(b'Q', text).await.is_commit(), "{text}");
         }
         assert!(!message(b'P', "COMMIT\0").await.is_commit());
-        assert!(message(b'C', "COMMIT\0").await.is_committed());
-        assert!(!message(b'C', "ROLLBACK\0").await.is_committed());
+        assert!(message(b'Z', "I").await.is_committed());
+        assert!(!message(b'Z', "T").await.is_committed());
+        assert!(!message(b'C', "COMMIT\0").await.is_committed());
     }
 
     #[tokio::test]
-    async fn of_a_large_message_only_the_head_is_read() {
-        let large = message(b'Q', &"x".repeat(65)).await;
-        assert_eq!((large.bytes.as_slice(), large.rest), (&b"Q\0\0\0\x45"[..], 65));
-        let small = message(b'Q', &"x".repeat(64)).await;
-        assert_eq!((small.bytes.len(), small.rest), (69, 0));
+    async fn of_a_large_message_only_the_beginning_is_read() {
+        for (length, rest) in [(65, 1), (64, 0)] {
+            let message = message(b'Q', &"x".repeat(length)).await;
+            assert_eq!((message.bytes.len(), message.rest), (69, rest));
+        }
+        assert!(!message(b'Q', &format!("COMMIT{}", " ".repeat(59))).await.is_commit(), "more may follow");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_commits_by_itself_is_seen_where_it_is_given_its_values() {
+        let mut committing = Committing::default();
+        for (kind, content, is_asked) in [
+            (b'B', "\0one\0", false),
+            (b'P', "one\0SELECT log_end, log_time FROM append_in_one($1)\0", false),
+            (b'P', "two\0SELECT 1\0", false),
+            (b'B', "\0one\0\0\0", true),
+            (b'B', "\0two\0\0\0", false),
+            (b'B', "one\0two\0", false),
+            (b'Q', "COMMIT\0", true),
+            (b'S', "", false),
+        ] {
+            assert_eq!(committing.is_asked(&message(kind, content).await), is_asked, "{content}");
+        }
     }
 
     #[tokio::test]

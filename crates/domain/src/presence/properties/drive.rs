@@ -31,7 +31,9 @@ impl World {
         let is_any_reached = reached.contains(&Some(true));
         for (node, is_reached) in self.nodes.iter_mut().zip(reached) {
             if let Some(node) = node {
-                node.is_behind |= is_any_reached && is_reached == Some(false);
+                if is_any_reached && is_reached == Some(false) {
+                    (node.is_behind, node.has_beaten) = (true, false);
+                }
             }
         }
     }
@@ -39,8 +41,13 @@ impl World {
     fn see_who_caught_up(&mut self, number: usize) {
         let now = self.now;
         let node = self.nodes[number].as_ref().expect("it is up");
-        if self.is_reached(node) && node.attendance.wake_at().is_some_and(|at| at > now) {
-            self.node(number).is_behind = false;
+        let is_idle = node.attendance.wake_at().is_some_and(|at| at > now);
+        if self.is_reached(node) && node.has_beaten && is_idle {
+            let moment = self.moment;
+            let node = self.node(number);
+            if std::mem::take(&mut node.is_behind) {
+                node.beaten_at = moment;
+            }
         }
     }
 
@@ -70,9 +77,14 @@ impl World {
             let beaten = ready(self.store.beat(id, since)).expect("an answer");
             assert!(beaten.now >= self.moment, "presence time never goes back");
             self.moment = beaten.now;
-            self.node(number).beaten_at = beaten.now;
+            let node = self.node(number);
+            // Where a lease was lost, what was served under it counts from its end.
+            if beaten.held || (is_answered && !node.is_behind) {
+                node.beaten_at = beaten.now;
+            }
             if is_answered {
                 self.node(number).attendance.beaten(beaten, now);
+                self.node(number).has_beaten = true;
                 self.reap(number);
                 return;
             }

@@ -135,10 +135,11 @@ impl Life {
         if self.claimed { self.limits.grace } else { self.limits.unclaimed }
     }
 
-    /// How much later than a connection's end its session's time may begin: a node's word counts for a lease. And after an
-    /// outage that is counted after all, the connection ended later than the count said then.
+    /// How much later than a connection's end its session's time may begin: a node's word counts for a lease, and a node that
+    /// does not lead takes it to be by up to the time between two beats later than it is. And after an outage that is
+    /// counted after all, the connection ended later than the count said then.
     fn lateness(&self, age: Duration) -> Duration {
         let uncounted = if age.is_zero() { Duration::ZERO } else { self.limits.lease };
-        self.limits.lease + LAZY + uncounted
+        self.limits.lease + self.limits.lease / 3 + LAZY + uncounted
     }
 }

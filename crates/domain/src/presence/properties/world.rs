@@ -40,7 +40,9 @@ pub(super) struct Node {
     pub(super) loses_answer: bool,
     /// Whether it was out of reach while another was not, and has not caught up since.
     pub(super) is_behind: bool,
-    /// Presence time at its last beat.
+    /// Whether a beat was answered since: then it knows what it has missed.
+    pub(super) has_beaten: bool,
+    /// Presence time at its last beat that counts for whom it serves.
     pub(super) beaten_at: Moment,
 }
 
@@ -356,6 +358,7 @@ impl World {
             is_cut: false,
             loses_answer: false,
             is_behind: false,
+            has_beaten: false,
             beaten_at: self.moment,
         });
     }

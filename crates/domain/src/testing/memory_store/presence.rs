@@ -162,6 +162,13 @@ impl Presence for MemoryStore {
         Ok(arrivals.iter().map(|id| state.arrive(node, *id, at)).collect())
     }
 
+    async fn next_over(&self) -> Result<Option<Moment>, Unavailable> {
+        let state = self.state();
+        let alive = state.records.values().filter(|record| record.standing.is_alive());
+        let sessions = alive.filter_map(|record| record.standing.expires_at);
+        Ok(sessions.chain(state.nodes.values().map(|lease| lease.until)).min())
+    }
+
     async fn reap(&self, node: NodeId, most: u32, at: Timestamp) -> Result<Vec<Departure>, AttendError> {
         let mut state = self.state();
         state.check_lease(node)?;

@@ -55,6 +55,38 @@ async fn a_commit_that_is_cut_off_ends_in_exactly_one_message() {
     }
 }
 
+/// Who has not spoken before is looked up, and so the batch is appended step by step.
+#[tokio::test]
+async fn a_commit_of_several_steps_that_is_cut_off_ends_in_exactly_one_message() {
+    let server = Postgres::start().await;
+    for when in ALL {
+        let bench = Bench::start(&server).await;
+        let fired = bench.proxy.cut_at_commit(when);
+        let id = say(&bench.store, bench.ann, "first").await;
+        fired.wait().await;
+        assert_eq!((id, bench.contents().await), (1, vec!["first".to_owned()]), "{when:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_in_one_go_leaves_an_unknown_outcome_too() {
+    let server = Postgres::start().await;
+    join_all(ALL.map(async |when| {
+        let bench = Bench::start(&server).await;
+        say(&bench.store, bench.ann, "before").await;
+        let draft = repeatable(bench.ann, "c-1");
+        let fired = bench.proxy.cut_at_commit(when);
+        let lost = tokio::join!(append(&bench.store, draft.clone()), bench.lose(fired, Proxy::refuse)).0;
+        assert!(matches!(lost, Err(AppendError::OutcomeUnknown(_))), "{when:?}: {lost:?}");
+        bench.proxy.pass();
+        bench.store.check_writable().await.expect("it is back");
+        let posted = append(&bench.store, draft).await.expect("it is posted");
+        assert_eq!((posted.message.id, posted.repeated), (MessageId(2), when != When::Before), "{when:?}");
+        assert_eq!(bench.contents().await.len(), 2, "{when:?}");
+    }))
+    .await;
+}
+
 #[tokio::test]
 async fn a_lost_commit_is_found_though_others_post_before_it_is_looked_for() {
     let server = Postgres::start().await;

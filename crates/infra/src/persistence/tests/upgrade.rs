@@ -66,7 +66,8 @@ async fn a_step_back_and_forth_leaves_the_beginning_where_it_was(settings: &Stor
         store.prune(keep, 100).await.expect("it is pruned");
         let head = store.head().await.expect("a look");
         assert_eq!(head.first_id, MessageId(first_id));
-        Migrator::down(&store.writer(), Some(2)).await.expect("it goes down");
+        let all_but_the_first = u32::try_from(Migrator::migrations().len() - 1).expect("a few");
+        Migrator::down(&store.writer(), Some(all_but_the_first)).await.expect("it goes down");
         Migrator::up(&store.writer(), None).await.expect("it comes up again");
         assert_eq!(store.head().await.expect("a look"), head);
     }

@@ -53,6 +53,23 @@ pub async fn a_node_without_a_lease_ends_nobody(store: &impl PresenceStore) {
     assert_eq!(a.reap().await, [id(1)]);
 }
 
+/// Of sessions that are not served, and of leases.
+pub async fn the_next_end_is_known_before_it_comes(store: &impl PresenceStore) {
+    let next_over = async || store.next_over().await.expect("a look");
+    assert_eq!(next_over().await, None);
+    let mut a = Node::start(store, A).await;
+    assert_eq!(next_over().await, Some(a.now.after(limits().lease)));
+    open_as(store, 1, "JohnDoe", true).await;
+    a.serve(1).await;
+    a.pass(limits().lease / 2).await;
+    let gone = a.now;
+    a.drop(1).await;
+    assert_eq!(next_over().await, Some(gone.after(limits().grace)));
+    a.pass(limits().grace).await;
+    assert_eq!(a.reap().await, [id(1)]);
+    assert_eq!(next_over().await, Some(a.now.after(limits().lease)));
+}
+
 /// The sessions of both are in the same answer.
 pub async fn dead_nodes_come_first(store: &impl PresenceStore) {
     let mut a = Node::start(store, A).await;

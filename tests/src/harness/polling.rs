@@ -1,0 +1,76 @@
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use reqwest::Client;
+use serde_json::Value;
+
+use super::connection::parse_socketio;
+use super::{Received, in_time};
+
+/// What separates the packets of a body.
+const SEPARATOR: char = '\u{1e}';
+
+/// A hand-made Socket.IO client that polls and never moves to a WebSocket.
+pub struct Polling {
+    client: Client,
+    url: String,
+    waiting: VecDeque<String>,
+}
+
+impl Polling {
+    /// Opens an Engine.IO session and says this of itself; what comes of it is still to be received.
+    pub async fn connecting_at(address: SocketAddr, data: &Value) -> Self {
+        let url = format!("http://{address}/socket.io/?EIO=4&transport=polling");
+        let mut polling = Self { client: Client::new(), url, waiting: VecDeque::new() };
+        let opened = polling.poll().await.expect("Engine.IO's open packet");
+        let opened: Value = serde_json::from_str(&opened[1..]).expect("JSON");
+        polling.url.push_str("&sid=");
+        polling.url.push_str(opened["sid"].as_str().expect("a text"));
+        polling.send(format!("40{data}")).await;
+        polling
+    }
+
+    /// Whatever comes next.
+    pub async fn receive(&mut self) -> Received {
+        loop {
+            let Some(packet) = self.next().await else { return Received::Closed(1006, String::new()) };
+            match packet.as_str() {
+                "1" => return Received::Closed(1005, String::new()),
+                "2" => self.send("3".to_owned()).await,
+                "6" => {}
+                packet => {
+                    if let Some(received) = parse_socketio(packet) {
+                        return received;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Leaves as a page does that is closed.
+    pub async fn close(&self) {
+        self.send("41\u{1e}1".to_owned()).await;
+    }
+
+    async fn next(&mut self) -> Option<String> {
+        if self.waiting.is_empty() {
+            let body = self.poll().await?;
+            self.waiting.extend(body.split(SEPARATOR).map(str::to_owned));
+        }
+        self.waiting.pop_front()
+    }
+
+    /// `None` where the session is over, or nobody is there.
+    async fn poll(&self) -> Option<String> {
+        let answer = in_time("a poll's answer", self.client.get(&self.url).send()).await.ok()?;
+        if !answer.status().is_success() {
+            return None;
+        }
+        in_time("a poll's body", answer.text()).await.ok()
+    }
+
+    /// A session that is over is found out by the next poll.
+    async fn send(&self, body: String) {
+        let _answer = in_time("an answer", self.client.post(&self.url).body(body).send()).await;
+    }
+}
