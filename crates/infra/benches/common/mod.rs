@@ -15,6 +15,12 @@ pub(crate) mod program;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use mimalloc::MiMalloc;
+
+/// As the lobby has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 /// What may be set from outside.
 pub(crate) fn variable<T: FromStr>(name: &str) -> Option<T> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;

@@ -26,12 +26,7 @@ use std::time::Duration;
 
 use common::backend::Backend;
 use common::{disk, target, variable};
-use mimalloc::MiMalloc;
 use report::Report;
-
-/// As the lobby has it.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What may be set from outside.
 pub(crate) struct Knobs {
