@@ -6,7 +6,7 @@
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
 //! | `sessions`, `message_log`, `roster_log` | the ports, one file each |
 //! | `listing` | who is online, a page at a time |
-//! | `presence`, `standing`, `forget` | who is there, and for how long |
+//! | `presence`, `attend`, `wake`, `standing`, `forget` | who is there, and for how long |
 //! | `append` | the transaction that gives messages their ids |
 //! | `in_one` | the same in one go, as long as nothing speaks against it |
 //! | `judge` | what becomes of each draft |
@@ -29,6 +29,7 @@
 //! Invariant: a port's method ends, also where a network answers nothing at all: each goes through `outcome`.
 
 mod append;
+mod attend;
 mod batch;
 mod connect;
 mod entities;
@@ -48,6 +49,7 @@ mod sessions;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod wake;
 mod whole;
 
 use std::fs::File;
