@@ -68,7 +68,8 @@ impl Application {
         let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
         background.spawn(sweeping);
-        let keeper = Arc::new(keeper(&services, limits(&settings)));
+        let presence = Arc::new(store.with_own_writer().await?);
+        let keeper = Arc::new(keeper(&services, presence, limits(&settings)));
         background.spawn(keeper.clone().run());
 
         let shutdown_timeout = settings.server.shutdown_timeout;
@@ -181,11 +182,11 @@ fn limits(settings: &Settings) -> Limits {
     }
 }
 
-fn keeper(services: &Services, limits: Limits) -> Keeper {
+fn keeper(services: &Services, presence: Arc<dyn Presence>, limits: Limits) -> Keeper {
     Keeper {
         node: random_node_id(),
         attendants: Attendants::new(&limits),
-        presence: services.presence.clone(),
+        presence,
         clock: services.clock.clone(),
         announcer: services.hub.clone(),
         limits,

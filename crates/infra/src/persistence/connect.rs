@@ -224,6 +224,16 @@ impl Store {
         Ok(Self { read, ..self.clone() })
     }
 
+    /// The same database, with a connection of its own to write through, on a network: whoever waits there for a database that
+    /// is away keeps nobody else from finding it back. A file has one writer.
+    pub async fn with_own_writer(&self) -> Result<Self, OpenStoreError> {
+        if let Place::File(_) = self.settings.place {
+            return Ok(self.clone());
+        }
+        let write = connect(&self.settings, Purpose::Write(self.remembered.changes())).await?;
+        Ok(Self { write: Arc::new(RwLock::new(write)), ..self.clone() })
+    }
+
     /// A connection for migrating, with the schema left as it is. Its statements may take their time.
     pub async fn open_unmigrated(settings: &StoreSettings) -> Result<DatabaseConnection, OpenStoreError> {
         if let Place::Network = settings.place {
