@@ -180,8 +180,7 @@ impl Keeper {
                 () = sleep_until(due) => {}
                 () = self.attendants.0.due.notified() => {}
             }
-            self.beat_if_due().await;
-            self.record_what_is_due().await;
+            self.beat_and_record().await;
             if Instant::now() >= reap_at {
                 self.reap().await;
                 reap_at = Instant::now() + reap_every;
@@ -205,10 +204,13 @@ impl Keeper {
         }
     }
 
-    async fn beat_if_due(&self) {
+    /// What had gone before a beat is recorded before it; what a lost lease has undone, after it.
+    async fn beat_and_record(&self) {
+        self.record_what_is_due().await;
         let now = self.attendants.now();
         if self.attendants.desk().attendance.beat_due(now) {
             self.beat().await;
+            self.record_what_is_due().await;
         }
     }
 
@@ -291,7 +293,8 @@ impl Keeper {
         if !self.may_reap() || !self.is_somebody_over().await {
             return;
         }
-        self.beat().await;
+        self.attendants.desk().attendance.hasten_beat(self.attendants.now());
+        self.beat_and_record().await;
         while self.may_reap() {
             match self.presence.reap(self.node, REAP_MOST, self.clock.now()).await {
                 Ok(left) => {

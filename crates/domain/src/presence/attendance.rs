@@ -16,6 +16,8 @@ pub const LAZY: Duration = Duration::from_secs(1);
 /// Around it: whenever [`Self::wake_at`] has come, beat if [`Self::beat_due`], record what [`Self::next_round`] gives,
 /// and reap after a beat if [`Self::may_reap`]. A beat and a round may be under way at the same time, but one each.
 ///
+/// Invariant: a lease is renewed only after what had gone by then is recorded. Should the node die next, its word counts
+/// for a lease from the moment at which all of it was true.
 /// Invariant: a connection is let in only after the database has been told that its session is served here
 /// ([`Arrival`]); the database is told that it is no more after the last has gone.
 /// Invariant: after a round that failed, or was overtaken by the loss of the lease, it is all said again: the port takes
@@ -28,8 +30,8 @@ pub struct Attendance {
     arrivals: BTreeSet<SessionId>,
     /// Those that wait to be recorded as gone.
     departures: BTreeSet<SessionId>,
-    /// When the departures go also without company.
-    departures_at: Duration,
+    /// Since when, at the most, one of the departures waits.
+    departures_since: Option<Duration>,
     /// Whether the node has a lease, as far as it knows.
     has_lease: bool,
     /// No round before.
@@ -59,6 +61,8 @@ pub struct Round {
 #[derive(Debug, Clone)]
 struct UnderWay {
     round: Round,
+    /// Since when, at the most, one of its departures has waited.
+    departures_since: Option<Duration>,
     /// Whether the lease was lost since: what comes of it may be void.
     overtaken: bool,
 }
@@ -90,7 +94,7 @@ impl Attendance {
             entries: BTreeMap::new(),
             arrivals: BTreeSet::new(),
             departures: BTreeSet::new(),
-            departures_at: Duration::ZERO,
+            departures_since: None,
             has_lease: false,
             retry_at: Duration::ZERO,
             under_way: None,
@@ -131,6 +135,8 @@ impl Attendance {
         }
         let arrivals = take(&mut self.arrivals);
         let departures = take(&mut self.departures).into_iter();
+        let departures_since = self.departures_since;
+        self.forget_since_when_nobody_departs();
         let round = Round {
             arrivals,
             departures: departures.filter_map(|id| Some((id, self.entries.get(&id)?.gone_at?))).collect(),
@@ -138,13 +144,13 @@ impl Attendance {
         for id in round.sessions() {
             self.set_stored(id, Stored::Unsure);
         }
-        self.under_way = Some(UnderWay { round: round.clone(), overtaken: false });
+        self.under_way = Some(UnderWay { round: round.clone(), departures_since, overtaken: false });
         Some(round)
     }
 
     /// The round was recorded; `outcomes` are those of its arrivals, in order.
     pub fn recorded(&mut self, outcomes: &[Attended], now: Duration) {
-        let Some(UnderWay { round, overtaken }) = self.under_way.take() else { return };
+        let Some(UnderWay { round, overtaken, .. }) = self.under_way.take() else { return };
         if !overtaken {
             for (id, outcome) in round.arrivals.iter().zip(outcomes) {
                 self.settle_arrival(*id, outcome);
@@ -158,8 +164,11 @@ impl Attendance {
 
     /// The round was refused, failed, or nobody knows what came of it: it is due again soon.
     pub fn failed(&mut self, error: &AttendError, now: Duration) {
-        let Some(UnderWay { round, .. }) = self.under_way.take() else { return };
+        let Some(UnderWay { round, departures_since, .. }) = self.under_way.take() else { return };
         self.note_all(round.sessions(), now);
+        if !self.departures.is_empty() {
+            self.departures_since = self.departures_since.into_iter().chain(departures_since).min();
+        }
         match error {
             AttendError::LeaseLost => self.lease_lost(now),
             AttendError::Unavailable(_) | AttendError::OutcomeUnknown(_) => {
@@ -176,10 +185,15 @@ impl Attendance {
         self.record_anew(now);
     }
 
-    /// Whether it is time to beat.
+    /// Whether it is time to beat: what had gone when that was due is recorded first ([`Self::next_round`]).
     #[must_use]
     pub fn beat_due(&self, now: Duration) -> bool {
-        self.clock.beat_at().is_some_and(|at| at <= now)
+        self.beat_at().is_some_and(|at| at <= now)
+    }
+
+    /// Beats as soon as that may be done.
+    pub fn hasten_beat(&mut self, now: Duration) {
+        self.clock.hasten_beat(now);
     }
 
     /// Begins a beat: what to say ([`crate::ports::Presence::beat`]). [`Self::beaten`] or [`Self::beat_failed`] is owed
@@ -211,13 +225,17 @@ impl Attendance {
     /// When there is something to do: a beat or a round. `None` while both are under way or nothing is owed.
     #[must_use]
     pub fn wake_at(&self) -> Option<Duration> {
-        self.clock.beat_at().into_iter().chain(self.round_at()).min()
+        self.beat_at().into_iter().chain(self.round_at()).min()
     }
 
-    /// Whether there is a connection of the session, or an end of one that is not recorded yet.
-    #[cfg(test)]
-    pub(super) fn knows(&self, session: SessionId) -> bool {
-        self.entries.contains_key(&session)
+    /// `None` while one is under way, or has to wait for a round.
+    fn beat_at(&self) -> Option<Duration> {
+        self.clock.beat_at().filter(|at| !self.has_lease || self.owed_since().is_none_or(|since| since > *at))
+    }
+
+    fn owed_since(&self) -> Option<Duration> {
+        let under_way = self.under_way.as_ref().and_then(|under_way| under_way.departures_since);
+        self.departures_since.into_iter().chain(under_way).min()
     }
 
     fn round_at(&self) -> Option<Duration> {
@@ -227,7 +245,9 @@ impl Attendance {
         if !self.arrivals.is_empty() {
             return Some(self.retry_at);
         }
-        (!self.departures.is_empty()).then(|| self.departures_at.max(self.retry_at))
+        let without_company = self.departures_since? + LAZY;
+        let due = self.clock.beat_at().map_or(without_company, |beat_at| without_company.min(beat_at));
+        Some(due.max(self.retry_at))
     }
 
     fn settle_arrival(&mut self, id: SessionId, outcome: &Attended) {
@@ -264,8 +284,13 @@ impl Attendance {
         }
     }
 
-    /// Sorts a session into what it waits for. One that is in the round under way waits until that is over.
     fn note(&mut self, id: SessionId, now: Duration) {
+        self.sort(id, now);
+        self.forget_since_when_nobody_departs();
+    }
+
+    /// Sorts a session into what it waits for. One that is in the round under way waits until that is over.
+    fn sort(&mut self, id: SessionId, now: Duration) {
         self.arrivals.remove(&id);
         self.departures.remove(&id);
         let is_under_way = self.under_way.as_ref().is_some_and(|under_way| under_way.round.has(id));
@@ -276,11 +301,15 @@ impl Attendance {
             (true, Stored::No | Stored::Unsure) => _ = self.arrivals.insert(id),
             (false, Stored::No) => _ = self.entries.remove(&id),
             (false, Stored::Unsure | Stored::Yes) => {
-                if self.departures.is_empty() {
-                    self.departures_at = now + LAZY;
-                }
+                self.departures_since.get_or_insert(now);
                 self.departures.insert(id);
             }
+        }
+    }
+
+    fn forget_since_when_nobody_departs(&mut self) {
+        if self.departures.is_empty() {
+            self.departures_since = None;
         }
     }
 }

@@ -75,6 +75,11 @@ impl PresenceClock {
     /// It turned out between two beats that the lease is gone: the next one is due at once.
     pub fn lease_lost(&mut self, now: Duration) {
         self.unbroken_since = None;
+        self.hasten_beat(now);
+    }
+
+    /// The next beat is due at once.
+    pub fn hasten_beat(&mut self, now: Duration) {
         self.beat_at = self.beat_at.min(now);
     }
 

@@ -131,6 +131,45 @@ fn a_departure_waits_for_company_and_keeps_its_moment() {
 }
 
 #[test]
+fn a_lease_is_renewed_only_after_what_had_gone_is_recorded() {
+    let mut attendance = serving(&[1, 2]);
+    attendance.depart(id(1), at(4_500));
+    assert!(!attendance.beat_due(at(5_000)));
+    assert_eq!(attendance.wake_at(), Some(at(5_000)), "the departure waits no longer for company");
+    assert_eq!(attendance.next_round(at(5_000)), Some(departures(&[(1, 54_500)])));
+    assert!(!attendance.beat_due(at(5_000)), "it is not recorded yet");
+    attendance.failed(&away(), at(5_100));
+    attendance.depart(id(2), at(5_200));
+    assert_eq!((attendance.beat_due(at(6_099)), attendance.wake_at()), (false, Some(at(6_100))));
+    assert_eq!(attendance.next_round(at(6_100)), Some(departures(&[(1, 54_500), (2, 55_200)])));
+    attendance.recorded(&[], at(6_200));
+    assert!(attendance.beat_due(at(6_200)));
+}
+
+#[test]
+fn who_goes_after_a_beat_is_due_does_not_put_it_off() {
+    let mut attendance = serving(&[1]);
+    attendance.depart(id(1), at(5_001));
+    assert!(attendance.beat_due(at(5_001)));
+}
+
+#[test]
+fn who_comes_back_in_time_does_not_put_off_a_beat() {
+    let mut attendance = serving(&[1]);
+    attendance.depart(id(1), at(4_500));
+    attendance.arrive(id(1), at(4_600));
+    assert!(attendance.beat_due(at(5_000)));
+}
+
+#[test]
+fn a_lost_lease_is_asked_for_whatever_has_gone() {
+    let mut attendance = serving(&[1]);
+    attendance.depart(id(1), at(4_500));
+    attendance.lease_lost(at(4_600));
+    assert!(attendance.beat_due(at(4_600)));
+}
+
+#[test]
 fn a_departure_goes_with_an_arrival() {
     let mut attendance = serving(&[1]);
     attendance.depart(id(1), at(1_000));

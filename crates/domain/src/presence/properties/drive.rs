@@ -11,6 +11,7 @@ impl World {
         for number in 0..NODES {
             if self.nodes[number].as_ref().is_some_and(|node| !node.is_frozen) {
                 self.notice(number);
+                while self.attend(number) {}
                 self.beat(number);
                 while self.attend(number) {}
                 self.see_who_caught_up(number);

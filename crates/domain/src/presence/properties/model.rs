@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::presence::{LAZY, Limits, Moment};
+use crate::presence::{Limits, Moment};
 
 /// What is known of one session.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Life {
         }
         self.attended = Had::Maybe;
         self.least = self.least.min(least).min(self.last_gone.after(self.limits.grace.saturating_sub(age)));
-        self.most = most.max(self.last_gone.after(self.limits.grace + self.lateness(age)));
+        self.most = most.max(self.last_gone.after(self.limits.grace + self.limits.lease));
     }
 
     pub(super) fn let_in(&mut self) {
@@ -106,7 +106,7 @@ impl Life {
     /// ever frozen or cut off, others may go by a count that is `age` too old.
     pub(super) fn went(&mut self, now: Moment, age: Duration, excused: bool) {
         let least = now.after(self.gone().saturating_sub(age));
-        let most = now.after(self.gone() + self.lateness(age));
+        let most = now.after(self.gone() + self.limits.lease);
         (self.least, self.most, self.attended) = match (excused, self.attended) {
             (false, _) => (least, most, Had::Some),
             (true, Had::None) => (self.least.min(least), self.most.max(most), Had::Maybe),
@@ -118,7 +118,7 @@ impl Life {
     /// A connection ended that had not been let in; it may have been recorded all the same.
     pub(super) fn turned_away(&mut self, now: Moment, age: Duration) {
         self.least = self.least.min(now.after(self.gone().saturating_sub(age)));
-        self.most = self.most.max(now.after(self.gone() + self.lateness(age)));
+        self.most = self.most.max(now.after(self.gone() + self.limits.lease));
         self.last_gone = now;
         if self.attended == Had::None {
             self.attended = Had::Maybe;
@@ -133,13 +133,5 @@ impl Life {
 
     pub(super) fn gone(&self) -> Duration {
         if self.claimed { self.limits.grace } else { self.limits.unclaimed }
-    }
-
-    /// How much later than a connection's end its session's time may begin: a node's word counts for a lease, and a node that
-    /// does not lead takes it to be by up to the time between two beats later than it is. And after an outage that is
-    /// counted after all, the connection ended later than the count said then.
-    fn lateness(&self, age: Duration) -> Duration {
-        let uncounted = if age.is_zero() { Duration::ZERO } else { self.limits.lease };
-        self.limits.lease + self.limits.lease / 3 + LAZY + uncounted
     }
 }

@@ -207,15 +207,7 @@ impl World {
     pub(super) fn check_nobody_stays(&self) {
         for (id, life) in self.lives.iter().filter(|(_, life)| life.is_online) {
             let is_connected = self.connections.iter().any(|connection| connection.session == *id);
-            // It may have a connection's end to say yet, while its word counts.
-            let knows =
-                |node: &Node| node.attendance.knows(*id) && self.moment < node.beaten_at.after(LIMITS.lease);
-            let is_owed = self.nodes.iter().flatten().any(knows);
-            assert!(
-                is_connected || is_owed || self.moment < life.most,
-                "{id} stays: {life:?} at {:?}",
-                self.moment
-            );
+            assert!(is_connected || self.moment < life.most, "{id} stays: {life:?} at {:?}", self.moment);
         }
     }
 
@@ -379,7 +371,7 @@ impl World {
         let Some(node) = self.nodes[number].as_ref().filter(|node| !self.is_away && !node.is_cut) else {
             return;
         };
-        if let Some(gone) = node.attendance.clock().estimate(self.now) {
+        if let Some(gone) = node.attendance.clock().latest(self.now) {
             ready(self.store.leave(node.id, gone)).expect("an answer");
         }
         self.crash(number);
