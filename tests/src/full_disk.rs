@@ -7,18 +7,16 @@ use std::process::Command;
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use tokio::time::{Duration, sleep, timeout};
+use tokio::time::{Duration, timeout};
 
 use crate::crowd::{Crowd, assert_faultless};
-use crate::harness::{Database, Launch, Program, Random, in_time};
+use crate::harness::{Database, Launch, Program, Random, becomes_so, in_time};
 
 /// What runs its arguments where a folder is a small disk that nobody else has.
 const SMALL_DISK: &str = r#"mkdir disk && mount -t tmpfs -o size=16m small disk && exec "$@""#;
 
 const PEOPLE: usize = 8;
 
-/// Between two looks at something that nobody tells.
-const AGAIN: Duration = Duration::from_millis(20);
 /// Longer than it takes the lobby to look whether there is room again.
 const A_WHILE: Duration = Duration::from_millis(1_500);
 
@@ -68,12 +66,8 @@ async fn status_of(program: &Program, path: &str) -> (StatusCode, Value) {
 }
 
 async fn readiness_is(program: &Program, status: StatusCode) {
-    let is_so = async {
-        while status_of(program, "/health/ready").await.0 != status {
-            sleep(AGAIN).await;
-        }
-    };
-    in_time("its readiness to change", is_so).await;
+    becomes_so("its readiness to change", async || status_of(program, "/health/ready").await.0 == status)
+        .await;
 }
 
 async fn is_refused(program: &Program) {

@@ -12,6 +12,8 @@ mod recorder;
 
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 pub use app::{Answer, App, LoggedIn, SECRET_KEY};
 pub use connection::{Auth, Connection, Protocol, Received, Recovery};
 pub use network::Network;
@@ -30,4 +32,16 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = tokio::time::timeout(PATIENCE, future).await;
     outcome.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
+}
+
+/// Asks until it is so: nobody is told when that happens. Who asks without a pause leaves the others no processor.
+pub async fn becomes_so(what: &str, is_so: impl AsyncFn() -> bool) {
+    const AGAIN: Duration = Duration::from_millis(20);
+
+    let asking = async {
+        while !is_so().await {
+            sleep(AGAIN).await;
+        }
+    };
+    Box::pin(in_time(what, asking)).await;
 }

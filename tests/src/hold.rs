@@ -2,13 +2,14 @@
 
 mod forgotten;
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, interval};
 
-use crate::harness::{Answer, App, Auth, Connection, LoggedIn, Protocol, in_time};
+use crate::harness::{Answer, App, Auth, Connection, LoggedIn, Protocol, becomes_so};
 
 /// Times so short that a test can wait for them.
 const SHORT: [(&str, &str); 4] = [
@@ -61,19 +62,17 @@ async fn try_log_in(app: &App, name: &str, headers: &[(&str, &str)]) -> Answer {
 
 /// Logs in under a name as soon as that is free.
 async fn log_in_when_free(app: &App, name: &str) -> LoggedIn {
-    const AGAIN: Duration = Duration::from_millis(20);
-
-    let trying = async {
-        loop {
-            let answer = try_log_in(app, name, &[]).await;
-            if answer.status.is_success() {
-                return LoggedIn::from(&answer.body);
-            }
+    let logged_in = OnceCell::new();
+    becomes_so("the name to be free", async || {
+        let answer = try_log_in(app, name, &[]).await;
+        if !answer.status.is_success() {
             answer.assert_problem(400, "name_held");
-            sleep(AGAIN).await;
+            return false;
         }
-    };
-    in_time("the name to be free", trying).await
+        logged_in.set(LoggedIn::from(&answer.body)).is_ok()
+    })
+    .await;
+    logged_in.into_inner().expect("somebody is logged in")
 }
 
 #[tokio::test]

@@ -30,11 +30,7 @@ mod restarts;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod tab;
 
-use std::time::Duration;
-
-use tokio::time::sleep;
-
-use crate::harness::{App, Database, Launch, Program, SECRET_KEY, in_time};
+use crate::harness::{App, Database, Launch, Program, SECRET_KEY};
 
 /// What polls and is gone is found out by its silence. A server ends nobody before it has been up for a lease.
 const USUAL: [(&str, &str); 4] = [
@@ -61,16 +57,4 @@ async fn program(database: Database, settings: &[(&'static str, &str)]) -> Progr
     ];
     let settings = usual.iter().chain(settings).map(|(name, value)| (*name, (*value).to_owned())).collect();
     Program::launch(Launch { database, settings, ..Launch::default() }).await
-}
-
-/// Asks until it is so: nobody is told when that happens.
-async fn becomes_so(what: &str, is_so: impl AsyncFn() -> bool) {
-    const AGAIN: Duration = Duration::from_millis(20);
-
-    let asking = async {
-        while !is_so().await {
-            sleep(AGAIN).await;
-        }
-    };
-    Box::pin(in_time(what, asking)).await;
 }

@@ -1,6 +1,5 @@
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use lobby_infra::persistence::Store;
 use lobby_infra::signature::SecretKeys;
@@ -13,9 +12,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
-use super::{Auth, Connection, Protocol, in_time};
+use super::{Auth, Connection, Protocol, becomes_so, in_time};
 
 /// What tokens are signed with, unless a test says otherwise.
 pub const SECRET_KEY: &str = "a secret key for tests";
@@ -85,21 +83,13 @@ impl App {
 
     /// Waits until it says that it is ready.
     pub async fn ready(&self) {
-        while self.get("/health/ready").await.status != StatusCode::OK {
-            tokio::task::yield_now().await;
-        }
+        becomes_so("it to be ready", async || self.get("/health/ready").await.status == StatusCode::OK).await;
     }
 
-    /// Waits until the oldest message that is kept is this one: nobody is told when that happens.
+    /// Waits until the oldest message that is kept is this one.
     pub async fn pruned_to(&self, first_id: u64) {
-        const AGAIN: Duration = Duration::from_millis(20);
-
-        let pruning = async {
-            while self.get("/messages?limit=1").await.body["first_id"] != first_id {
-                sleep(AGAIN).await;
-            }
-        };
-        in_time("the log to be pruned", pruning).await;
+        let is_pruned = async || self.get("/messages?limit=1").await.body["first_id"] == first_id;
+        becomes_so("the log to be pruned", is_pruned).await;
     }
 
     /// Waits until everybody has been told of this revision of who is online, which whoever comes in then is told first.

@@ -3,16 +3,14 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 use std::{env, process, thread};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
-use super::{Address, in_time};
+use super::{Address, becomes_so, in_time};
 
 /// Where a lobby keeps what it knows.
 #[derive(Debug, Clone, Default)]
@@ -141,14 +139,10 @@ impl Running {
     }
 }
 
-/// Asks until it is: nobody is told when that happens.
 async fn ready(address: SocketAddr) {
-    const AGAIN: Duration = Duration::from_millis(20);
-
     let url = format!("http://{address}/health/ready");
-    while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
-        sleep(AGAIN).await;
-    }
+    let is_ready = async || reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success());
+    becomes_so("it to be ready", is_ready).await;
 }
 
 /// What the program said stays behind where a test fails.

@@ -1,12 +1,9 @@
 //! Sessions whose tokens have had their life.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use super::{Observer, lobby};
-use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, in_time};
+use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, becomes_so};
 
 async fn whisper(app: &App, from: &LoggedIn, to: &LoggedIn, content: &str) {
     let post = json!({"content": content, "to": to.session});
@@ -22,8 +19,6 @@ async fn whispers(app: &App) -> Value {
 /// Whoever lives keeps their half of a conversation; what both have left is gone.
 #[tokio::test]
 async fn after_a_tokens_life_it_is_invalid_and_what_nobody_can_read_is_gone() {
-    const AGAIN: Duration = Duration::from_millis(20);
-
     let app = lobby(&[("auth.token_ttl", "1s"), ("presence.unconnected", "1s"), ("auth.hold", "1ms")]).await;
     let mut observer = Observer::of(&app).await;
     let [john, mia, zoe] = [
@@ -40,12 +35,8 @@ async fn after_a_tokens_life_it_is_invalid_and_what_nobody_can_read_is_gone() {
     for gone in [&john, &mia] {
         observer.expired(gone).await;
     }
-    let forgetting = async {
-        while whispers(&app).await != json!([["for the living"], [""], [""]]) {
-            sleep(AGAIN).await;
-        }
-    };
-    in_time("what nobody can read to be gone", forgetting).await;
+    let left = json!([["for the living"], [""], [""]]);
+    becomes_so("what nobody can read to be gone", async || whispers(&app).await == left).await;
     for gone in [&john, &mia] {
         let refused = app.get_as("/session", &[("authorization", &gone.bearer())]).await;
         refused.assert_problem(401, "invalid_token");

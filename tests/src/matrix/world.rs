@@ -1,12 +1,9 @@
 //! Sessions in every state, and who acts on them.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use super::{Caller, Mode, Past, Shown};
-use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, Recovery, in_time};
+use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, Recovery, becomes_so};
 
 /// What the friend says last, to everybody.
 pub(super) const LAST: &str = "that is all";
@@ -97,16 +94,8 @@ impl World {
         }
     }
 
-    /// Nobody is told when that happens.
     async fn wait_for(&self, query: &str, rows: &Value) {
-        const AGAIN: Duration = Duration::from_millis(20);
-
-        let waiting = async {
-            while self.app.ask_database(query).await != *rows {
-                sleep(AGAIN).await;
-            }
-        };
-        in_time(query, waiting).await;
+        becomes_so(query, async || self.app.ask_database(query).await == *rows).await;
     }
 
     /// The sessions that had ended and were there again.

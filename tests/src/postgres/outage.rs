@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::{DATABASE, lobby_on, server};
 use crate::crowd::{Crowd, assert_faultless};
-use crate::harness::{App, Auth, Connection, Protocol, Random, in_time};
+use crate::harness::{Auth, Connection, Protocol, Random, becomes_so, in_time};
 
 /// In order, and as after a crash.
 #[rstest]
@@ -21,26 +21,20 @@ async fn a_database_that_stops_and_starts_again_is_waited_for(#[values(false, tr
     } else {
         server.stop().await;
     }
-    in_time("it to notice", not_ready(&app)).await;
+    becomes_so("it to notice", async || app.get("/health/ready").await.status == 503).await;
     let post = json!({"content": "hello", "sender": "JohnDoe"});
     let refused = app.post("/messages", &post, &[]).await;
     refused.assert_problem(503, "unavailable");
     assert_eq!((refused.header("retry-after"), &refused.body["retry_after"]), ("1", &json!(1)));
     assert_eq!(app.get("/health/live").await.status, 200);
     server.start_again().await;
-    in_time("it to be ready again", app.ready()).await;
+    app.ready().await;
     crowd.anybody(&mut random).next_acknowledgement().await;
 
     let (log, records) = crowd.settle().await;
     assert_faultless(&log, &records, "");
     assert!(records.iter().all(|record| record.segments.len() == 1), "nobody was disconnected");
     app.stop().await;
-}
-
-async fn not_ready(app: &App) {
-    while app.get("/health/ready").await.status == 200 {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// A backup is put back under a lobby that runs: what follows is another log, and nobody goes on in it from before.

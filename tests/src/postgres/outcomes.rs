@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::{lobby_behind_a_proxy, server};
 use crate::crowd::{Crowd, assert_faultless};
-use crate::harness::{Auth, Connection, Protocol, Random, in_time};
+use crate::harness::{Auth, Connection, Protocol, Random};
 
 const ALL: [When; 3] = [When::Before, When::During, When::After];
 
@@ -48,7 +48,7 @@ async fn an_outcome_that_is_not_found_out_is_told_and_a_repeat_is_one_message(
     app.get("/health/ready").await.assert_problem(503, "unavailable");
 
     proxy.pass();
-    in_time("it to be ready again", app.ready()).await;
+    app.ready().await;
     assert_eq!(connection.ask("send_message", &message).await["id"], 1);
     assert_eq!(connection.event("new_message").await["id"], 1);
     assert_eq!(app.get("/messages").await.body["last_id"], 1);

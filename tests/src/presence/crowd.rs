@@ -5,10 +5,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::sleep;
 
+use super::app;
 use super::door::{Door, WAYS, sessions};
 use super::tab::{Seen, Tab};
-use super::{app, becomes_so};
-use crate::harness::{LoggedIn, Random};
+use crate::harness::{LoggedIn, Random, becomes_so};
 use crate::roster::{List, lists, without_dashes};
 
 const PEOPLE: usize = 20;

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 
 use super::door::{Door, WAYS, Way, sessions};
 use super::tab::{Change, Tab};
-use super::{app, becomes_so, program};
-use crate::harness::{Database, LoggedIn, Program, Received};
+use super::{app, program};
+use crate::harness::{Database, LoggedIn, Program, Received, becomes_so};
 
 const GRACE: Duration = Duration::from_secs(2);
 const LEASE: Duration = Duration::from_secs(1);

@@ -5,10 +5,10 @@ use rstest::rstest;
 use serde_json::json;
 use tokio::time::sleep;
 
+use super::app;
 use super::door::{Door, WAYS, sessions};
 use super::tab::Tab;
-use super::{app, becomes_so};
-use crate::harness::{Connection, LoggedIn, Polling, Protocol, Received};
+use crate::harness::{Connection, LoggedIn, Polling, Protocol, Received, becomes_so};
 
 /// Longer than the grace and the lease together.
 const AWAY: Duration = Duration::from_secs(5);
