@@ -1,5 +1,7 @@
 //! Which names are the same.
 
+use std::sync::LazyLock;
+
 use icu_casemap::CaseMapper;
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use unicode_security::skeleton;
@@ -52,6 +54,10 @@ impl PseudonymKey {
     /// The key of a name, allowed or not.
     #[must_use]
     pub fn of(name: &str) -> Self {
+        if name.bytes().all(is_plain) { Self::of_plain(name) } else { Self::of_any(name) }
+    }
+
+    fn of_any(name: &str) -> Self {
         let compatible = DecomposingNormalizerBorrowed::new_nfkd().normalize(name);
         let compatible: String = compatible.chars().map(full_size).collect();
         let in_ascii: String = compatible.chars().map(ascii_look).collect();
@@ -61,6 +67,14 @@ impl PseudonymKey {
             lookalike: last_look(&fold(&look(&compatible))),
             crossed: last_look(&fold(&in_ascii)),
         }
+    }
+
+    /// The same: most names are of ASCII letters, and every message has one. There is nothing to be decomposed, and each
+    /// character looks like others of ASCII.
+    fn of_plain(name: &str) -> Self {
+        let folded = plain_look(&name.to_ascii_lowercase());
+        let lookalike = plain_look(&plain_look(name).to_ascii_lowercase());
+        Self { crossed: folded.clone(), folded, lookalike }
     }
 
     /// Equal for names that differ in case, or in look-alikes of their small letters.
@@ -97,6 +111,18 @@ fn look(text: &str) -> String {
     skeleton(text).collect()
 }
 
+/// What of ASCII a name may have.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+fn plain_look(text: &str) -> String {
+    static LOOKS: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..=127_u8).map(|byte| look(&char::from(byte).to_string())).collect());
+
+    text.bytes().map(|byte| LOOKS[usize::from(byte)].as_str()).collect()
+}
+
 /// The look, without dots above letters that have one: `İ` in small letters is an `i` and a dot above.
 fn last_look(text: &str) -> String {
     let mut base = None;
@@ -127,5 +153,29 @@ fn ascii_look(c: char) -> String {
         // Of all that looks like `l`, capital letters are told apart by their small forms.
         "l" => look(&fold(&own)),
         looks => looks.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_short_way_for_plain_names_makes_the_same_key(name in "[a-zA-Z0-9_.-]{0,40}") {
+            prop_assert_eq!(PseudonymKey::of_plain(&name), PseudonymKey::of_any(&name));
+        }
+    }
+
+    #[test]
+    fn the_short_way_knows_every_plain_character() {
+        for byte in (0..=u8::MAX).filter(|byte| is_plain(*byte)) {
+            let name = char::from(byte).to_string();
+            assert_eq!(PseudonymKey::of_plain(&name), PseudonymKey::of_any(&name), "{name}");
+        }
     }
 }
