@@ -79,8 +79,7 @@ impl From<ChangeError> for AttendError {
 /// `at` is the wall clock's time. It MUST decide nothing but [`Self::forget`], and be shown as when a session joined.
 ///
 /// [`super::Sessions`] goes by the same rules: `open` begins a [`crate::presence::Standing::opened`] and MUST refuse a name
-/// that a session which is over holds ([`super::OpenError::NameHeld`]), `claim` claims, `end` logs out and frees the
-/// name at once.
+/// that a session which is over holds ([`super::OpenError::NameHeld`]), `end` logs out and frees the name at once.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Presence: Send + Sync {

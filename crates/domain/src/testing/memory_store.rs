@@ -141,15 +141,6 @@ impl State {
         Ok((session, revision))
     }
 
-    fn claim(&mut self, id: SessionId) -> bool {
-        self.settle();
-        let record = self.records.get_mut(&id).filter(|record| record.standing.is_alive());
-        let Some(record) = record else { return false };
-        record.standing.claim(self.now, &self.limits);
-        record.session.claimed = true;
-        true
-    }
-
     fn log_out(&mut self, id: SessionId, by: Authority, at: Timestamp) -> Option<Revision> {
         let record = self.records.get_mut(&id).filter(|record| record.standing.is_alive())?;
         if by == Authority::Name && record.standing.claimed {
@@ -174,10 +165,6 @@ impl State {
 impl Sessions for MemoryStore {
     async fn open(&self, new: NewSession) -> Result<(Session, Revision), OpenError> {
         self.state().open(new)
-    }
-
-    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
-        Ok(self.state().claim(id))
     }
 
     async fn end(

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use lobby_domain::auth::Authority;
 use lobby_domain::event::{Departure, DepartureReason, Revision};
 use lobby_domain::ports::{
-    ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Presence, Sessions, Unavailable,
+    ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Sessions, Unavailable,
 };
 use lobby_domain::presence::Standing;
 use lobby_domain::pseudonym::{Pseudonym, PseudonymKey};
@@ -35,11 +35,6 @@ impl Sessions for Store {
             Ok(opened) => opened.map_err(OpenError::from),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
-        let woken = self.wake(id, true, Timestamp::from_millis(0)).await?;
-        Ok(woken.is_some())
     }
 
     async fn end(

@@ -2,7 +2,8 @@ use lobby_domain::auth::Authority;
 use lobby_domain::client_id::ClientId;
 use lobby_domain::message::{Content, LogId, Message, MessageId};
 use lobby_domain::ports::{
-    AppendError, Draft, MessageLog, NewSession, PageQuery, Posted, Rejection, Sessions, Span, Viewer,
+    AppendError, ChangeError, Draft, MessageLog, NewSession, PageQuery, Posted, Presence, Rejection, Sessions,
+    Span, Viewer, Woken,
 };
 use lobby_domain::session::SessionId;
 use lobby_domain::testing::name;
@@ -96,6 +97,11 @@ async fn join(store: &Store, pseudonym: &str) -> SessionId {
     let new = NewSession { id, pseudonym: name(pseudonym), claimed: false, now: Timestamp::from_millis(1) };
     store.open(new).await.expect("the name is free");
     id
+}
+
+/// A session's token is shown on purpose.
+async fn claim(store: &Store, session: SessionId) -> Result<Option<Woken>, ChangeError> {
+    store.wake(session, true, Timestamp::from_millis(2)).await
 }
 
 /// Appends one draft.

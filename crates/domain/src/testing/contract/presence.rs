@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{at, id};
+use super::{at, claim, id};
 use crate::event::Revision;
 use crate::ports::{AttendError, Attended, Beaten, NewSession, OpenError, Presence, Sessions, Woken};
 use crate::presence::{Limits, Moment, NodeId};
