@@ -14,7 +14,7 @@ use sea_orm::{
 };
 
 use super::entities::{attendance, nodes, presence_clock, sessions};
-use super::roster_log::{next_revision, record_change};
+use super::roster_log::{ListLock, next_revision, record_change};
 use super::sessions::{Row, has_name, is_alive, living, session};
 use lobby_domain::ports::Woken;
 
@@ -136,9 +136,11 @@ pub(super) async fn held_for(
     Ok(others.filter_map(|row| standing(row).held_for(now)).max())
 }
 
-/// Brings a session back that ran out, if it may come back and nobody has or holds its name.
+/// Brings a session back that ran out, if it may come back and nobody has or holds its name: which is certain only behind
+/// the lock on the list, as whoever opens a session takes no other.
 pub(super) async fn bring_back(
     transaction: &DatabaseTransaction,
+    _list: ListLock,
     (row, user): Row,
     now: Moment,
     limits: &Limits,

@@ -17,6 +17,7 @@ use super::*;
 use crate::clock::random_log_id;
 
 mod accounts;
+mod back;
 mod in_one;
 mod losses;
 mod nodes;

@@ -12,6 +12,7 @@ use sea_orm::{
 
 use super::entities::{sessions, users};
 use super::outcome::Commits;
+use super::roster_log::lock_list;
 use super::sessions::{Row, find_with_user, has_name, living, session};
 use super::standing::{bring_back, keep_standing, presence_now, settle, standing};
 use super::{LONG_AGO, Store};
@@ -66,7 +67,9 @@ impl Store {
     ) -> Result<Option<Woken>, DbErr> {
         let mut woken = (row, None);
         if woken.0.0.ended_at.is_some() {
-            let Some((session, revision)) = bring_back(transaction, woken.0, now, self.limits(), at).await?
+            let list = lock_list(transaction).await?;
+            let Some((session, revision)) =
+                bring_back(transaction, list, woken.0, now, self.limits(), at).await?
             else {
                 return Ok(None);
             };
