@@ -79,7 +79,7 @@ impl Store {
         for id in arrivals {
             attended.push(match rows.remove(id) {
                 None => Attended::Over,
-                Some(row) if row.0.ended_at.is_none() => Attended::Living(session(row)),
+                Some(row) if row.0.ended_at.is_none() => Attended::Living(session(row)?),
                 Some(row) => {
                     // Once a round, and only where it is needed: whoever logs in waits for it.
                     let list = match locked {

@@ -76,7 +76,8 @@ impl Presence for Store {
 
     async fn dormant(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
         let found = answered(find_with_user(id).one(&self.read)).await.map_err(unavailable)?;
-        Ok(found.filter(|(row, _)| standing(row).is_dormant()).map(session))
+        let dormant = found.filter(|(row, _)| standing(row).is_dormant());
+        dormant.map(session).transpose().map_err(unavailable)
     }
 
     async fn leave(&self, node: NodeId, gone: Moment) -> Result<(), ChangeError> {

@@ -49,7 +49,7 @@ impl Sessions for Store {
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
         let found = answered(living().filter(sessions::Column::Id.eq(id.0)).one(&self.read)).await;
-        Ok(found.map_err(unavailable)?.map(session))
+        found.map_err(unavailable)?.map(session).transpose().map_err(unavailable)
     }
 
     async fn named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, Unavailable> {
@@ -84,7 +84,7 @@ impl Store {
         {
             let revision = revision_of(&transaction, new.id, true).await?;
             transaction.rollback().await?;
-            return Ok(Ok((session(row), revision)));
+            return Ok(Ok((session(row)?, revision)));
         }
         let same_name = has_name(std::slice::from_ref(new.pseudonym.key()));
         if living().filter(same_name).one(&transaction).await?.is_some() {
@@ -173,7 +173,7 @@ impl Store {
             // Keys of two portions may match one name, in different ways.
             found.extend(rows.into_iter().map(|row| (row.0.id, row)));
         }
-        Ok(found.into_values().map(session).collect())
+        found.into_values().map(session).collect()
     }
 
     async fn try_used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, DbErr> {
@@ -195,7 +195,7 @@ impl Store {
         let revision = revision(&transaction).await?;
         let rows = living().order_by_asc(sessions::Column::Id).all(&transaction).await?;
         transaction.commit().await?;
-        Ok(Online { revision, sessions: rows.into_iter().map(session).collect() })
+        Ok(Online { revision, sessions: sessions_of(rows)? })
     }
 
     async fn try_online_page(&self, query: OnlineQuery) -> Result<OnlinePage, DbErr> {
@@ -206,7 +206,7 @@ impl Store {
         transaction.commit().await?;
         let has_more = rows.len() > most;
         rows.truncate(most);
-        let online = Online { revision, sessions: rows.into_iter().map(session).collect() };
+        let online = Online { revision, sessions: sessions_of(rows)? };
         Ok(OnlinePage { online, has_more })
     }
 }
@@ -290,12 +290,18 @@ fn user(row: &users::Model) -> User {
     User { id: UserId(row.id), created_at: Timestamp::from_millis(row.created_at) }
 }
 
-pub(super) fn session((row, owner): Row) -> Session {
-    Session {
+/// Fails where the user is not there: a foreign key keeps every session's, but a backup may have been put back without.
+pub(super) fn session((row, owner): Row) -> Result<Session, DbErr> {
+    let owner = owner.ok_or_else(|| DbErr::RecordNotFound(format!("the user of session {}", row.id)))?;
+    Ok(Session {
         id: SessionId(row.id),
-        user: user(&owner.expect("the foreign key keeps every session's user")),
+        user: user(&owner),
         pseudonym: Pseudonym::from_stored(row.pseudonym),
         connected_at: Timestamp::from_millis(row.opened_at),
         claimed: row.claimed,
-    }
+    })
+}
+
+fn sessions_of(rows: Vec<Row>) -> Result<Vec<Session>, DbErr> {
+    rows.into_iter().map(session).collect()
 }

@@ -166,7 +166,7 @@ pub(super) async fn bring_back(
         .exec(transaction)
         .await?;
     keep_standing(transaction, &row, standing).await?;
-    let session = Session { connected_at: at, ..session((row, user)) };
+    let session = Session { connected_at: at, ..session((row, user))? };
     record_change(transaction, &Change::Joined { session: session.clone(), revision }).await?;
     Ok(Some((session, Some(revision))))
 }

@@ -26,7 +26,7 @@ impl Store {
         if !standing.is_alive() || self.rouse(&mut standing, claim, now) {
             return Ok(None);
         }
-        Ok(Some(session(row)))
+        session(row).map(Some)
     }
 
     /// Says whether that has to be written.
@@ -82,7 +82,7 @@ impl Store {
             keep_standing(transaction, &row, standing).await?;
         }
         let claimed = standing.claimed;
-        Ok(Some((session((sessions::Model { claimed, ..row }, user)), revision)))
+        Ok(Some((session((sessions::Model { claimed, ..row }, user))?, revision)))
     }
 
     pub(super) async fn try_wake_named(
@@ -126,7 +126,7 @@ pub(super) async fn unclaimed_named(
             .await?
             .pop()
     } else {
-        let sessions: Vec<_> = rows.iter().cloned().map(session).collect();
+        let sessions = rows.iter().cloned().map(session).collect::<Result<Vec<_>, _>>()?;
         let meant = best_match(&sessions, key).map(|session| session.id.0);
         rows.into_iter().find(|(row, _)| Some(row.id) == meant)
     };

@@ -86,3 +86,19 @@ async fn a_round_goes_on_without_whose_name_is_being_taken() {
     let attended = attended.expect("it is no failure");
     assert!(matches!(&attended[..], [Attended::Over, Attended::BroughtBack(..)]), "{attended:?}");
 }
+
+/// A backup that was put back without the rules of its tables has everything but those.
+#[tokio::test]
+async fn a_session_whose_user_is_missing_is_a_failure_and_ends_nothing_else() {
+    let (store, _folder) = sqlite().await;
+    let ann = join(&store, "Ann").await;
+    store.beat(NODE, None).await.expect("a beat");
+    for statement in ["PRAGMA foreign_keys = OFF", "DELETE FROM users"] {
+        store.writer().execute_unprepared(statement).await.expect("it is done");
+    }
+    assert!(store.find(ann).await.is_err());
+    assert!(store.online().await.is_err());
+    assert!(store.attend(NODE, &[ann], &[], LATER).await.is_err());
+    let bob = join(&store, "Bob").await;
+    assert!(store.find(bob).await.expect("a look").is_some());
+}
