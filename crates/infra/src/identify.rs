@@ -39,7 +39,14 @@ impl Identify {
         self.caller_of(self.authenticate.look(credentials).await?).await
     }
 
-    /// The same for somebody who connects, if they may listen. That a living session is kept alive is left to whoever has
+    /// The same, if they may listen and see who is online.
+    pub async fn listener(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
+        let caller = self.caller(credentials).await?;
+        self.mode.admit(&caller)?;
+        Ok(caller)
+    }
+
+    /// The same for somebody who connects. That a living session is kept alive is left to whoever has
     /// it recorded as served, who does that for a whole crowd at once; here each would take a turn in the writer's queue.
     pub async fn connecting(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
         let caller = match self.authenticate.look(credentials).await? {
@@ -66,13 +73,6 @@ impl Identify {
             },
             Shown::Cookie(_) | Shown::Nothing => Ok(Caller::Nobody),
         }
-    }
-
-    /// The same, if they may listen and see who is online.
-    pub async fn listener(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
-        let caller = self.caller(credentials).await?;
-        self.mode.admit(&caller)?;
-        Ok(caller)
     }
 
     /// Posts. A session that ran out and has not been missed comes back by speaking, where its name is enough.
