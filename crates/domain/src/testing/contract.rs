@@ -174,6 +174,8 @@ macro_rules! presence_contract {
             who_ran_out_is_found_by_id,
             what_is_long_over_is_forgotten,
             a_token_that_was_used_lately_is_not_forgotten,
+            a_clock_that_is_set_back_has_nobody_forgotten_too_early,
+            what_ends_behind_a_message_did_not_end_before_it,
         );
     };
 }

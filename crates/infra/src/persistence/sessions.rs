@@ -21,6 +21,7 @@ use sea_orm::{
 
 use super::batch::padded;
 use super::entities::{sessions, users};
+use super::forget::time_of_end;
 use super::listing::page_of;
 use super::outcome::{Commits, answered};
 use super::roster_log::{next_revision, record_change, revision, revision_of};
@@ -43,8 +44,10 @@ impl Sessions for Store {
         by: Authority,
         now: Timestamp,
     ) -> Result<Option<Revision>, ChangeError> {
+        // Once, and not in each attempt: by it an earlier one is found again.
+        let at = answered(time_of_end(&self.read, now)).await.map_err(unavailable)?;
         let commits = Commits::default();
-        self.change_for_sure(&commits, || self.try_end(id, by, now, &commits)).await
+        self.change_for_sure(&commits, || self.try_end(id, by, at, &commits)).await
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
@@ -136,7 +139,7 @@ impl Store {
         &self,
         id: SessionId,
         by: Authority,
-        now: Timestamp,
+        at: Timestamp,
         commits: &Commits,
     ) -> Result<Option<Revision>, DbErr> {
         let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
@@ -146,7 +149,7 @@ impl Store {
             ends = ends.add(sessions::Column::Claimed.eq(false));
         }
         let ended = sessions::Entity::update_many()
-            .col_expr(sessions::Column::EndedAt, Expr::value(now.as_millis()))
+            .col_expr(sessions::Column::EndedAt, Expr::value(at.as_millis()))
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
             .col_expr(sessions::Column::EndedRevision, Expr::value(revision.0))
             .col_expr(sessions::Column::Revoked, Expr::value(true))
@@ -154,7 +157,7 @@ impl Store {
             .exec_with_returning(&transaction)
             .await?;
         let Some(row) = ended.into_iter().next() else {
-            let was_ended = commits.is_repeated() && ended_at(&transaction, id).await? == Some(now);
+            let was_ended = commits.is_repeated() && ended_at(&transaction, id).await? == Some(at);
             let revision = if was_ended { Some(revision_of(&transaction, id, false).await?) } else { None };
             transaction.rollback().await?;
             return Ok(revision);

@@ -17,11 +17,14 @@ use crate::session::{Session, SessionId};
 use crate::testing::name;
 
 mod back;
+mod forget;
 mod leases;
 mod limits;
 mod reap;
 
+use back::run_out;
 pub use back::*;
+pub use forget::*;
 pub use leases::*;
 pub use limits::*;
 pub use reap::*;

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{A, MOMENT, Node, PresenceStore, at, claim, id, idle, is_online, limits, open_as, revision, wake};
+use super::{
+    A, MOMENT, Node, PresenceStore, at, claim, id, idle, is_online, limits, open_as, revision, wake,
+};
 use crate::event::{Departure, DepartureReason, Revision};
 
 /// Nothing happens at all.
