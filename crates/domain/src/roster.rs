@@ -167,6 +167,21 @@ impl Roster {
         self.sessions.values()
     }
 
+    /// At most `most` of them, the longest online first. That is not the order of their ids: who ran out and came back has
+    /// an old one.
+    #[must_use]
+    pub fn longest_online(&self, most: usize) -> Vec<&Session> {
+        let age = |session: &&Session| (session.connected_at, session.id);
+        let mut sessions: Vec<_> = self.sessions.values().collect();
+        if most < sessions.len() {
+            // Nobody's place behind them matters.
+            sessions.select_nth_unstable_by_key(most, age);
+            sessions.truncate(most);
+        }
+        sessions.sort_unstable_by_key(age);
+        sessions
+    }
+
     /// Those of `ids` that are not there.
     #[must_use]
     pub fn without(&self, ids: impl IntoIterator<Item = SessionId>) -> BTreeSet<SessionId> {

@@ -39,7 +39,14 @@ impl Identify {
         self.caller_of(self.authenticate.look(credentials).await?).await
     }
 
-    /// The same for somebody who connects, if they may listen. That a living session is kept alive is left to whoever has
+    /// The same, if they may listen and see who is online.
+    pub async fn listener(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
+        let caller = self.caller(credentials).await?;
+        self.mode.admit(&caller)?;
+        Ok(caller)
+    }
+
+    /// The same for somebody who connects. That a living session is kept alive is left to whoever has
     /// it recorded as served, who does that for a whole crowd at once; here each would take a turn in the writer's queue.
     pub async fn connecting(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
         let caller = match self.authenticate.look(credentials).await? {
@@ -54,25 +61,17 @@ impl Identify {
     async fn caller_of(&self, shown: Shown) -> Result<Caller, Refusal> {
         match shown {
             Shown::Token(Proof { session, is_alive: true }) if session.claimed => {
-                Ok(Caller::Token(self.keep_alive(session).await?))
+                let kept = self.keep_alive(session).await;
+                kept.map(Caller::Token).ok_or_else(|| AuthenticateError::InvalidToken.into())
             }
             Shown::Token(Proof { session, .. }) => {
                 Ok(Caller::Token(self.writer.wake(session.id, true).await?))
             }
-            Shown::Cookie(Proof { session, is_alive: true }) => match self.keep_alive(session).await {
-                Ok(session) => Ok(Caller::Cookie(session)),
-                Err(WriteError::Refused(AuthenticateError::InvalidToken)) => Ok(Caller::Nobody),
-                Err(error) => Err(error.into()),
-            },
+            Shown::Cookie(Proof { session, is_alive: true }) => {
+                Ok(self.keep_alive(session).await.map_or(Caller::Nobody, Caller::Cookie))
+            }
             Shown::Cookie(_) | Shown::Nothing => Ok(Caller::Nobody),
         }
-    }
-
-    /// The same, if they may listen and see who is online.
-    pub async fn listener(&self, credentials: &Credentials) -> Result<Caller, Refusal> {
-        let caller = self.caller(credentials).await?;
-        self.mode.admit(&caller)?;
-        Ok(caller)
     }
 
     /// Posts. A session that ran out and has not been missed comes back by speaking, where its name is enough.
@@ -101,14 +100,23 @@ impl Identify {
         }
     }
 
-    /// A request was made in the name of a session.
-    pub async fn keep_alive(&self, session: Session) -> Result<Session, WriteError<AuthenticateError>> {
+    /// A request was made in the name of a session that was just seen alive. `None` if it is over by now.
+    async fn keep_alive(&self, session: Session) -> Option<Session> {
         if self.touched.is_fresh(session.id) {
-            return Ok(session);
+            return Some(session);
         }
-        let session = self.writer.wake(session.id, false).await?;
-        self.touched.note(session.id);
-        Ok(session)
+        match self.writer.wake(session.id, false).await {
+            Ok(session) => {
+                self.touched.note(session.id);
+                Some(session)
+            }
+            Err(WriteError::Refused(AuthenticateError::InvalidToken)) => None,
+            // Who it is was seen without a change, and reading needs no more than that.
+            Err(error) => {
+                tracing::debug!(%error, "a session could not be kept alive");
+                Some(session)
+            }
+        }
     }
 
     /// The name by which alone somebody wants to speak, if a name may be enough for that.

@@ -87,12 +87,20 @@ pub struct Store {
 impl Store {
     /// Waits for what is under way and closes all connections.
     pub async fn close(self) -> Result<(), Unavailable> {
+        self.close_with([]).await
+    }
+
+    /// The same, with the connections that `others` have of their own ([`Self::with_own_reader`], [`Self::with_own_writer`]):
+    /// where the database is a file, nobody may use it any more who would not see what the next lobby does with it.
+    pub async fn close_with(self, others: impl IntoIterator<Item = Self>) -> Result<(), Unavailable> {
         if let Err(error) = answered(self.log_is_whole()).await {
             // All that was acknowledged is there; the next start will doubt it, and give the log a new id.
             tracing::warn!(%error, "the database could not be told that this was an orderly end");
         }
-        self.writer().close().await.map_err(unavailable)?;
-        self.read.close().await.map_err(unavailable)?;
+        for store in others.into_iter().chain([self.clone()]) {
+            store.writer().close().await.map_err(unavailable)?;
+            store.read.close().await.map_err(unavailable)?;
+        }
         // Clones may be around for a moment, in tasks that are about to end; they have nothing left to use.
         self.lock.as_ref().map_or(Ok(()), |lock| lock.unlock()).map_err(Unavailable::new)
     }

@@ -12,6 +12,7 @@
 //! | `sink` | the way out to one connection |
 //! | `encode` | events in each wire format |
 //! | [`gateway`] | what a connection may do, whatever its wire format |
+//! | `participant`, `spoken_for` | who a connection is, and whom it keeps online |
 //! | [`plain`], [`socketio`] | the wire formats: JSON text frames at `/ws`, Socket.IO at `/socket.io/` |
 //!
 //! Invariant: the feed of a shard is one sequence of deliveries and entries. A connection is let in at its
@@ -34,4 +35,5 @@ mod replay;
 pub mod shard;
 mod sink;
 pub mod socketio;
+mod spoken_for;
 mod typing;

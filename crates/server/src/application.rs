@@ -41,6 +41,8 @@ pub struct Application {
     address: SocketAddr,
     server: Server,
     store: Store,
+    /// The same for the writer, and for the keeper, with connections of their own.
+    own: [Store; 2],
     hub: Arc<Hub>,
     socketio: SocketIo,
     readiness: Readiness,
@@ -61,18 +63,16 @@ impl Application {
         let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared));
         let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
-        let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secrets);
-        let (writer, health, writing) = Writer::spawn(for_writer.changes(), settings.messages.queue);
+        let own = [store.with_own_reader().await?, store.with_own_writer().await?];
+        let for_writer = Services::new(&settings, &own[0], &hub, secrets);
+        let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
         let readiness = Readiness::new(services.log.clone(), health);
-        let sweeping = sweeper::sweep(services.sweeper(), keep(&settings));
         let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
-        background.spawn(sweeping);
-        let presence = Arc::new(store.with_own_writer().await?);
-        let keeper = Arc::new(keeper(&services, presence, limits(&settings)));
+        background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
+        let keeper = Arc::new(keeper(&services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
 
-        let shutdown_timeout = settings.server.shutdown_timeout;
         let (host, port) = (settings.server.host.clone(), settings.server.port);
         let listener = TcpListener::bind((host.as_str(), port)).map_err(|error| {
             format!("server.host and server.port: cannot listen on {host}:{port}: {error}")
@@ -82,7 +82,7 @@ impl Application {
         let socketio = SocketIo::new(socketio_config(&settings, &origins));
         let doors = Doors {
             services,
-            writer,
+            writer: commands,
             attendants: keeper.attendants.clone(),
             touched: Touched::new(&keeper.limits),
             readiness: readiness.clone(),
@@ -91,18 +91,18 @@ impl Application {
             pids: Pids::new(secrets),
         };
         let server = serve(listener, &settings, doors)?;
-        let writer = writing;
         Ok(Self {
             address,
             server,
             store,
+            own,
             hub,
             socketio,
             readiness,
             writer,
             keeper,
             background,
-            shutdown_timeout,
+            shutdown_timeout: settings.server.shutdown_timeout,
         })
     }
 
@@ -137,7 +137,7 @@ impl Application {
             // They end where they wait; a change of the database that is under way is taken back.
             self.background.shutdown().await;
             self.keeper.leave().await;
-            self.store.close().await?;
+            self.store.close_with(self.own).await?;
             Ok::<_, Failure>(())
         };
         let stopped = tokio::time::timeout(self.shutdown_timeout, stopping).await;
@@ -294,9 +294,8 @@ struct Doors {
 
 impl Doors {
     fn identify(&self) -> Identify {
-        let Services { mode, .. } = self.services;
         Identify {
-            mode,
+            mode: self.services.mode,
             authenticate: self.services.authenticate(),
             writer: self.writer.clone(),
             touched: self.touched.clone(),

@@ -79,8 +79,7 @@ impl From<ChangeError> for AttendError {
 /// `at` is the wall clock's time. It MUST decide nothing but [`Self::forget`], and be shown as when a session joined.
 ///
 /// [`super::Sessions`] goes by the same rules: `open` begins a [`crate::presence::Standing::opened`] and MUST refuse a name
-/// that a session which is over holds ([`super::OpenError::NameHeld`]), `claim` claims, `end` logs out and frees the
-/// name at once.
+/// that a session which is over holds ([`super::OpenError::NameHeld`]), `end` logs out and frees the name at once.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Presence: Send + Sync {
@@ -136,7 +135,10 @@ pub trait Presence: Send + Sync {
     /// The node stops in good order: it serves nothing from `gone` on, and is forgotten.
     async fn leave(&self, node: NodeId, gone: Moment) -> Result<(), ChangeError>;
 
-    /// Forgets sessions that have been over, and whose token was last used, before a time: with their client ids, and with
-    /// the right to come back. At most `most` at a time; `true` if there may be more.
+    /// Forgets sessions that ended before a time, with their client ids, and with the right to come back. At most `most` at a
+    /// time; `true` if there may be more.
+    ///
+    /// An end counts as no earlier than when the last of those came who were online until then, and than the last message,
+    /// whatever the wall clock said: set back for a while, it would have tokens forgotten that were used a moment ago.
     async fn forget(&self, before: Timestamp, most: u32) -> Result<bool, ChangeError>;
 }

@@ -105,9 +105,6 @@ pub trait Sessions: Send + Sync {
     /// The name's user is the one of equal folded key, else of a key that matches otherwise, else a new one.
     async fn open(&self, session: NewSession) -> Result<(Session, Revision), OpenError>;
 
-    /// Claims a session for good. `false` if it is over.
-    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError>;
-
     /// Ends a session; its name is free at once. With [`Authority::Name`] only while it is unclaimed, seen in
     /// the same transaction. `None` if nothing was ended.
     async fn end(

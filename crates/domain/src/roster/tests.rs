@@ -42,6 +42,16 @@ fn history(list: &mut Roster, who: &[usize]) -> Vec<Change> {
 }
 
 #[test]
+fn whoever_came_back_has_been_online_since_then_only() {
+    let roster = Roster::new(Revision(9), [session(0, 9), session(1, 3), session(2, 7), session(3, 3)]);
+    let longest = |most| roster.longest_online(most).into_iter().cloned().collect::<Vec<_>>();
+    let all = [session(1, 3), session(3, 3), session(2, 7), session(0, 9)];
+    for most in 0..=5 {
+        assert_eq!(longest(most), all[..most.min(4)]);
+    }
+}
+
+#[test]
 fn nothing_comes_of_no_change() {
     assert_eq!(coalesce(Vec::new()), None);
 }

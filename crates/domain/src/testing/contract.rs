@@ -17,15 +17,15 @@ pub use sessions::*;
 
 use uuid::Uuid;
 
-use crate::ports::{MessageLog, NewSession, RosterLog};
+use crate::ports::{MessageLog, NewSession, Presence, RosterLog};
 use crate::session::{Session, SessionId};
 use crate::testing::name;
 use crate::timestamp::Timestamp;
 
 /// A fresh, empty store under test.
-pub trait Store: RosterLog + MessageLog {}
+pub trait Store: RosterLog + MessageLog + Presence {}
 
-impl<S: RosterLog + MessageLog> Store for S {}
+impl<S: RosterLog + MessageLog + Presence> Store for S {}
 
 fn id(number: u128) -> SessionId {
     SessionId(Uuid::from_u128(number))
@@ -42,6 +42,11 @@ fn new_session(number: u128, pseudonym: &str) -> NewSession {
 async fn open(store: &impl Store, number: u128, pseudonym: &str) -> Session {
     let opened = store.open(new_session(number, pseudonym)).await;
     opened.expect("the name is free").0
+}
+
+/// A session's token is shown on purpose; whether the session is alive.
+async fn claim(store: &impl Presence, number: u128) -> bool {
+    store.wake(id(number), true, at(1_500)).await.expect("an answer").is_some()
 }
 
 /// Makes a test of each rule of [`crate::ports::Sessions`] for the stores that `$fixture` makes: an async
@@ -169,6 +174,8 @@ macro_rules! presence_contract {
             who_ran_out_is_found_by_id,
             what_is_long_over_is_forgotten,
             a_token_that_was_used_lately_is_not_forgotten,
+            a_clock_that_is_set_back_has_nobody_forgotten_too_early,
+            what_ends_behind_a_message_did_not_end_before_it,
         );
     };
 }

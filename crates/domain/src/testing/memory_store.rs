@@ -55,8 +55,6 @@ struct Record {
     session: Session,
     standing: Standing,
     served_by: BTreeSet<NodeId>,
-    /// When its token was last used, by the wall clock.
-    used_at: Timestamp,
     ended: Option<Ended>,
 }
 
@@ -133,7 +131,6 @@ impl State {
             session: session.clone(),
             standing: Standing::opened(new.claimed, self.now, &self.limits),
             served_by: BTreeSet::new(),
-            used_at: new.now,
             ended: None,
         };
         self.records.insert(session.id, record);
@@ -141,16 +138,14 @@ impl State {
         Ok((session, revision))
     }
 
-    fn claim(&mut self, id: SessionId) -> bool {
-        self.settle();
-        let record = self.records.get_mut(&id).filter(|record| record.standing.is_alive());
-        let Some(record) = record else { return false };
-        record.standing.claim(self.now, &self.limits);
-        record.session.claimed = true;
-        true
+    /// When what ends now has ended.
+    fn time_of_end(&self, at: Timestamp) -> Timestamp {
+        let came = self.all_living().map(|session| session.connected_at);
+        came.chain(self.last.map(|(_, said)| said)).fold(at, Timestamp::max)
     }
 
     fn log_out(&mut self, id: SessionId, by: Authority, at: Timestamp) -> Option<Revision> {
+        let at = self.time_of_end(at);
         let record = self.records.get_mut(&id).filter(|record| record.standing.is_alive())?;
         if by == Authority::Name && record.standing.claimed {
             return None;
@@ -174,10 +169,6 @@ impl State {
 impl Sessions for MemoryStore {
     async fn open(&self, new: NewSession) -> Result<(Session, Revision), OpenError> {
         self.state().open(new)
-    }
-
-    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
-        Ok(self.state().claim(id))
     }
 
     async fn end(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lobby_domain::ports::Attended;
+use lobby_domain::ports::{Attended, Woken};
 use lobby_domain::presence::{Limits, Moment, NodeId};
 use lobby_domain::session::SessionId;
 use lobby_domain::timestamp::Timestamp;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::batch::padded;
 use super::entities::{attendance, nodes, sessions, users};
 use super::outcome::Commits;
+use super::roster_log::lock_list;
 use super::sessions::{Row, session};
 use super::standing::{bring_back, millis, presence_now, settle};
 use super::{LONG_AGO, Store};
@@ -74,15 +75,20 @@ impl Store {
     ) -> Result<Vec<Attended>, DbErr> {
         let mut rows = rows_of(transaction, arrivals).await?;
         let mut attended = Vec::with_capacity(arrivals.len());
+        let mut locked = None;
         for id in arrivals {
             attended.push(match rows.remove(id) {
                 None => Attended::Over,
-                Some(row) if row.0.ended_at.is_none() => Attended::Living(session(row)),
-                Some(row) => match bring_back(transaction, row, now, self.limits(), at).await? {
-                    Some((session, Some(revision))) => Attended::BroughtBack(session, revision),
-                    Some((session, None)) => Attended::Living(session),
-                    None => Attended::Over,
-                },
+                Some(row) if row.0.ended_at.is_none() => Attended::Living(session(row)?),
+                Some(row) => {
+                    // Once a round, and only where it is needed: whoever logs in waits for it.
+                    let list = match locked {
+                        Some(list) => list,
+                        None => lock_list(transaction).await?,
+                    };
+                    locked = Some(list);
+                    attended_of(bring_back(transaction, list, row, now, self.limits(), at).await?)
+                }
             });
         }
         let served: Vec<_> =
@@ -91,6 +97,14 @@ impl Store {
             serve(transaction, node, &served).await?;
         }
         Ok(attended)
+    }
+}
+
+fn attended_of(back: Option<Woken>) -> Attended {
+    match back {
+        Some((session, Some(revision))) => Attended::BroughtBack(session, revision),
+        Some((session, None)) => Attended::Living(session),
+        None => Attended::Over,
     }
 }
 

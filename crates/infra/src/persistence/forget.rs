@@ -2,13 +2,38 @@
 
 use lobby_domain::timestamp::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use uuid::Uuid;
 
 use super::batch::padded;
 use super::entities::{client_ids, messages, sessions};
 use super::outcome::Commits;
+use super::sessions::is_alive;
 use super::{LONG_AGO, Store};
+
+/// When what ends now has ended: not before those came who are online, nor before what was said last. All that it decides is
+/// when it is forgotten, which a wall clock that was set back would have happen at once.
+pub(super) async fn time_of_end(database: &impl ConnectionTrait, at: Timestamp) -> Result<Timestamp, DbErr> {
+    let came = sessions::Entity::find()
+        .filter(is_alive())
+        .order_by_desc(sessions::Column::OpenedAt)
+        .select_only()
+        .column(sessions::Column::OpenedAt)
+        .into_tuple::<i64>()
+        .one(database)
+        .await?;
+    let said = messages::Entity::find()
+        .order_by_desc(messages::Column::Id)
+        .select_only()
+        .column(messages::Column::Timestamp)
+        .into_tuple::<i64>()
+        .one(database)
+        .await?;
+    Ok(came.into_iter().chain(said).map(Timestamp::from_millis).fold(at, Timestamp::max))
+}
 
 impl Store {
     /// Forgets at most `most` sessions that were over before a time; whether there may be more.

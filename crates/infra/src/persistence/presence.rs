@@ -16,6 +16,7 @@ use sea_orm::{
 
 use super::attend::{LeaseLost, has_lease};
 use super::entities::{nodes, presence_clock, sessions};
+use super::forget::time_of_end;
 use super::outcome::{Commits, answered};
 use super::roster_log::{next_revision, record_change};
 use super::sessions::{departure, find_with_user, is_alive, session};
@@ -52,6 +53,7 @@ impl Presence for Store {
         if !answered(self.is_anything_over(node)).await.map_err(unavailable)? {
             return Ok(Vec::new());
         }
+        let at = answered(time_of_end(&self.read, at)).await.map_err(unavailable)?;
         let commits = Commits::default();
         let reaped = self.change_for_sure(&commits, || self.try_reap(node, most, at, &commits)).await?;
         reaped.map_err(|LeaseLost| AttendError::LeaseLost)
@@ -76,7 +78,8 @@ impl Presence for Store {
 
     async fn dormant(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
         let found = answered(find_with_user(id).one(&self.read)).await.map_err(unavailable)?;
-        Ok(found.filter(|(row, _)| standing(row).is_dormant()).map(session))
+        let dormant = found.filter(|(row, _)| standing(row).is_dormant());
+        dormant.map(session).transpose().map_err(unavailable)
     }
 
     async fn leave(&self, node: NodeId, gone: Moment) -> Result<(), ChangeError> {
@@ -212,8 +215,7 @@ impl Store {
         let held_until = standing.end.and_then(|end| end.held_until).map(|until| until.0);
         let revision: Revision = next_revision(transaction).await?;
         sessions::Entity::update_many()
-            // Whatever the wall clock says: its token is forgotten so long after it was last used.
-            .col_expr(sessions::Column::EndedAt, Expr::value(Ord::max(at.as_millis(), row.opened_at)))
+            .col_expr(sessions::Column::EndedAt, Expr::value(at.as_millis()))
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
             .col_expr(sessions::Column::HeldUntil, Expr::value(held_until))
             .col_expr(sessions::Column::EndedRevision, Expr::value(revision.0))

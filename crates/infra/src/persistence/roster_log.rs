@@ -60,6 +60,16 @@ pub(super) async fn revision(database: &impl ConnectionTrait) -> Result<Revision
     head.map(|head| Revision(head.revision)).ok_or_else(no_head)
 }
 
+/// Who is online is as it is seen from now on, until the transaction ends.
+#[derive(Clone, Copy)]
+pub(super) struct ListLock(());
+
+/// Takes the lock on the list, and changes nothing of it. On SQLite the transaction has it since its first statement.
+pub(super) async fn lock_list(transaction: &DatabaseTransaction) -> Result<ListLock, DbErr> {
+    let head = roster_head::Entity::find_by_id(1).lock_exclusive().one(transaction).await?;
+    head.map(|_| ListLock(())).ok_or_else(no_head)
+}
+
 /// Takes the next revision, and with it the lock on the list until the transaction ends. [`record_change`] is owed then,
 /// or the transaction is taken back.
 pub(super) async fn next_revision(transaction: &DatabaseTransaction) -> Result<Revision, DbErr> {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use lobby_domain::auth::Authority;
 use lobby_domain::event::{Departure, DepartureReason, Revision};
 use lobby_domain::ports::{
-    ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Presence, Sessions, Unavailable,
+    ChangeError, NewSession, Online, OnlinePage, OnlineQuery, OpenError, Sessions, Unavailable,
 };
 use lobby_domain::presence::Standing;
 use lobby_domain::pseudonym::{Pseudonym, PseudonymKey};
@@ -21,6 +21,7 @@ use sea_orm::{
 
 use super::batch::padded;
 use super::entities::{sessions, users};
+use super::forget::time_of_end;
 use super::listing::page_of;
 use super::outcome::{Commits, answered};
 use super::roster_log::{next_revision, record_change, revision, revision_of};
@@ -37,24 +38,21 @@ impl Sessions for Store {
         }
     }
 
-    async fn claim(&self, id: SessionId) -> Result<bool, ChangeError> {
-        let woken = self.wake(id, true, Timestamp::from_millis(0)).await?;
-        Ok(woken.is_some())
-    }
-
     async fn end(
         &self,
         id: SessionId,
         by: Authority,
         now: Timestamp,
     ) -> Result<Option<Revision>, ChangeError> {
+        // Once, and not in each attempt: by it an earlier one is found again.
+        let at = answered(time_of_end(&self.read, now)).await.map_err(unavailable)?;
         let commits = Commits::default();
-        self.change_for_sure(&commits, || self.try_end(id, by, now, &commits)).await
+        self.change_for_sure(&commits, || self.try_end(id, by, at, &commits)).await
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
         let found = answered(living().filter(sessions::Column::Id.eq(id.0)).one(&self.read)).await;
-        Ok(found.map_err(unavailable)?.map(session))
+        found.map_err(unavailable)?.map(session).transpose().map_err(unavailable)
     }
 
     async fn named(&self, keys: &[PseudonymKey]) -> Result<Vec<Session>, Unavailable> {
@@ -89,7 +87,7 @@ impl Store {
         {
             let revision = revision_of(&transaction, new.id, true).await?;
             transaction.rollback().await?;
-            return Ok(Ok((session(row), revision)));
+            return Ok(Ok((session(row)?, revision)));
         }
         let same_name = has_name(std::slice::from_ref(new.pseudonym.key()));
         if living().filter(same_name).one(&transaction).await?.is_some() {
@@ -141,7 +139,7 @@ impl Store {
         &self,
         id: SessionId,
         by: Authority,
-        now: Timestamp,
+        at: Timestamp,
         commits: &Commits,
     ) -> Result<Option<Revision>, DbErr> {
         let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
@@ -151,7 +149,7 @@ impl Store {
             ends = ends.add(sessions::Column::Claimed.eq(false));
         }
         let ended = sessions::Entity::update_many()
-            .col_expr(sessions::Column::EndedAt, Expr::value(now.as_millis()))
+            .col_expr(sessions::Column::EndedAt, Expr::value(at.as_millis()))
             .col_expr(sessions::Column::ExpiresAt, Expr::value(None::<i64>))
             .col_expr(sessions::Column::EndedRevision, Expr::value(revision.0))
             .col_expr(sessions::Column::Revoked, Expr::value(true))
@@ -159,7 +157,7 @@ impl Store {
             .exec_with_returning(&transaction)
             .await?;
         let Some(row) = ended.into_iter().next() else {
-            let was_ended = commits.is_repeated() && ended_at(&transaction, id).await? == Some(now);
+            let was_ended = commits.is_repeated() && ended_at(&transaction, id).await? == Some(at);
             let revision = if was_ended { Some(revision_of(&transaction, id, false).await?) } else { None };
             transaction.rollback().await?;
             return Ok(revision);
@@ -178,7 +176,7 @@ impl Store {
             // Keys of two portions may match one name, in different ways.
             found.extend(rows.into_iter().map(|row| (row.0.id, row)));
         }
-        Ok(found.into_values().map(session).collect())
+        found.into_values().map(session).collect()
     }
 
     async fn try_used_names(&self, keys: &[PseudonymKey]) -> Result<Vec<Pseudonym>, DbErr> {
@@ -200,7 +198,7 @@ impl Store {
         let revision = revision(&transaction).await?;
         let rows = living().order_by_asc(sessions::Column::Id).all(&transaction).await?;
         transaction.commit().await?;
-        Ok(Online { revision, sessions: rows.into_iter().map(session).collect() })
+        Ok(Online { revision, sessions: sessions_of(rows)? })
     }
 
     async fn try_online_page(&self, query: OnlineQuery) -> Result<OnlinePage, DbErr> {
@@ -211,7 +209,7 @@ impl Store {
         transaction.commit().await?;
         let has_more = rows.len() > most;
         rows.truncate(most);
-        let online = Online { revision, sessions: rows.into_iter().map(session).collect() };
+        let online = Online { revision, sessions: sessions_of(rows)? };
         Ok(OnlinePage { online, has_more })
     }
 }
@@ -295,12 +293,18 @@ fn user(row: &users::Model) -> User {
     User { id: UserId(row.id), created_at: Timestamp::from_millis(row.created_at) }
 }
 
-pub(super) fn session((row, owner): Row) -> Session {
-    Session {
+/// Fails where the user is not there: a foreign key keeps every session's, but a backup may have been put back without.
+pub(super) fn session((row, owner): Row) -> Result<Session, DbErr> {
+    let owner = owner.ok_or_else(|| DbErr::RecordNotFound(format!("the user of session {}", row.id)))?;
+    Ok(Session {
         id: SessionId(row.id),
-        user: user(&owner.expect("the foreign key keeps every session's user")),
+        user: user(&owner),
         pseudonym: Pseudonym::from_stored(row.pseudonym),
         connected_at: Timestamp::from_millis(row.opened_at),
         claimed: row.claimed,
-    }
+    })
+}
+
+fn sessions_of(rows: Vec<Row>) -> Result<Vec<Session>, DbErr> {
+    rows.into_iter().map(session).collect()
 }

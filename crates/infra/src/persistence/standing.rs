@@ -14,7 +14,7 @@ use sea_orm::{
 };
 
 use super::entities::{attendance, nodes, presence_clock, sessions};
-use super::roster_log::{next_revision, record_change};
+use super::roster_log::{ListLock, next_revision, record_change};
 use super::sessions::{Row, has_name, is_alive, living, session};
 use lobby_domain::ports::Woken;
 
@@ -136,9 +136,11 @@ pub(super) async fn held_for(
     Ok(others.filter_map(|row| standing(row).held_for(now)).max())
 }
 
-/// Brings a session back that ran out, if it may come back and nobody has or holds its name.
+/// Brings a session back that ran out, if it may come back and nobody has or holds its name: which is certain only behind
+/// the lock on the list, as whoever opens a session takes no other.
 pub(super) async fn bring_back(
     transaction: &DatabaseTransaction,
+    _list: ListLock,
     (row, user): Row,
     now: Moment,
     limits: &Limits,
@@ -164,7 +166,7 @@ pub(super) async fn bring_back(
         .exec(transaction)
         .await?;
     keep_standing(transaction, &row, standing).await?;
-    let session = Session { connected_at: at, ..session((row, user)) };
+    let session = Session { connected_at: at, ..session((row, user))? };
     record_change(transaction, &Change::Joined { session: session.clone(), revision }).await?;
     Ok(Some((session, Some(revision))))
 }

@@ -2,7 +2,8 @@ use lobby_domain::auth::Authority;
 use lobby_domain::client_id::ClientId;
 use lobby_domain::message::{Content, LogId, Message, MessageId};
 use lobby_domain::ports::{
-    AppendError, Draft, MessageLog, NewSession, PageQuery, Posted, Rejection, Sessions, Span, Viewer,
+    AppendError, ChangeError, Draft, MessageLog, NewSession, PageQuery, Posted, Presence, Rejection,
+    Sessions, Span, Viewer, Woken,
 };
 use lobby_domain::session::SessionId;
 use lobby_domain::testing::name;
@@ -16,6 +17,7 @@ use super::*;
 use crate::clock::random_log_id;
 
 mod accounts;
+mod back;
 mod in_one;
 mod losses;
 mod nodes;
@@ -96,6 +98,11 @@ async fn join(store: &Store, pseudonym: &str) -> SessionId {
     let new = NewSession { id, pseudonym: name(pseudonym), claimed: false, now: Timestamp::from_millis(1) };
     store.open(new).await.expect("the name is free");
     id
+}
+
+/// A session's token is shown on purpose.
+async fn claim(store: &Store, session: SessionId) -> Result<Option<Woken>, ChangeError> {
+    store.wake(session, true, Timestamp::from_millis(2)).await
 }
 
 /// Appends one draft.
@@ -222,6 +229,25 @@ async fn a_second_lobby_on_the_same_database_is_refused() {
     first.close().await.expect("it closes");
     Store::open(&settings).await.expect("it is free again");
     drop(still_held);
+}
+
+/// SQLite keeps its files beside the database for as long as one connection is there.
+#[tokio::test]
+async fn connections_of_their_own_are_closed_as_well() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(&folder, Durability::Normal);
+    let store = open(&settings).await;
+    let others = [store.with_own_reader().await, store.with_own_writer().await];
+    let others = others.map(|other| other.expect("a connection"));
+    let kept = others.clone();
+    join(&store, "JohnDoe").await;
+    let beside = settings.beside("-wal").expect("it is a file");
+    assert!(beside.exists());
+    store.close_with(others).await.expect("they close");
+    assert!(!beside.exists());
+    for store in kept {
+        store.online().await.expect_err("it has no connection left");
+    }
 }
 
 #[tokio::test]

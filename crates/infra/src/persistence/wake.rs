@@ -12,6 +12,7 @@ use sea_orm::{
 
 use super::entities::{sessions, users};
 use super::outcome::Commits;
+use super::roster_log::lock_list;
 use super::sessions::{Row, find_with_user, has_name, living, session};
 use super::standing::{bring_back, keep_standing, presence_now, settle, standing};
 use super::{LONG_AGO, Store};
@@ -25,7 +26,7 @@ impl Store {
         if !standing.is_alive() || self.rouse(&mut standing, claim, now) {
             return Ok(None);
         }
-        Ok(Some(session(row)))
+        session(row).map(Some)
     }
 
     /// Says whether that has to be written.
@@ -66,7 +67,9 @@ impl Store {
     ) -> Result<Option<Woken>, DbErr> {
         let mut woken = (row, None);
         if woken.0.0.ended_at.is_some() {
-            let Some((session, revision)) = bring_back(transaction, woken.0, now, self.limits(), at).await?
+            let list = lock_list(transaction).await?;
+            let Some((session, revision)) =
+                bring_back(transaction, list, woken.0, now, self.limits(), at).await?
             else {
                 return Ok(None);
             };
@@ -79,7 +82,7 @@ impl Store {
             keep_standing(transaction, &row, standing).await?;
         }
         let claimed = standing.claimed;
-        Ok(Some((session((sessions::Model { claimed, ..row }, user)), revision)))
+        Ok(Some((session((sessions::Model { claimed, ..row }, user))?, revision)))
     }
 
     pub(super) async fn try_wake_named(
@@ -123,7 +126,7 @@ pub(super) async fn unclaimed_named(
             .await?
             .pop()
     } else {
-        let sessions: Vec<_> = rows.iter().cloned().map(session).collect();
+        let sessions = rows.iter().cloned().map(session).collect::<Result<Vec<_>, _>>()?;
         let meant = best_match(&sessions, key).map(|session| session.id.0);
         rows.into_iter().find(|(row, _)| Some(row.id) == meant)
     };

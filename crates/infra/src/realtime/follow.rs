@@ -132,11 +132,16 @@ fn answer_of(missing: Changes) -> Answer<Change> {
 async fn settle_doubts(hub: &Hub) -> Result<(), Unavailable> {
     let doubts: Vec<_> = hub.core().doubts.iter().copied().collect();
     for id in doubts {
-        let is_over = hub.roster.find(id).await?.is_none();
-        if is_over {
-            hub.happen(|_, _| Happened { ends: vec![id], ..Happened::default() }).await;
-        }
+        // Before it is looked up: whoever is let in meanwhile is in doubt anew.
         hub.core().doubts.remove(&id);
+        match hub.roster.find(id).await {
+            Ok(Some(_)) => {}
+            Ok(None) => hub.happen(|_, _| Happened { ends: vec![id], ..Happened::default() }).await,
+            Err(error) => {
+                hub.core().doubts.insert(id);
+                return Err(error);
+            }
+        }
     }
     Ok(())
 }
@@ -153,3 +158,6 @@ async fn publish(hub: &Hub) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,7 @@ impl Gateway {
             Refusal::bad_request("invalid_payload", detail)
         })?;
         let posted = self.identify.post(message.parse(&participant.caller)?).await?;
-        self.speaks_for(participant, posted.sender_session).await;
+        participant.speaks_for(&self.attendants, posted.sender_session);
         Ok(PostedView::from(&posted))
     }
 }

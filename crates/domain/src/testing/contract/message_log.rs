@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::sessions::join_all;
-use super::{Store, at, id, open};
+use super::{Store, at, claim, id, open};
 use crate::auth::Authority;
 use crate::client_id::ClientId;
 use crate::message::{Content, Message, MessageId};
@@ -130,7 +130,7 @@ pub async fn a_claimed_session_says_nothing_by_its_name_alone(store: &impl Store
     open(store, 1, "JohnDoe").await;
     let by_name = Draft { authority: Authority::Name, ..draft(1, "by name") };
     assert_eq!(say(store, std::slice::from_ref(&by_name)).await.len(), 1);
-    store.claim(id(1)).await.expect("it lives");
+    assert!(claim(store, 1).await);
     let outcomes = append(store, &[by_name, draft(1, "his own")]).await;
     assert_eq!(outcomes[0], Err(Rejection::Silenced));
     assert_eq!(outcomes[1].as_ref().expect("it is his").message.content.as_str(), "his own");
@@ -288,7 +288,7 @@ pub async fn a_private_message_needs_a_recipient_who_is_there(store: &impl Store
     let outcomes = append(store, &[unproved(3), unproved(1)]).await;
     assert_eq!(outcomes[0], unreached(Unreached::Unreachable(to(3))));
     assert!(outcomes[1].is_ok(), "to oneself");
-    store.claim(id(3)).await.expect("it lives");
+    assert!(claim(store, 3).await);
     say(store, &[unproved(3), private(3, draft(1, "psst"))]).await;
     let nobody = Unreached::Unknown("nobody".to_owned());
     let to_nobody =

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{at, id};
+use super::{at, claim, id};
 use crate::event::Revision;
 use crate::ports::{AttendError, Attended, Beaten, NewSession, OpenError, Presence, Sessions, Woken};
 use crate::presence::{Limits, Moment, NodeId};
@@ -17,11 +17,14 @@ use crate::session::{Session, SessionId};
 use crate::testing::name;
 
 mod back;
+mod forget;
 mod leases;
 mod limits;
 mod reap;
 
+use back::run_out;
 pub use back::*;
+pub use forget::*;
 pub use leases::*;
 pub use limits::*;
 pub use reap::*;

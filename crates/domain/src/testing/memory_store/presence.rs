@@ -70,6 +70,7 @@ impl State {
     }
 
     fn reap(&mut self, most: usize, at: Timestamp) -> Vec<Departure> {
+        let at = self.time_of_end(at);
         let over = self.records.values().filter(|record| record.standing.is_over(self.now));
         let mut over: Vec<_> = over.map(|record| (record.standing.expires_at, record.session.id)).collect();
         over.sort_unstable();
@@ -103,7 +104,6 @@ impl State {
         } else {
             record.standing.touch(self.now, &self.limits);
         }
-        record.used_at = record.used_at.max(at);
         let session = record.session.clone();
         let revision = is_back.then(|| self.joined(&session));
         Some((session, revision))
@@ -125,8 +125,7 @@ impl State {
     }
 
     fn forget(&mut self, before: Timestamp, most: usize) -> bool {
-        let is_old =
-            |record: &Record| record.ended.is_some_and(|ended| ended.at.max(record.used_at) < before);
+        let is_old = |record: &Record| record.ended.is_some_and(|ended| ended.at < before);
         let old: Vec<_> =
             self.records.iter().filter(|(_, record)| is_old(record)).map(|(id, _)| *id).collect();
         for id in old.iter().take(most) {

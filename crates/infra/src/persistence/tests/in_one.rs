@@ -122,7 +122,7 @@ async fn who_is_claimed_or_gone_is_not_taken_for_what_they_were(store: &Store) {
     let [ann, bob] = speakers(store).await;
     let by_name = |session| Draft { authority: Authority::Name, ..draft(session, "by name") };
     assert!(in_one(store, &[by_name(ann), by_name(bob)]).await.is_some());
-    assert!(store.claim(ann).await.expect("it is claimed"));
+    claim(store, ann).await.expect("an answer").expect("it is claimed");
     is_refused(store, &[by_name(ann), by_name(bob)]).await;
     let appended = store.append(&[by_name(ann), by_name(bob)], Timestamp::from_millis(1)).await;
     assert!(matches!(appended.expect("an answer")[..], [Err(Rejection::Silenced), Ok(_)]));
@@ -151,7 +151,7 @@ async fn who_was_claimed_at_another_node_is_not_taken_for_what_they_were() {
     let url = server.fresh_database().await;
     let (store, other) = (open(&at(&url, Durability::Full)).await, open(&at(&url, Durability::Full)).await);
     let [ann, _] = speakers(&store).await;
-    assert!(other.claim(ann).await.expect("it is claimed"));
+    claim(&other, ann).await.expect("an answer").expect("it is claimed");
     is_refused(&store, &[Draft { authority: Authority::Name, ..draft(ann, "by name") }]).await;
 }
 

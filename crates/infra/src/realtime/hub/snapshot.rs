@@ -51,10 +51,8 @@ struct SessionView<'a> {
 impl Users {
     /// At most `most` of those in a list.
     pub(super) fn of(roster: &Roster, most: usize) -> Self {
-        let sessions = roster.sessions();
-        let total = sessions.len();
-        // Ids sort by age.
-        let first: Vec<_> = sessions.take(most).map(UserView::from).collect();
+        let total = roster.sessions().len();
+        let first: Vec<_> = roster.longest_online(most).into_iter().map(UserView::from).collect();
         Self { first: json(&first).into(), total, revision: roster.revision() }
     }
 
@@ -88,5 +86,36 @@ impl Snapshot {
             last_id: if self.recovered { self.last_id.max(self.position) } else { self.position },
             recovered: self.recovered,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lobby_domain::session::SessionId;
+    use lobby_domain::testing::name;
+    use lobby_domain::timestamp::Timestamp;
+    use lobby_domain::user::{User, UserId};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn session(number: u128, pseudonym: &str, millis: i64) -> Session {
+        Session {
+            id: SessionId(Uuid::from_u128(number)),
+            user: User { id: UserId(1), created_at: Timestamp::from_millis(0) },
+            pseudonym: name(pseudonym),
+            connected_at: Timestamp::from_millis(millis),
+            claimed: false,
+        }
+    }
+
+    /// Its id is older than those of all who have been there meanwhile.
+    #[test]
+    fn who_came_back_is_not_among_the_longest_online() {
+        let sessions = [session(1, "back", 9_000), session(2, "old", 1_000), session(3, "new", 2_000)];
+        let users = Users::of(&Roster::new(Revision(4), sessions), 2);
+        let listed: Vec<Value> = serde_json::from_str(users.first.get()).expect("JSON");
+        let names: Vec<_> = listed.iter().map(|user| user["pseudonym"].as_str()).collect();
+        assert_eq!((names, users.total), (vec![Some("old"), Some("new")], 3));
     }
 }

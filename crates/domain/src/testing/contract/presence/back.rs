@@ -8,7 +8,12 @@ use crate::session::Session;
 use crate::testing::contract::sessions::join_all;
 
 /// Opens a session and lets its time run out.
-async fn run_out<S: PresenceStore>(node: &mut Node<'_, S>, number: u128, pseudonym: &str, claimed: bool) {
+pub(super) async fn run_out<S: PresenceStore>(
+    node: &mut Node<'_, S>,
+    number: u128,
+    pseudonym: &str,
+    claimed: bool,
+) {
     open_as(node.store, number, pseudonym, claimed).await;
     let limit = if claimed { limits().unconnected } else { limits().unclaimed };
     node.pass(idle(limit)).await;
@@ -205,40 +210,5 @@ pub async fn who_ran_out_is_found_by_id(store: &impl PresenceStore) {
     assert_eq!(store.dormant(id(2)).await.expect("a look"), None);
     assert_eq!(store.dormant(id(9)).await.expect("a look"), None);
     wake(store, 1).await.expect("it is back");
-    assert_eq!(store.dormant(id(1)).await.expect("a look"), None);
-}
-
-/// Neither living ones nor those whose token was used since.
-pub async fn what_is_long_over_is_forgotten(store: &impl PresenceStore) {
-    let mut node = Node::start(store, A).await;
-    for (number, pseudonym, claimed) in [(1, "one", true), (2, "two", true), (3, "three", false)] {
-        open_as(store, number, pseudonym, claimed).await;
-    }
-    node.pass(idle(limits().unconnected)).await;
-    assert_eq!(node.reap().await.len(), 2, "at 6,000 by the wall clock");
-    open_as(store, 4, "four", true).await;
-    store.end(id(4), Authority::Token, at(2_000)).await.expect("it ends");
-    assert!(!store.forget(at(6_000), 10).await.expect("it may"));
-    assert!(store.dormant(id(1)).await.expect("a look").is_some());
-    assert!(store.forget(at(6_001), 1).await.expect("it may"), "one more is left");
-    assert!(!store.forget(at(6_001), 10).await.expect("it may"));
-    for number in [1, 2] {
-        assert_eq!(store.dormant(id(number)).await.expect("a look"), None);
-        assert_eq!(wake(store, number).await, None);
-    }
-    assert!(is_online(store, 3).await);
-    open_as(store, 5, "one", true).await;
-}
-
-/// Its life begins anew with each use.
-pub async fn a_token_that_was_used_lately_is_not_forgotten(store: &impl PresenceStore) {
-    let mut node = Node::start(store, A).await;
-    run_out(&mut node, 1, "JohnDoe", true).await;
-    wake(store, 1).await.expect("it is back, at 7,000 by the wall clock");
-    node.pass(idle(limits().unconnected)).await;
-    assert_eq!(node.reap().await, [id(1)]);
-    assert!(!store.forget(at(7_000), 10).await.expect("it may"));
-    assert!(store.dormant(id(1)).await.expect("a look").is_some());
-    assert!(!store.forget(at(7_001), 10).await.expect("it may"));
     assert_eq!(store.dormant(id(1)).await.expect("a look"), None);
 }

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{A, MOMENT, Node, PresenceStore, at, id, idle, is_online, limits, open_as, revision, wake};
+use super::{
+    A, MOMENT, Node, PresenceStore, at, claim, id, idle, is_online, limits, open_as, revision, wake,
+};
 use crate::event::{Departure, DepartureReason, Revision};
 
 /// Nothing happens at all.
@@ -130,10 +132,10 @@ pub async fn a_session_that_is_claimed_lives_by_the_limits_of_the_claimed(store:
     node.attend(&[2, 3], &[]).await;
     node.attend(&[], &[(2, node.now)]).await;
     node.pass(limits().unconnected).await;
-    assert!(store.claim(id(1)).await.expect("an answer"));
+    assert!(claim(store, 1).await);
     let (woken, revision) = store.wake(id(2), true, at(7_000)).await.expect("an answer").expect("it lives");
     assert_eq!((woken.claimed, revision), (true, None));
-    assert!(store.claim(id(3)).await.expect("an answer"));
+    assert!(claim(store, 3).await);
     node.drop(3).await;
     node.runs_out_after(3, limits().grace).await;
     node.runs_out_by(1, idle(limits().unconnected)).await;
