@@ -85,7 +85,7 @@ impl Attendants {
     /// What is given out first notes the end of the connection, also where nobody waits any more for the second.
     fn announce(&self, session: SessionId) -> (Attending, Option<oneshot::Receiver<bool>>) {
         let mut desk = self.desk();
-        let recorded = match desk.attendance.arrive(session, self.now()) {
+        let recorded = match desk.attendance.arrive(session) {
             Arrival::Known => None,
             Arrival::Record => {
                 let (tell, told) = oneshot::channel();
@@ -258,7 +258,7 @@ impl Keeper {
                     self.announcer.announce(back).await;
                 }
                 let mut desk = self.attendants.desk();
-                desk.attendance.recorded(&attended, now);
+                desk.attendance.recorded(&attended);
                 desk.tell(round, &attended);
                 true
             }
