@@ -63,7 +63,6 @@ impl Application {
         // However many read, the writer does not wait behind them.
         let for_writer = Services::new(&settings, &store.with_own_reader().await?, &hub, secrets);
         let (writer, health, writing) = Writer::spawn(for_writer.changes(), settings.messages.queue);
-        let readiness = Readiness::new(services.log.clone(), health);
         let sweeping = sweeper::sweep(services.sweeper(), keep(&settings));
         let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
@@ -71,6 +70,7 @@ impl Application {
         let presence = Arc::new(store.with_own_writer().await?);
         let keeper = Arc::new(keeper(&services, presence, limits(&settings)));
         background.spawn(keeper.clone().run());
+        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone());
 
         let shutdown_timeout = settings.server.shutdown_timeout;
         let (host, port) = (settings.server.host.clone(), settings.server.port);
