@@ -22,9 +22,20 @@ async fn enter(app: &App, who: &LoggedIn, protocol: Protocol) -> Connection {
                 assert_eq!(session["user"]["session"], who.session.as_str());
                 return connection;
             }
-            Received::Closed(TRY_AGAIN, _) => sleep(Duration::from_millis(50)).await,
+            refused if is_to_try_again(&refused) => sleep(Duration::from_millis(50)).await,
             other => panic!("it is let in or told to try again, not {other:?}"),
         }
+    }
+}
+
+/// Each protocol says so in its own way.
+fn is_to_try_again(refused: &Received) -> bool {
+    match refused {
+        Received::Closed(code, _) => *code == TRY_AGAIN,
+        Received::ConnectError(error) => {
+            error["data"]["code"].as_str().is_some_and(|code| ["busy", "unavailable"].contains(&code))
+        }
+        _ => false,
     }
 }
 
@@ -72,5 +83,19 @@ async fn until_joined(observer: &mut Connection, pseudonym: &str) -> Vec<(String
             Received::Event(name, data) => seen.push((name, data)),
             other => panic!("an event, not {other:?}"),
         }
+    }
+}
+
+/// Seldom met in the crowd.
+#[test]
+fn whoever_is_to_try_again_is_told_so_over_either_protocol() {
+    let refused = |code| Received::ConnectError(json!({"message": "refused", "data": {"code": code}}));
+    for to_try_again in
+        [Received::Closed(TRY_AGAIN, "busy".to_owned()), refused("busy"), refused("unavailable")]
+    {
+        assert!(is_to_try_again(&to_try_again), "{to_try_again:?}");
+    }
+    for for_good in [Received::Closed(4001, "invalid_auth".to_owned()), refused("invalid_auth")] {
+        assert!(!is_to_try_again(&for_good), "{for_good:?}");
     }
 }

@@ -41,6 +41,9 @@ struct Desk {
     waiting: HashMap<SessionId, Vec<oneshot::Sender<bool>>>,
     /// Whether the node is going away.
     is_stopping: bool,
+    lease: Duration,
+    /// What was last told of [`Self::is_in_touch`].
+    was_in_touch: bool,
 }
 
 /// A connection's session is served here until this is dropped.
@@ -65,7 +68,13 @@ impl Attendants {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let attendance = Attendance::new(limits.lease);
-        let desk = Desk { attendance, waiting: HashMap::new(), is_stopping: false };
+        let desk = Desk {
+            attendance,
+            waiting: HashMap::new(),
+            is_stopping: false,
+            lease: limits.lease,
+            was_in_touch: true,
+        };
         Self(Arc::new(Shared { desk: Mutex::new(desk), due: Notify::new(), started: Instant::now() }))
     }
 
@@ -82,10 +91,18 @@ impl Attendants {
         }
     }
 
+    /// Whether the database has answered a beat within the last lease. Without that nobody is let in, and other nodes end
+    /// whom this one serves. A node that has just started has a lease to find the database.
+    #[must_use]
+    pub fn is_in_touch(&self) -> bool {
+        let now = self.now();
+        self.desk().is_in_touch(now)
+    }
+
     /// What is given out first notes the end of the connection, also where nobody waits any more for the second.
     fn announce(&self, session: SessionId) -> (Attending, Option<oneshot::Receiver<bool>>) {
         let mut desk = self.desk();
-        let recorded = match desk.attendance.arrive(session, self.now()) {
+        let recorded = match desk.attendance.arrive(session) {
             Arrival::Known => None,
             Arrival::Record => {
                 let (tell, told) = oneshot::channel();
@@ -132,6 +149,18 @@ impl Desk {
         !self.is_stopping && self.attendance.may_reap(now)
     }
 
+    fn is_in_touch(&self, now: Duration) -> bool {
+        let heard_at = self.attendance.clock().heard_at().unwrap_or_default();
+        now.saturating_sub(heard_at) <= self.lease
+    }
+
+    /// [`Self::is_in_touch`], if that is news.
+    fn news_of_touch(&mut self, now: Duration) -> Option<bool> {
+        let is_in_touch = self.is_in_touch(now);
+        let was_in_touch = std::mem::replace(&mut self.was_in_touch, is_in_touch);
+        (is_in_touch != was_in_touch).then_some(is_in_touch)
+    }
+
     fn forget_who_has_gone(&mut self, session: SessionId) {
         let Some(waiting) = self.waiting.get_mut(&session) else { return };
         waiting.retain(|tell| !tell.is_closed());
@@ -169,22 +198,27 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Beats, records and reaps until it is dropped.
+    /// Beats, records and reaps until it is dropped: in turn, and a transaction of each at a time, so that none of them
+    /// waits for all that another has to do.
     pub async fn run(self: Arc<Self>) {
         let reap_every = REAP_EVERY.min(self.limits.grace / 4).max(Duration::from_millis(10));
         let mut reap_at = Instant::now() + reap_every;
         loop {
-            let wake_at = self.attendants.desk().attendance.wake_at();
-            let due = wake_at.map_or(reap_at, |at| (self.attendants.0.started + at).min(reap_at));
-            tokio::select! {
-                () = sleep_until(due) => {}
-                () = self.attendants.0.due.notified() => {}
-            }
-            self.beat_and_record().await;
-            if Instant::now() >= reap_at {
-                self.reap().await;
+            self.wait_until(reap_at).await;
+            self.record_and_beat().await;
+            if Instant::now() >= reap_at && !self.reap().await {
                 reap_at = Instant::now() + reap_every;
             }
+            self.tell_whether_in_touch();
+        }
+    }
+
+    async fn wait_until(&self, reap_at: Instant) {
+        let wake_at = self.attendants.desk().attendance.wake_at();
+        let due = wake_at.map_or(reap_at, |at| (self.attendants.0.started + at).min(reap_at));
+        tokio::select! {
+            () = sleep_until(due) => {}
+            () = self.attendants.0.due.notified() => {}
         }
     }
 
@@ -204,13 +238,16 @@ impl Keeper {
         }
     }
 
-    /// What had gone before a beat is recorded before it; what a lost lease has undone, after it.
-    async fn beat_and_record(&self) {
-        self.record_what_is_due().await;
+    /// One round, if one is due, and a beat, if one is due and waits for no further round.
+    async fn record_and_beat(&self) {
+        let now = self.attendants.now();
+        let round = self.attendants.desk().attendance.next_round(now);
+        if let Some(round) = round {
+            self.record(&round).await;
+        }
         let now = self.attendants.now();
         if self.attendants.desk().attendance.beat_due(now) {
             self.beat().await;
-            self.record_what_is_due().await;
         }
     }
 
@@ -233,21 +270,7 @@ impl Keeper {
         }
     }
 
-    async fn record_what_is_due(&self) {
-        loop {
-            let round = {
-                let now = self.attendants.now();
-                self.attendants.desk().attendance.next_round(now)
-            };
-            let Some(round) = round else { return };
-            if !self.record(&round).await {
-                return;
-            }
-        }
-    }
-
-    /// Whether it was recorded.
-    async fn record(&self, round: &Round) -> bool {
+    async fn record(&self, round: &Round) {
         let at = self.clock.now();
         let attended = self.presence.attend(self.node, &round.arrivals, &round.departures, at).await;
         let now = self.attendants.now();
@@ -258,20 +281,17 @@ impl Keeper {
                     self.announcer.announce(back).await;
                 }
                 let mut desk = self.attendants.desk();
-                desk.attendance.recorded(&attended, now);
+                desk.attendance.recorded(&attended);
                 desk.tell(round, &attended);
-                true
             }
             Err(error) => {
                 tracing::debug!(%error, "who is here could not be recorded");
                 self.attendants.desk().attendance.failed(&error, now);
-                false
             }
         }
     }
 
-    /// Whether somebody is over. Presence time stands still between two beats: if somebody is over by now and was not by then,
-    /// it is moved on.
+    /// Whether somebody is over, as far as this node can tell.
     async fn is_somebody_over(&self) -> bool {
         let next_over = match self.presence.next_over().await {
             Ok(next_over) => next_over,
@@ -280,8 +300,31 @@ impl Keeper {
                 return false;
             }
         };
-        let estimate = self.attendants.desk().attendance.clock().estimate(self.attendants.now());
-        next_over.is_some_and(|next_over| Some(next_over) <= estimate)
+        let Some(next_over) = next_over else { return false };
+        let now = self.attendants.now();
+        let mut desk = self.attendants.desk();
+        let clock = desk.attendance.clock();
+        // Presence time stands still between two beats: if somebody is over by now and was not by then, it is moved on.
+        if clock.counted().is_some_and(|counted| counted < next_over)
+            && clock.estimate(now) >= Some(next_over)
+        {
+            desk.attendance.hasten_beat(now);
+        }
+        desk.attendance.clock().estimate(now) >= Some(next_over)
+    }
+
+    /// The operator hears of it once, however many attempts fail.
+    fn tell_whether_in_touch(&self) {
+        let now = self.attendants.now();
+        match self.attendants.desk().news_of_touch(now) {
+            None => {}
+            Some(true) => tracing::info!("presence is kept again"),
+            Some(false) => {
+                tracing::error!(
+                    "no lease could be had for as long as one lasts: nobody is let in until one can"
+                );
+            }
+        }
     }
 
     fn may_reap(&self) -> bool {
@@ -289,31 +332,31 @@ impl Keeper {
         self.attendants.desk().may_reap(now)
     }
 
-    async fn reap(&self) {
+    /// Ends some of those who are over, and answers whether there may be more.
+    async fn reap(&self) -> bool {
         if !self.may_reap() || !self.is_somebody_over().await {
-            return;
+            return false;
         }
-        self.attendants.desk().attendance.hasten_beat(self.attendants.now());
-        self.beat_and_record().await;
-        while self.may_reap() {
-            match self.presence.reap(self.node, REAP_MOST, self.clock.now()).await {
-                Ok(left) => {
-                    let is_all = left.len() < REAP_MOST as usize;
-                    let left: Vec<_> = left.into_iter().map(Event::UserLeft).collect();
-                    if !left.is_empty() {
-                        self.announcer.announce(left).await;
-                    }
-                    if is_all {
-                        return;
-                    }
+        self.record_and_beat().await;
+        if !self.may_reap() {
+            return false;
+        }
+        match self.presence.reap(self.node, REAP_MOST, self.clock.now()).await {
+            Ok(left) => {
+                let is_more = left.len() >= REAP_MOST as usize;
+                let left: Vec<_> = left.into_iter().map(Event::UserLeft).collect();
+                if !left.is_empty() {
+                    self.announcer.announce(left).await;
                 }
-                Err(AttendError::LeaseLost) => {
-                    return self.attendants.desk().attendance.lease_lost(self.attendants.now());
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "who is over stays for now");
-                    return;
-                }
+                is_more
+            }
+            Err(AttendError::LeaseLost) => {
+                self.attendants.desk().attendance.lease_lost(self.attendants.now());
+                false
+            }
+            Err(error) => {
+                tracing::debug!(%error, "who is over stays for now");
+                false
             }
         }
     }

@@ -99,7 +99,7 @@ enum Command {
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
 impl Health {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
     }
 

@@ -66,12 +66,12 @@ impl Application {
         let own = [store.with_own_reader().await?, store.with_own_writer().await?];
         let for_writer = Services::new(&settings, &own[0], &hub, secrets);
         let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
-        let readiness = Readiness::new(services.log.clone(), health);
         let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
         background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
         let keeper = Arc::new(keeper(&services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
+        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone());
 
         let (host, port) = (settings.server.host.clone(), settings.server.port);
         let listener = TcpListener::bind((host.as_str(), port)).map_err(|error| {

@@ -4,6 +4,7 @@ mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,9 +55,10 @@ struct Orders {
 #[derive(Debug, Clone, Copy)]
 struct Flow {
     mode: Mode,
-    /// How often all has been let through, and how often all has been cut: a connection looks for changes.
+    /// How often all has been let through, and how often all has been cut, or lost: a connection looks for changes.
     releases: u64,
     cuts: u64,
+    losses: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +104,7 @@ impl Proxy {
     pub async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        let flow = watch::Sender::new(Flow { mode: Mode::Pass, releases: 0, cuts: 0 });
+        let flow = watch::Sender::new(Flow { mode: Mode::Pass, releases: 0, cuts: 0, losses: 0 });
         let orders = Arc::new(Orders { target, flow, trap: Mutex::new(None) });
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&orders)));
@@ -137,6 +139,12 @@ impl Proxy {
     /// Cuts all connections that are open now.
     pub fn cut(&self) {
         self.orders.flow.send_modify(|flow| flow.cuts += 1);
+    }
+
+    /// Loses all connections that are open now, as a firewall does that forgets them: nothing passes on them any more, and
+    /// nobody is told. New ones are as ever.
+    pub fn lose(&self) {
+        self.orders.flow.send_modify(|flow| flow.losses += 1);
     }
 
     /// Cuts, at the next commit, the connection that it comes on. That is a `COMMIT` by itself, sent with the
@@ -192,10 +200,17 @@ async fn accept(listener: TcpListener, orders: Arc<Orders>) {
 /// One connection, until it ends by itself or is cut.
 async fn serve(client: TcpStream, orders: Arc<Orders>) {
     let mut flow = orders.flow.subscribe();
-    let cuts = flow.borrow().cuts;
+    let mut lost = flow.clone();
+    let Flow { cuts, losses, .. } = *flow.borrow();
+    let mut conversing = pin!(converse(client, &orders));
     let trap = tokio::select! {
-        trap = converse(client, &orders) => trap,
+        trap = &mut conversing => Some(trap),
         _ = flow.wait_for(|flow| flow.cuts != cuts) => return,
+        _ = lost.wait_for(|flow| flow.losses != losses) => None,
+    };
+    let Some(trap) = trap else {
+        // Both sides stay open as long as the proxy is there.
+        return std::future::pending().await;
     };
     // Both sides are closed by now.
     if let Ok(fired) = trap {

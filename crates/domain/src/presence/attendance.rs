@@ -13,30 +13,28 @@ pub const LAZY: Duration = Duration::from_secs(1);
 
 /// What a node has to record of the connections it serves. `now` is always the node's monotonic clock.
 ///
-/// Around it: whenever [`Self::wake_at`] has come, beat if [`Self::beat_due`], record what [`Self::next_round`] gives,
-/// and reap after a beat if [`Self::may_reap`]. A beat and a round may be under way at the same time, but one each.
+/// Around it: whenever [`Self::wake_at`] has come, record what [`Self::next_round`] gives, then beat if [`Self::beat_due`],
+/// and reap after a beat if [`Self::may_reap`]; one of them at a time, each answered before the next begins. A round comes
+/// first, as a beat may have to wait for it.
 ///
 /// Invariant: a lease is renewed only after what had gone by then is recorded. Should the node die next, its word counts
 /// for a lease from the moment at which all of it was true.
 /// Invariant: a connection is let in only after the database has been told that its session is served here
 /// ([`Arrival`]); the database is told that it is no more after the last has gone.
-/// Invariant: after a round that failed, or was overtaken by the loss of the lease, it is all said again: the port takes
-/// repeats.
+/// Invariant: after a round that failed, or the loss of the lease, it is all said again: the port takes repeats.
 #[derive(Debug, Clone)]
 pub struct Attendance {
     clock: PresenceClock,
     entries: BTreeMap<SessionId, Entry>,
     /// Those that wait to be recorded as served.
     arrivals: BTreeSet<SessionId>,
-    /// Those that wait to be recorded as gone.
-    departures: BTreeSet<SessionId>,
-    /// Since when, at the most, one of the departures waits.
-    departures_since: Option<Duration>,
+    /// Those that wait to be recorded as gone, who went first before the others: a beat may wait for it.
+    departures: BTreeSet<(Duration, SessionId)>,
     /// Whether the node has a lease, as far as it knows.
     has_lease: bool,
     /// No round before.
     retry_at: Duration,
-    under_way: Option<UnderWay>,
+    under_way: Option<Round>,
 }
 
 /// Whether a connection may be let in.
@@ -58,23 +56,22 @@ pub struct Round {
     pub departures: Vec<(SessionId, Moment)>,
 }
 
-#[derive(Debug, Clone)]
-struct UnderWay {
-    round: Round,
-    /// Since when, at the most, one of its departures has waited.
-    departures_since: Option<Duration>,
-    /// Whether the lease was lost since: what comes of it may be void.
-    overtaken: bool,
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     connections: usize,
     stored: Stored,
     /// When the last connection went.
-    gone_at: Option<Moment>,
+    gone: Option<Gone>,
     /// Whether the session was found to be over, and nobody came since.
     refused: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Gone {
+    /// What the database is told.
+    at: Moment,
+    /// On the node's clock: whatever happens to rounds meanwhile, it is owed since then.
+    since: Duration,
 }
 
 /// Whether the database has it that the session is served here.
@@ -94,7 +91,6 @@ impl Attendance {
             entries: BTreeMap::new(),
             arrivals: BTreeSet::new(),
             departures: BTreeSet::new(),
-            departures_since: None,
             has_lease: false,
             retry_at: Duration::ZERO,
             under_way: None,
@@ -108,24 +104,26 @@ impl Attendance {
     }
 
     /// A connection of the session has come.
-    pub fn arrive(&mut self, session: SessionId, now: Duration) -> Arrival {
-        let new = Entry { connections: 0, stored: Stored::No, gone_at: None, refused: false };
+    pub fn arrive(&mut self, session: SessionId) -> Arrival {
+        let new = Entry { connections: 0, stored: Stored::No, gone: None, refused: false };
         let entry = self.entries.entry(session).or_insert(new);
         entry.connections += 1;
         entry.refused = false;
         let arrival = if entry.stored == Stored::Yes { Arrival::Known } else { Arrival::Record };
-        self.note(session, now);
+        self.sort(session);
         arrival
     }
 
     /// A connection of the session has gone, let in or not.
     pub fn depart(&mut self, session: SessionId, now: Duration) {
-        let Some(entry) = self.entries.get_mut(&session) else { return };
-        entry.connections = entry.connections.saturating_sub(1);
+        let Some(entry) = self.entries.get_mut(&session).filter(|entry| entry.connections > 0) else {
+            return;
+        };
+        entry.connections -= 1;
         if entry.connections == 0 {
-            entry.gone_at = self.clock.latest(now);
+            entry.gone = self.clock.latest(now).map(|at| Gone { at, since: now });
         }
-        self.note(session, now);
+        self.sort(session);
     }
 
     /// What has to be recorded now, if anything. [`Self::recorded`] or [`Self::failed`] is owed then.
@@ -133,42 +131,35 @@ impl Attendance {
         if self.round_at().is_none_or(|at| at > now) {
             return None;
         }
-        let arrivals = take(&mut self.arrivals);
-        let departures = take(&mut self.departures).into_iter();
-        let departures_since = self.departures_since;
-        self.forget_since_when_nobody_departs();
+        let gone = take(&mut self.departures).map(|(_, id)| id).collect::<BTreeSet<_>>();
+        let moment = |id| Some((id, self.entries.get(&id)?.gone?.at));
         let round = Round {
-            arrivals,
-            departures: departures.filter_map(|id| Some((id, self.entries.get(&id)?.gone_at?))).collect(),
+            arrivals: take(&mut self.arrivals).collect(),
+            departures: gone.into_iter().filter_map(moment).collect(),
         };
         for id in round.sessions() {
             self.set_stored(id, Stored::Unsure);
         }
-        self.under_way = Some(UnderWay { round: round.clone(), departures_since, overtaken: false });
+        self.under_way = Some(round.clone());
         Some(round)
     }
 
     /// The round was recorded; `outcomes` are those of its arrivals, in order.
-    pub fn recorded(&mut self, outcomes: &[Attended], now: Duration) {
-        let Some(UnderWay { round, overtaken, .. }) = self.under_way.take() else { return };
-        if !overtaken {
-            for (id, outcome) in round.arrivals.iter().zip(outcomes) {
-                self.settle_arrival(*id, outcome);
-            }
-            for (id, _) in &round.departures {
-                self.set_stored(*id, Stored::No);
-            }
+    pub fn recorded(&mut self, outcomes: &[Attended]) {
+        let Some(round) = self.under_way.take() else { return };
+        for (id, outcome) in round.arrivals.iter().zip(outcomes) {
+            self.settle_arrival(*id, outcome);
         }
-        self.note_all(round.sessions(), now);
+        for (id, _) in &round.departures {
+            self.set_stored(*id, Stored::No);
+        }
+        self.sort_all(round.sessions());
     }
 
     /// The round was refused, failed, or nobody knows what came of it: it is due again soon.
     pub fn failed(&mut self, error: &AttendError, now: Duration) {
-        let Some(UnderWay { round, departures_since, .. }) = self.under_way.take() else { return };
-        self.note_all(round.sessions(), now);
-        if !self.departures.is_empty() {
-            self.departures_since = self.departures_since.into_iter().chain(departures_since).min();
-        }
+        let Some(round) = self.under_way.take() else { return };
+        self.sort_all(round.sessions());
         match error {
             AttendError::LeaseLost => self.lease_lost(now),
             AttendError::Unavailable(_) | AttendError::OutcomeUnknown(_) => {
@@ -182,7 +173,7 @@ impl Attendance {
     pub fn lease_lost(&mut self, now: Duration) {
         self.clock.lease_lost(now);
         self.has_lease = false;
-        self.record_anew(now);
+        self.record_anew();
     }
 
     /// Whether it is time to beat: what had gone when that was due is recorded first ([`Self::next_round`]).
@@ -207,7 +198,7 @@ impl Attendance {
         self.clock.beaten(beaten, now);
         self.has_lease = true;
         if !beaten.held {
-            self.record_anew(now);
+            self.record_anew();
         }
     }
 
@@ -222,7 +213,7 @@ impl Attendance {
         self.has_lease && self.clock.may_reap(now)
     }
 
-    /// When there is something to do: a beat or a round. `None` while both are under way or nothing is owed.
+    /// When there is something to do: a beat or a round. `None` while one is under way or nothing is owed.
     #[must_use]
     pub fn wake_at(&self) -> Option<Duration> {
         self.beat_at().into_iter().chain(self.round_at()).min()
@@ -230,24 +221,26 @@ impl Attendance {
 
     /// `None` while one is under way, or has to wait for a round.
     fn beat_at(&self) -> Option<Duration> {
-        self.clock.beat_at().filter(|at| !self.has_lease || self.owed_since().is_none_or(|since| since > *at))
+        let beat_at = self.clock.beat_at().filter(|_| self.under_way.is_none())?;
+        let is_owed_before = self.owed_since().is_some_and(|since| since <= beat_at);
+        (!self.has_lease || !is_owed_before).then_some(beat_at)
     }
 
+    /// Since when one of the departures waits.
     fn owed_since(&self) -> Option<Duration> {
-        let under_way = self.under_way.as_ref().and_then(|under_way| under_way.departures_since);
-        self.departures_since.into_iter().chain(under_way).min()
+        self.departures.first().map(|(since, _)| *since)
     }
 
     fn round_at(&self) -> Option<Duration> {
         if self.under_way.is_some() || !self.has_lease {
             return None;
         }
+        let beat_at = self.clock.beat_at()?;
         if !self.arrivals.is_empty() {
             return Some(self.retry_at);
         }
-        let without_company = self.departures_since? + LAZY;
-        let due = self.clock.beat_at().map_or(without_company, |beat_at| without_company.min(beat_at));
-        Some(due.max(self.retry_at))
+        let without_company = self.owed_since()? + LAZY;
+        Some(without_company.min(beat_at).max(self.retry_at))
     }
 
     fn settle_arrival(&mut self, id: SessionId, outcome: &Attended) {
@@ -259,17 +252,12 @@ impl Attendance {
     }
 
     /// What the database was told counts no more.
-    fn record_anew(&mut self, now: Duration) {
-        if let Some(under_way) = &mut self.under_way {
-            under_way.overtaken = true;
-        }
-        // A round under way may yet be recorded under the next lease.
-        let stored = if self.under_way.is_some() { Stored::Unsure } else { Stored::No };
+    fn record_anew(&mut self) {
         for entry in self.entries.values_mut() {
-            entry.stored = stored;
+            entry.stored = Stored::No;
         }
         let ids: Vec<_> = self.entries.keys().copied().collect();
-        self.note_all(ids.into_iter(), now);
+        self.sort_all(ids.into_iter());
     }
 
     fn set_stored(&mut self, id: SessionId, stored: Stored) {
@@ -278,38 +266,30 @@ impl Attendance {
         }
     }
 
-    fn note_all(&mut self, ids: impl Iterator<Item = SessionId>, now: Duration) {
+    fn sort_all(&mut self, ids: impl Iterator<Item = SessionId>) {
         for id in ids {
-            self.note(id, now);
+            self.sort(id);
         }
     }
 
-    fn note(&mut self, id: SessionId, now: Duration) {
-        self.sort(id, now);
-        self.forget_since_when_nobody_departs();
-    }
-
     /// Sorts a session into what it waits for. One that is in the round under way waits until that is over.
-    fn sort(&mut self, id: SessionId, now: Duration) {
+    fn sort(&mut self, id: SessionId) {
+        let Some(entry) = self.entries.get(&id) else { return };
         self.arrivals.remove(&id);
-        self.departures.remove(&id);
-        let is_under_way = self.under_way.as_ref().is_some_and(|under_way| under_way.round.has(id));
-        let Some(entry) = self.entries.get(&id).filter(|_| !is_under_way) else { return };
+        if let Some(gone) = entry.gone {
+            self.departures.remove(&(gone.since, id));
+        }
+        if self.under_way.as_ref().is_some_and(|round| round.has(id)) {
+            return;
+        }
         match (entry.connections > 0, entry.stored) {
             (true, Stored::Yes) => {}
             (true, Stored::No | Stored::Unsure) if entry.refused => {}
             (true, Stored::No | Stored::Unsure) => _ = self.arrivals.insert(id),
             (false, Stored::No) => _ = self.entries.remove(&id),
             (false, Stored::Unsure | Stored::Yes) => {
-                self.departures_since.get_or_insert(now);
-                self.departures.insert(id);
+                self.departures.extend(entry.gone.map(|g| (g.since, id)));
             }
-        }
-    }
-
-    fn forget_since_when_nobody_departs(&mut self) {
-        if self.departures.is_empty() {
-            self.departures_since = None;
         }
     }
 }
@@ -325,12 +305,9 @@ impl Round {
     }
 }
 
-fn take(due: &mut BTreeSet<SessionId>) -> Vec<SessionId> {
-    let batch: Vec<_> = due.iter().take(ROUND_MOST).copied().collect();
-    for id in &batch {
-        due.remove(id);
-    }
-    batch
+/// The first of them, as many as a round may have.
+fn take<T: Ord>(due: &mut BTreeSet<T>) -> impl Iterator<Item = T> {
+    std::iter::from_fn(|| due.pop_first()).take(ROUND_MOST)
 }
 
 #[cfg(test)]

@@ -83,6 +83,18 @@ impl PresenceClock {
         self.beat_at = self.beat_at.min(now);
     }
 
+    /// What moment it was at the last beat. `None` before the first one.
+    #[must_use]
+    pub fn counted(&self) -> Option<Moment> {
+        self.last.map(|(count, _)| count)
+    }
+
+    /// When, on the node's clock, the last beat was made that was answered. `None` before the first one.
+    #[must_use]
+    pub fn heard_at(&self) -> Option<Duration> {
+        self.last.map(|(_, at)| at)
+    }
+
     /// What moment it is at the earliest, at most a lease after the last beat. `None` before the first one.
     #[must_use]
     pub fn estimate(&self, now: Duration) -> Option<Moment> {

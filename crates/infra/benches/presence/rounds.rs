@@ -130,7 +130,7 @@ impl Node {
 
     async fn arrivals(&mut self, sessions: &[SessionId]) -> Row {
         for session in sessions {
-            self.attendance.arrive(*session, self.now());
+            self.attendance.arrive(*session);
         }
         self.record(format!("a round of {} arrivals", sessions.len()), Duration::ZERO).await
     }
@@ -150,7 +150,7 @@ impl Node {
             let Some(round) = self.attendance.next_round(self.now() + after) else { break };
             let (arrivals, departures) = (&round.arrivals, &round.departures);
             let attended = self.store.attend(self.id, arrivals, departures, SystemClock.now()).await;
-            self.attendance.recorded(&attended.expect("it is recorded"), self.now());
+            self.attendance.recorded(&attended.expect("it is recorded"));
             measuring.note(self, start);
         }
         measuring.end(self, what)

@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, web};
 use lobby_domain::ports::{MessageLog, Unavailable};
 use serde::Serialize;
 
+use crate::presence::Attendants;
 use crate::refusal::Refusal;
 use crate::writer::Health;
 
@@ -16,6 +17,7 @@ use crate::writer::Health;
 pub struct Readiness {
     log: Arc<dyn MessageLog>,
     writer: Health,
+    attendants: Attendants,
     draining: Arc<AtomicBool>,
 }
 
@@ -25,10 +27,10 @@ struct HealthView {
 }
 
 impl Readiness {
-    /// Ready for as long as the log can be read and written.
+    /// Ready for as long as the log can be read and written, and connections can be let in.
     #[must_use]
-    pub fn new(log: Arc<dyn MessageLog>, writer: Health) -> Self {
-        Self { log, writer, draining: Arc::default() }
+    pub fn new(log: Arc<dyn MessageLog>, writer: Health, attendants: Attendants) -> Self {
+        Self { log, writer, attendants, draining: Arc::default() }
     }
 
     /// From here on never ready again: the node goes away.
@@ -49,6 +51,35 @@ pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpRespons
     if !readiness.writer.is_good() {
         return Err(Refusal::from(&Unavailable::new("the database takes no changes")));
     }
+    if !readiness.attendants.is_in_touch() {
+        return Err(Refusal::from(&Unavailable::new("who is here cannot be recorded")));
+    }
     readiness.log.head().await.map_err(|error| Refusal::from(&error))?;
     Ok(HttpResponse::Ok().json(HealthView { status: "ready" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::ResponseError;
+    use lobby_domain::presence::Limits;
+    use lobby_domain::testing::MemoryStore;
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_whose_beats_nobody_answers_for_a_lease_is_not_ready() {
+        let limits = Limits::default();
+        let log = Arc::new(MemoryStore::new(limits));
+        // Nobody beats.
+        let attendants = Attendants::new(&limits);
+        let readiness = web::Data::new(Readiness::new(log, Health::new(), attendants));
+        advance(limits.lease).await;
+        assert_eq!(ready(readiness.clone()).await.expect("it is ready").status(), StatusCode::OK);
+        advance(Duration::from_millis(1)).await;
+        let refusal = ready(readiness).await.expect_err("it is not");
+        assert_eq!(refusal.status_code(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -86,7 +86,27 @@ impl Store {
     }
 
     /// Makes a change that is told from a repetition by what it leaves behind; again, if the answer to its commit gets lost.
+    ///
+    /// After a failure the next one is made through a new connection: the old one may be dead without knowing it, and then its
+    /// place is taken until the system gives it up.
     pub(super) async fn change_for_sure<T, F>(
+        &self,
+        commits: &Commits,
+        change: impl Fn() -> F,
+    ) -> Result<T, ChangeError>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        let changed = self.change_or_find_out(commits, change).await;
+        if changed.is_err()
+            && let Err(error) = self.renew_writer().await
+        {
+            tracing::warn!(%error, "the writing connection cannot be replaced");
+        }
+        changed
+    }
+
+    async fn change_or_find_out<T, F>(
         &self,
         commits: &Commits,
         change: impl Fn() -> F,

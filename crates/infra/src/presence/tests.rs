@@ -1,94 +1,27 @@
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
-use lobby_domain::ports::{MockPresence, NewSession, Sessions, Unavailable};
+use lobby_domain::ports::Beaten;
 use lobby_domain::presence::Moment;
-use lobby_domain::testing::{FixedClock, MemoryStore, RecordingAnnouncer, name};
-use lobby_domain::timestamp::Timestamp;
+use lobby_domain::testing::{FixedClock, RecordingAnnouncer};
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep};
 use uuid::Uuid;
 
 use super::*;
+use storage::{Call, Storage};
+
+mod storage;
 
 const LEASE: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_secs(10);
 const LONG: Duration = Duration::from_mins(1);
-
-/// A store that can be taken away, and what nodes told it.
-#[derive(Default)]
-struct Storage {
-    store: MemoryStore,
-    is_away: AtomicBool,
-    recorded: Mutex<Vec<SessionId>>,
-}
 
 /// A node that keeps its presence until it is dropped.
 struct Node {
     attendants: Attendants,
     announced: Arc<RecordingAnnouncer>,
     running: JoinHandle<()>,
-}
-
-impl Storage {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { store: MemoryStore::new(limits()), ..Self::default() })
-    }
-
-    async fn open(&self, n: u128, claimed: bool) -> SessionId {
-        let id = SessionId(Uuid::from_u128(n));
-        let pseudonym = name(&format!("user{n}"));
-        let new = NewSession { id, pseudonym, claimed, now: Timestamp::from_millis(0) };
-        self.store.open(new).await.expect("the name is free");
-        id
-    }
-
-    fn check(&self) -> Result<(), Unavailable> {
-        if self.is_away.load(Ordering::SeqCst) { Err(Unavailable::new("no database")) } else { Ok(()) }
-    }
-
-    fn set_away(&self, is_away: bool) {
-        self.is_away.store(is_away, Ordering::SeqCst);
-    }
-
-    /// Whom nodes have told that they serve, since the last call.
-    fn recorded(&self) -> Vec<SessionId> {
-        std::mem::take(&mut self.recorded.lock().expect("no test panics while it looks"))
-    }
-
-    fn is_alive(&self, id: SessionId) -> bool {
-        let found = self.store.find(id).now_or_never().expect("it answers at once");
-        found.expect("it is in memory").is_some()
-    }
-
-    fn presence(self: &Arc<Self>) -> MockPresence {
-        let mut presence = MockPresence::new();
-        let of = self.clone();
-        presence.expect_beat().returning(move |node, since| {
-            of.check()?;
-            of.store.beat(node, since).now_or_never().expect("it answers at once")
-        });
-        let of = self.clone();
-        presence.expect_attend().returning(move |node, arrivals, departures, at| {
-            of.check()?;
-            let attended = of.store.attend(node, arrivals, departures, at).now_or_never();
-            let attended = attended.expect("it answers at once")?;
-            of.recorded.lock().expect("no test panics while it looks").extend(arrivals);
-            Ok(attended)
-        });
-        let of = self.clone();
-        presence.expect_next_over().returning(move || {
-            of.check()?;
-            of.store.next_over().now_or_never().expect("it answers at once")
-        });
-        let of = self.clone();
-        presence.expect_reap().returning(move |node, most, at| {
-            of.check()?;
-            of.store.reap(node, most, at).now_or_never().expect("it answers at once")
-        });
-        presence
-    }
 }
 
 impl Node {
@@ -98,7 +31,7 @@ impl Node {
         let keeper = Keeper {
             node: NodeId(Uuid::from_u128(number)),
             attendants: attendants.clone(),
-            presence: Arc::new(storage.presence()),
+            presence: storage.clone(),
             clock: Arc::new(FixedClock::default()),
             announcer: announced.clone(),
             limits: limits(),
@@ -245,4 +178,83 @@ async fn nobody_is_ended_while_the_storage_is_away_and_its_return_makes_up_for_i
     storage.set_away(false);
     sleep(10 * LONG).await;
     assert!(storage.is_alive(john) && node.left().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn steady_arrivals_keep_a_node_from_neither_its_beats_nor_reaping() {
+    const ROUND: Duration = Duration::from_millis(250);
+    let storage = Storage::new();
+    let john = storage.open(0, true).await;
+    let mut others = Vec::new();
+    for n in 1..=1_000 {
+        others.push(storage.open(n, true).await);
+    }
+    let node = Node::start(&storage, 1);
+    drop(node.attendants.arrive(john).await.expect("it is recorded"));
+    let (attendants, mut others, mut tabs) = (node.attendants.clone(), others.into_iter(), Vec::new());
+    storage.set_meanwhile(ROUND, move |_| tabs.extend(others.next().map(|id| attendants.announce(id))));
+    sleep(2 * GRACE).await;
+    assert!(node.attendants.is_in_touch());
+    let calls = storage.calls();
+    let rounds_between = calls.split(|call| *call == Call::Beat).map(<[_]>::len);
+    assert!(rounds_between.max() <= Some(6), "a beat is due after four of them: {calls:?}");
+    assert!(calls.iter().filter(|call| **call == Call::Attend).count() > 40, "{calls:?}");
+    assert!(!storage.is_alive(john), "it is over for long");
+    assert_eq!(node.left(), [john]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_arrives_does_not_wait_until_all_who_are_over_are_ended() {
+    let storage = Storage::new();
+    for n in 1..=1_000 {
+        storage.open(n, false).await;
+    }
+    let node = Node::start(&storage, 1);
+    sleep(LONG / 2).await;
+    let john = storage.open(0, true).await;
+    let (attendants, mut tab) = (node.attendants.clone(), None);
+    storage.set_meanwhile(Duration::from_millis(100), move |call| {
+        if call == Call::Reap && tab.is_none() {
+            tab = Some(attendants.announce(john));
+        }
+    });
+    sleep(LONG).await;
+    let calls = storage.calls();
+    let began = calls.iter().position(|call| *call == Call::Reap).expect("they are over");
+    let next = calls[began + 1..].iter().find(|call| **call != Call::Beat);
+    assert_eq!(next, Some(&Call::Attend), "{calls:?}");
+    assert_eq!(node.left().len(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_out_of_touch_after_a_lease_without_a_beat_until_one_is_answered() {
+    let storage = Storage::new();
+    let node = Node::start(&storage, 1);
+    sleep(2 * LEASE).await;
+    assert!(node.attendants.is_in_touch());
+    storage.set_away(true);
+    sleep(LEASE / 2).await;
+    assert!(node.attendants.is_in_touch());
+    sleep(LEASE).await;
+    assert!(!node.attendants.is_in_touch());
+    storage.set_away(false);
+    sleep(LEASE / 3).await;
+    assert!(node.attendants.is_in_touch());
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_node_is_out_of_touch_is_news_once() {
+    let attendants = Attendants::new(&limits());
+    let news = async |after| {
+        advance(after).await;
+        let now = attendants.now();
+        attendants.desk().news_of_touch(now)
+    };
+    assert_eq!(news(LEASE).await, None);
+    assert_eq!(news(Duration::from_millis(1)).await, Some(false));
+    assert_eq!(news(LEASE).await, None);
+    let now = attendants.now();
+    attendants.desk().attendance.beaten(Beaten { now: Moment(0), held: false }, now);
+    assert_eq!(news(Duration::ZERO).await, Some(true));
+    assert_eq!(news(Duration::ZERO).await, None);
 }

@@ -117,6 +117,18 @@ async fn what_is_stalled_goes_on_when_all_passes() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_lost_stays_so_and_the_next_one_is_well() {
+    let bench = Bench::start().await;
+    bench.proxy.stall();
+    let mut lost = bench.begin("SELECT 1");
+    timeout(A_WHILE, &mut lost).await.expect_err("nothing passes");
+    bench.proxy.lose();
+    bench.proxy.pass();
+    assert_eq!(bench.run("SELECT 1").await.as_deref(), Ok("1"));
+    timeout(A_WHILE, &mut lost).await.expect_err("nobody is told");
+}
+
+#[tokio::test]
 async fn large_messages_pass_unharmed() {
     let bench = Bench::start().await;
     let text = "0123456789".repeat(100_000);

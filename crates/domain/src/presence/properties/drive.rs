@@ -141,7 +141,7 @@ impl World {
             }
         }
         if is_answered {
-            self.node(number).attendance.recorded(&outcomes, now);
+            self.node(number).attendance.recorded(&outcomes);
             self.let_in(id, &round, &outcomes);
         } else {
             for id in round.arrivals.iter().filter(|id| self.lives[id].is_online).copied().collect::<Vec<_>>()

@@ -294,7 +294,7 @@ impl World {
         if node.is_frozen {
             return;
         }
-        let is_in = node.attendance.arrive(session, self.now) == Arrival::Known;
+        let is_in = node.attendance.arrive(session) == Arrival::Known;
         self.connections.push(Connection { session, node: node.id, is_in, is_gone: false });
         if is_in {
             self.lives.get_mut(&session).expect("it was opened").let_in();

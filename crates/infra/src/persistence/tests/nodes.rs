@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use lobby_domain::ports::Retention;
+use lobby_domain::ports::{Presence, Retention};
+use lobby_domain::presence::NodeId;
 use lobby_testbed::{Proxy, When};
 use tokio::time::timeout;
 
@@ -137,6 +138,24 @@ async fn nodes_that_start_together_on_a_new_database_all_start() {
         let logs = join_all([(); 3].map(async |()| log_of(&open(&settings).await).await)).await;
         assert!(logs.iter().all(|log| *log == logs[0]), "{logs:?}");
     }
+}
+
+/// The pool keeps the place of a connection that it waits for, until the system gives that up: many minutes.
+#[tokio::test]
+async fn a_node_whose_connection_is_lost_without_a_word_keeps_presence_through_another() {
+    let server = Postgres::start().await;
+    server.create_database("lobby").await;
+    let Node { store, proxy } = Node::start(&server, "lobby").await;
+    let ann = join(&store, "Ann").await;
+    let presence = store.with_own_writer().await.expect("a connection");
+    let node = NodeId(random_log_id());
+    presence.beat(node, None).await.expect("an answer");
+    proxy.lose();
+    presence.beat(node, None).await.expect_err("nobody answers");
+    let beaten = presence.beat(node, None).await.expect("an answer through another connection");
+    assert!(!beaten.held, "it does not say what it heard last");
+    let attended = presence.attend(node, &[ann], &[], Timestamp::from_millis(1)).await.expect("an answer");
+    assert_eq!(attended[0].session().map(|session| session.id), Some(ann));
 }
 
 #[tokio::test]
