@@ -72,7 +72,7 @@ pub struct Store {
     settings: StoreSettings,
     /// Many at a time.
     read: DatabaseConnection,
-    /// One at a time: SQLite has one writer, and waiting for it in our queue is fairer than in SQLite's busy
+    /// One at a time, of each handle: SQLite has one writer, and waiting for it in our queue is fairer than in SQLite's busy
     /// loop. It is replaced after a failure on a network, where an old one may be dead without knowing it. A std lock: it
     /// is held to take the handle out, and never while something waits.
     write: Arc<RwLock<DatabaseConnection>>,

@@ -1,4 +1,4 @@
-//! The one task through which everything goes that changes who is online or what was said.
+//! The one task through which everything goes that somebody says, and that changes who is online because somebody asks for it.
 //!
 //! It takes commands from a bounded queue, one after the other: so announcements follow commits, and a
 //! command that was taken is carried to its end also when the client that sent it has gone. Messages that
