@@ -46,6 +46,7 @@ mod room;
 mod roster_log;
 mod rows;
 mod sessions;
+mod settings;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -56,12 +57,13 @@ use std::fs::File;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-pub use connect::{Durability, OpenStoreError, READERS, StoreSettings, Timeouts};
+pub use connect::READERS;
 use lobby_domain::ports::Unavailable;
 use lobby_domain::timestamp::Timestamp;
 use outcome::answered;
 use remembered::Remembered;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+pub use settings::{Durability, OpenStoreError, StoreSettings, Timeouts};
 
 /// For transactions that post nothing: on SQLite a log's time does not move then. PostgreSQL takes its own time anyway.
 const LONG_AGO: Timestamp = Timestamp::from_millis(i64::MIN);

@@ -1,14 +1,8 @@
-use std::fs::{File, TryLockError};
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use lobby_domain::presence::Limits;
 use lobby_migration::{Migrator, alone};
-use sea_orm::sqlx::postgres::PgConnectOptions;
-use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::sqlx::{self, Connection, PgConnection};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, RuntimeErr, sea_query};
 use sea_orm_migration::MigratorTrait;
@@ -17,6 +11,7 @@ use super::Store;
 use super::entities::log_head;
 use super::outcome::answered;
 use super::remembered::{Changes, Remembered};
+use super::settings::{Durability, OpenStoreError, Place, StoreSettings, shown};
 use super::whole::renew_if_restarted;
 use crate::clock::random_log_id;
 
@@ -33,161 +28,6 @@ const RESTED: Duration = Duration::from_secs(1);
 /// Readers at a time. A read takes well below a millisecond; more than the cores would only wait for each
 /// other.
 pub const READERS: u32 = 4;
-
-/// Where the data is, and how safe.
-#[derive(Debug, Clone)]
-pub struct StoreSettings {
-    url: String,
-    place: Place,
-    durability: Durability,
-    timeouts: Timeouts,
-    limits: Limits,
-}
-
-#[derive(Debug, Clone)]
-enum Place {
-    File(PathBuf),
-    Network,
-}
-
-/// How long one node may hold up the others, on PostgreSQL.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// How long a statement waits for another node's lock.
-    pub lock: Duration,
-    /// How long a statement may take, waiting for locks included.
-    pub statement: Duration,
-    /// How long a transaction may stand still, as that of a frozen node does, before the database ends it.
-    pub idle: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { lock: Duration::from_secs(2), statement: Duration::from_secs(3), idle: Duration::from_secs(1) }
-    }
-}
-
-impl StoreSettings {
-    /// `url` is `sqlite://PATH`, with `?mode=rwc` behind it to make the file where there is none, or
-    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
-    pub fn new(url: &str, durability: Durability, timeouts: Timeouts) -> Result<Self, OpenStoreError> {
-        let malformed = |error| OpenStoreError::Connect {
-            database: shown(url),
-            source: DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
-        };
-        let place = match url.split_once("://") {
-            Some(("sqlite", _)) => {
-                let options = SqliteConnectOptions::from_str(url).map_err(malformed)?;
-                Place::File(options.get_filename().to_owned())
-            }
-            Some(("postgres" | "postgresql", _)) => {
-                PgConnectOptions::from_str(url).map_err(malformed)?;
-                Place::Network
-            }
-            Some((kind, _)) => return Err(OpenStoreError::UnknownKind(kind.to_owned())),
-            // No more of it than that: there may be a password in the rest.
-            None => {
-                let kind = url.split(':').next().unwrap_or_default();
-                return Err(OpenStoreError::UnknownKind(kind.to_owned()));
-            }
-        };
-        Ok(Self { url: url.to_owned(), place, durability, timeouts, limits: Limits::default() })
-    }
-
-    /// With other limits of presence than the default ones.
-    #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Keeps every other lobby away from a database that is a file until what is returned is dropped: each would tell
-    /// its own clients only half of what happens.
-    pub fn lock(&self) -> Result<Option<File>, OpenStoreError> {
-        let Some(path) = self.beside("-lock") else { return Ok(None) };
-        let failed = |source| OpenStoreError::Lock { path: path.clone(), source };
-        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Err(OpenStoreError::InUse(shown(&self.url))),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
-        }
-    }
-
-    /// A file beside the database's, whose name has `suffix` behind it; none where the database is no file.
-    #[must_use]
-    pub fn beside(&self, suffix: &str) -> Option<PathBuf> {
-        let Place::File(file) = &self.place else { return None };
-        let mut path = file.clone().into_os_string();
-        path.push(suffix);
-        Some(path.into())
-    }
-
-    pub(super) fn durability(&self) -> Durability {
-        self.durability
-    }
-}
-
-/// What may be shown of a URL: not the password, which stands before the host or in the query.
-fn shown(url: &str) -> String {
-    let Some((kind, place)) = url.split_once("://") else { return url.to_owned() };
-    if kind == "sqlite" {
-        return url.to_owned();
-    }
-    let (place, query) = place.split_once(['?', '#']).unwrap_or((place, ""));
-    match place.rsplit_once('@') {
-        Some((_, host)) => format!("{kind}://…@{host}"),
-        // That may be a password with a '?' in it which is not escaped as it should be.
-        None if query.contains('@') => format!("{kind}://…"),
-        None => format!("{kind}://{place}"),
-    }
-}
-
-/// What an acknowledged commit survives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// Everything, a power cut too: each commit is synced to the disk.
-    #[default]
-    Full,
-    /// A crash of the lobby. A power cut may take the last moments, on PostgreSQL a crash of the database too.
-    Normal,
-}
-
-/// Why the database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenStoreError {
-    /// A kind of database that is not served.
-    #[error(
-        "database.url has to begin with 'sqlite://' or 'postgres://', as in 'sqlite://lobby.db?mode=rwc' or \
-         'postgres://lobby@localhost/lobby'; it begins with '{0}'"
-    )]
-    UnknownKind(String),
-    /// No file, no server, no permission, no database.
-    #[error("the database '{database}' cannot be opened: {source}")]
-    Connect {
-        /// Which.
-        database: String,
-        /// Why.
-        source: DbErr,
-    },
-    /// Another lobby serves it.
-    #[error("the database '{0}' is in use by another lobby: stop that one first")]
-    InUse(String),
-    /// The file that keeps others away cannot be made.
-    #[error("the file '{path}', which keeps other lobbies away, cannot be used: {source}")]
-    Lock {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A step of the schema failed, or the schema is of a newer version.
-    #[error("the database schema cannot be brought up to date: {0}")]
-    Migrate(#[source] DbErr),
-}
 
 impl Store {
     /// Opens the database, makes it if the URL says so, and brings its schema up to date.
@@ -290,7 +130,7 @@ fn options(settings: &StoreSettings, purpose: Purpose) -> ConnectOptions {
         .connect_lazy(matches!(purpose, Purpose::Renew))
         .sqlx_logging(false);
     match settings.place {
-        Place::File(_) => tune_sqlite(&mut options, settings.durability, purpose),
+        Place::File(_) => tune_sqlite(&mut options, settings.durability(), purpose),
         Place::Network => tune_postgres(&mut options, settings, purpose),
     }
     options
@@ -338,7 +178,7 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability, purpose: Pu
 }
 
 fn tune_postgres(options: &mut ConnectOptions, settings: &StoreSettings, purpose: Purpose) {
-    let (timeouts, durability) = (settings.timeouts, settings.durability);
+    let (timeouts, durability) = (settings.timeouts, settings.durability());
     let is_migrating = matches!(purpose, Purpose::Migrate);
     options
         // A pool that keeps some tries to replace a lost one by itself, for minutes, and waits up to a minute between two

@@ -10,8 +10,8 @@ use sea_orm::sqlx::{self, PgConnection};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
 use uuid::Uuid;
 
-use super::connect::Durability;
 use super::entities::log_head;
+use super::settings::Durability;
 use super::{LONG_AGO, Store};
 use crate::clock::random_log_id;
 
