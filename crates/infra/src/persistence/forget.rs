@@ -4,7 +4,7 @@ use lobby_domain::timestamp::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select,
 };
 use uuid::Uuid;
 
@@ -17,22 +17,20 @@ use super::{LONG_AGO, Store};
 /// When what ends now has ended: not before those came who are online, nor before what was said last. All that it decides is
 /// when it is forgotten, which a wall clock that was set back would have happen at once.
 pub(super) async fn time_of_end(database: &impl ConnectionTrait, at: Timestamp) -> Result<Timestamp, DbErr> {
-    let came = sessions::Entity::find()
-        .filter(is_alive())
-        .order_by_desc(sessions::Column::OpenedAt)
-        .select_only()
-        .column(sessions::Column::OpenedAt)
-        .into_tuple::<i64>()
-        .one(database)
-        .await?;
-    let said = messages::Entity::find()
-        .order_by_desc(messages::Column::Id)
-        .select_only()
-        .column(messages::Column::Timestamp)
-        .into_tuple::<i64>()
-        .one(database)
-        .await?;
+    let (opened_at, id) = (sessions::Column::OpenedAt, messages::Column::Id);
+    let living = sessions::Entity::find().filter(is_alive()).order_by_desc(opened_at);
+    let messages = messages::Entity::find().order_by_desc(id);
+    let came = first(living, opened_at, database).await?;
+    let said = first(messages, messages::Column::Timestamp, database).await?;
     Ok(came.into_iter().chain(said).map(Timestamp::from_millis).fold(at, Timestamp::max))
+}
+
+async fn first<E: EntityTrait>(
+    rows: Select<E>,
+    time: E::Column,
+    database: &impl ConnectionTrait,
+) -> Result<Option<i64>, DbErr> {
+    rows.select_only().column(time).into_tuple().one(database).await
 }
 
 impl Store {
