@@ -36,4 +36,6 @@ pub mod shard;
 mod sink;
 pub mod socketio;
 mod spoken_for;
+#[cfg(test)]
+mod testing;
 mod typing;

@@ -12,12 +12,12 @@ use lobby_domain::session::{Session, SessionId};
 use lobby_domain::testing::{MemoryStore, name};
 use lobby_domain::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::*;
 use crate::realtime::hub::{Arrival, Identity, Start, Ticket, ToShard};
+use crate::realtime::testing::Following;
 
 const JOHN: SessionId = SessionId(Uuid::from_u128(1));
 const NOW: Timestamp = Timestamp::from_millis(0);
@@ -89,13 +89,7 @@ struct Bench {
     hub: Arc<Hub>,
     feed: mpsc::Sender<ToShard>,
     entries: mpsc::Receiver<ToShard>,
-    following: JoinHandle<()>,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.following.abort();
-    }
+    _following: Following,
 }
 
 impl Bench {
@@ -110,8 +104,8 @@ impl Bench {
         });
         let hub = Arc::new(Hub::new(online, head, 200, store, late.clone()));
         let (feed, entries) = hub.attach();
-        let following = tokio::spawn(follow(hub.clone()));
-        Self { late, hub, feed, entries, following }
+        let following = Following::start(&hub);
+        Self { late, hub, feed, entries, _following: following }
     }
 
     /// John logs in and out, of which nobody is told yet.

@@ -8,12 +8,11 @@ use lobby_domain::session::Session;
 use lobby_domain::testing::{MemoryStore, name};
 use lobby_domain::timestamp::Timestamp;
 use serde_json::Value;
-use tokio::task::JoinHandle;
 use tokio::time::{advance, timeout};
 use uuid::Uuid;
 
 use super::*;
-use crate::realtime::follow::follow;
+use crate::realtime::testing::Following;
 
 /// A hub over a lobby in memory, with one shard and somebody who keeps it up.
 struct Bench {
@@ -21,13 +20,7 @@ struct Bench {
     hub: Arc<Hub>,
     feed: mpsc::Sender<ToShard>,
     entries: mpsc::Receiver<ToShard>,
-    following: JoinHandle<()>,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.following.abort();
-    }
+    _following: Following,
 }
 
 fn id(number: usize) -> SessionId {
@@ -44,10 +37,10 @@ impl Bench {
         let head = store.head().await.expect("a look");
         let hub = Arc::new(Hub::new(online, head, 200, store.clone(), store.clone()));
         let (feed, entries) = hub.attach();
-        let following = tokio::spawn(follow(hub.clone()));
+        let following = Following::start(&hub);
         // Whatever happened before is long ago.
         advance(Duration::from_secs(10)).await;
-        Self { store, hub, feed, entries, following }
+        Self { store, hub, feed, entries, _following: following }
     }
 
     /// Somebody comes, and nobody is told.
