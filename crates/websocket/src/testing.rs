@@ -75,11 +75,28 @@ pub(crate) fn suspicious_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
 }
 
+/// Sends the pieces of a request's body.
+pub(crate) struct Sender(mpsc::Sender<Vec<u8>>);
+
+impl Sender {
+    pub(crate) fn send(&self, piece: Vec<u8>) {
+        self.0.try_send(piece).expect("somebody reads, and no test sends more pieces than that");
+    }
+
+    /// Whether anybody reads it.
+    pub(crate) fn is_heard(&self, piece: Vec<u8>) -> bool {
+        self.0.try_send(piece).is_ok()
+    }
+}
+
+/// More than any test sends before it reads.
+const PIECES: usize = 4_096;
+
 /// A request's body, and the sender of its pieces; dropping that ends it.
-pub(crate) fn body() -> (mpsc::UnboundedSender<Vec<u8>>, web::Payload) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let pieces = stream::unfold(receiver, |mut receiver: mpsc::UnboundedReceiver<Vec<u8>>| async {
+pub(crate) fn body() -> (Sender, web::Payload) {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let pieces = stream::unfold(receiver, |mut receiver: mpsc::Receiver<Vec<u8>>| async {
         receiver.recv().await.map(|piece| (Ok(Bytes::from(piece)), receiver))
     });
-    (sender, properties::body(pieces))
+    (Sender(sender), properties::body(pieces))
 }

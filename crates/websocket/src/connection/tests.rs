@@ -3,7 +3,6 @@ use std::task::Waker;
 
 use actix_web::body::{BoxBody, MessageBody as _};
 use futures_util::FutureExt as _;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::*;
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
 
 /// The other end of a connection: what it sends, and the response's body that it reads.
 struct Peer {
-    sender: UnboundedSender<Vec<u8>>,
+    sender: testing::Sender,
     body: BoxBody,
 }
 
@@ -25,7 +24,7 @@ fn open(limits: &Limits) -> (Peer, Connection) {
 
 impl Peer {
     fn send(&self, bytes: Vec<u8>) {
-        self.sender.send(bytes).unwrap();
+        self.sender.send(bytes);
     }
 
     /// What has been written, and whether the body has ended.
@@ -123,7 +122,7 @@ async fn a_peer_that_chatters_on_after_our_close_is_cut_too() {
     connection.outbox().close(CloseCode::NORMAL, "");
     let chatter = async {
         for _ in 0..100 {
-            let _ = peer.sender.send(frame(FIN_TEXT, b"and another thing"));
+            let _heard = peer.sender.is_heard(frame(FIN_TEXT, b"and another thing"));
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

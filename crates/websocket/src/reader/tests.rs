@@ -2,7 +2,6 @@ use std::{future::poll_fn, task::Waker};
 
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::*;
 use crate::testing::{
@@ -10,7 +9,7 @@ use crate::testing::{
     pieces,
 };
 
-fn reader(limits: &Limits) -> (UnboundedSender<Vec<u8>>, Reader, HttpResponse) {
+fn reader(limits: &Limits) -> (testing::Sender, Reader, HttpResponse) {
     let (sender, body) = testing::body();
     let (response, reader) = Reader::accept(&testing::request(), body, limits).unwrap();
     (sender, reader, response)
@@ -20,7 +19,7 @@ fn reader(limits: &Limits) -> (UnboundedSender<Vec<u8>>, Reader, HttpResponse) {
 fn events<'a>(limits: &Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
     let (sender, mut reader, _response) = reader(limits);
     for piece in pieces {
-        sender.send(piece.to_vec()).unwrap();
+        sender.send(piece.to_vec());
     }
     drop(sender);
     let mut events = Vec::new();
@@ -107,7 +106,7 @@ fn an_empty_close_has_no_code() {
 #[test]
 fn part_of_a_frame_is_a_sign_of_life() {
     let (sender, mut reader, _response) = reader(&Limits::default());
-    sender.send(frame(FIN_TEXT, b"slow")[..3].to_vec()).unwrap();
+    sender.send(frame(FIN_TEXT, b"slow")[..3].to_vec());
     assert!(reader.poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(reader.take_heard());
     assert!(!reader.take_heard());
@@ -118,7 +117,7 @@ fn part_of_a_frame_is_a_sign_of_life() {
 #[test]
 fn an_idle_connection_does_not_keep_its_last_message() {
     let (sender, mut reader, _response) = reader(&Limits::default());
-    sender.send(frame(FIN_BINARY, &vec![7; 100_000])).unwrap();
+    sender.send(frame(FIN_BINARY, &vec![7; 100_000]));
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(Event::Binary(message)) = reader.poll(&mut cx) else { panic!("a message has come") };
     assert!(reader.poll(&mut cx).is_pending());
