@@ -83,7 +83,6 @@ impl Attendants {
     pub async fn arrive(&self, session: SessionId) -> Result<Attending, NotAttended> {
         let (attending, recorded) = self.announce(session);
         let Some(recorded) = recorded else { return Ok(attending) };
-        self.0.due.notify_one();
         match timeout(PATIENCE, recorded).await {
             Ok(Ok(true)) => Ok(attending),
             Ok(Ok(false)) => Err(NotAttended::Over),
@@ -99,14 +98,17 @@ impl Attendants {
         self.desk().is_in_touch(now)
     }
 
+    /// The same, and nobody waits. Where that is yet to be recorded, the second tells whether it was, or the session is over.
+    ///
     /// What is given out first notes the end of the connection, also where nobody waits any more for the second.
-    fn announce(&self, session: SessionId) -> (Attending, Option<oneshot::Receiver<bool>>) {
+    pub(crate) fn announce(&self, session: SessionId) -> (Attending, Option<oneshot::Receiver<bool>>) {
         let mut desk = self.desk();
         let recorded = match desk.attendance.arrive(session) {
             Arrival::Known => None,
             Arrival::Record => {
                 let (tell, told) = oneshot::channel();
                 desk.waiting.entry(session).or_default().push(tell);
+                self.0.due.notify_one();
                 Some(told)
             }
         };

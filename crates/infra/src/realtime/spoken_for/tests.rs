@@ -43,7 +43,7 @@ async fn open(store: &MemoryStore, number: usize) {
 }
 
 fn kept(spoken_for: &SpokenFor) -> Vec<SessionId> {
-    spoken_for.0.iter().map(Kept::session).collect()
+    spoken_for.0.iter().map(|kept| kept.attending.session()).collect()
 }
 
 #[tokio::test(start_paused = true)]
