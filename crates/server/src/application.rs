@@ -348,7 +348,7 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
     let mut server = HttpServer::new(factory)
         // Without it two-way traffic waits 40 ms at a time for the other side's delayed acknowledgement.
         .tcp_nodelay(true)
-        .on_connect(move |stream, _| lobby_websocket::tune(stream, write_timeout))
+        .on_connect(move |stream, data| lobby_websocket::tune(stream, data, write_timeout))
         // A client that has shut its side down is gone; otherwise its socket would stay in CLOSE_WAIT.
         .h1_allow_half_closed(false)
         // The last of the time is for committing what is queued.

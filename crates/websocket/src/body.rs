@@ -7,7 +7,7 @@ use std::{
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 
-use crate::{Outbox, outbox::Taken};
+use crate::{Outbox, queue::Taken};
 
 /// The body of the upgrade's response: drains the outbox into the socket.
 pub(crate) struct OutboxBody {

@@ -14,6 +14,7 @@ use crate::{
     alarm::Alarm,
     body::OutboxBody,
     guard::Refusal,
+    lane::Lane,
     reader::{Event, Reader},
     silence::{Beat, Silence},
 };
@@ -33,7 +34,7 @@ pub fn accept(
     limits: &Limits,
 ) -> Result<(HttpResponse, Connection), Error> {
     let (response, reader) = Reader::accept(request, body, limits)?;
-    let outbox = Outbox::new(limits.outbox_bytes);
+    let outbox = Outbox::new(limits.outbox_bytes, request.conn_data::<Lane>().cloned());
     let mut replaced = None;
     let response = response.map_body(|_, body| {
         replaced = Some(body);

@@ -29,11 +29,14 @@ mod close;
 mod connection;
 mod frame;
 mod guard;
+mod lane;
 mod limits;
 mod outbox;
+mod pending;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod properties;
+mod queue;
 mod reader;
 mod silence;
 #[cfg(test)]

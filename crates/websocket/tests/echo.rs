@@ -65,9 +65,22 @@ struct Server {
     reports: mpsc::UnboundedReceiver<Report>,
 }
 
+/// Whether frames go straight to the socket, or by the server's way as on a stream that has no lane.
+#[derive(Clone, Copy)]
+enum Way {
+    Lane,
+    Server,
+}
+
+const BOTH: [Way; 2] = [Way::Lane, Way::Server];
+
 impl Server {
-    /// On a free port of the loopback, one worker.
     fn start(limits: Limits, serve: Serve) -> Self {
+        Self::start_by(Way::Lane, limits, serve)
+    }
+
+    /// On a free port of the loopback, one worker.
+    fn start_by(way: Way, limits: Limits, serve: Serve) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         let sockets = sender.clone();
         let server = HttpServer::new(move || {
@@ -83,7 +96,9 @@ impl Server {
         .workers(1)
         .h1_allow_half_closed(false)
         .on_connect(move |stream, data| {
-            tune(stream, Duration::from_secs(2));
+            if let Way::Lane = way {
+                tune(stream, data, Duration::from_secs(2));
+            }
             data.insert(Socket(sockets.clone()));
         })
         .disable_signals()
@@ -282,20 +297,26 @@ async fn a_declared_gibibyte_is_refused_and_takes_no_memory() {
 
 #[actix_web::test]
 async fn our_close_is_answered_by_an_independent_client() {
-    let mut server = Server::start(Limits::default(), |connection, reports| {
-        with(connection, reports, |outbox| {
-            outbox.send(&Frame::text("first")).unwrap();
-            outbox.close(CloseCode::GOING_AWAY, "restart");
+    for way in BOTH {
+        let mut server = Server::start_by(way, Limits::default(), |connection, reports| {
+            with(connection, reports, |outbox| {
+                outbox.send(&Frame::text("first")).unwrap();
+                outbox.close(CloseCode::GOING_AWAY, "restart");
+            });
         });
-    });
-    let mut client = server.client().await;
-    assert_eq!(client.next().await.unwrap().unwrap(), Message::text("first"));
-    let close = client.next().await.unwrap().unwrap();
-    assert_eq!(close, Message::Close(Some(CloseFrame { code: TheirCode::Away, reason: "restart".into() })));
-    assert!(client.next().await.is_none(), "the client's stream ends cleanly");
-    let closed = Closed { by: ClosedBy::Us, code: Some(CloseCode::GOING_AWAY), reason: "restart".to_owned() };
-    assert_eq!(server.end().await, closed);
-    server.stop().await;
+        let mut client = server.client().await;
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text("first"));
+        let close = client.next().await.unwrap().unwrap();
+        assert_eq!(
+            close,
+            Message::Close(Some(CloseFrame { code: TheirCode::Away, reason: "restart".into() }))
+        );
+        assert!(client.next().await.is_none(), "the client's stream ends cleanly");
+        let closed =
+            Closed { by: ClosedBy::Us, code: Some(CloseCode::GOING_AWAY), reason: "restart".to_owned() };
+        assert_eq!(server.end().await, closed);
+        server.stop().await;
+    }
 }
 
 #[actix_web::test]
@@ -325,71 +346,78 @@ fn pour(connection: Connection, reports: Reports) {
 
 #[actix_web::test]
 async fn a_sender_that_waits_for_room_sends_any_amount_to_a_reader_that_is_slow() {
-    let limits = Limits { outbox_bytes: 100_000, ..Limits::default() };
-    let mut server = Server::start(limits, |connection, reports| {
-        with(connection, reports, |outbox| {
-            rt::spawn(async move {
-                for _ in 0..1_000 {
-                    outbox.room().await;
-                    outbox.send(&Frame::binary(&vec![7; 20_000])).unwrap();
-                }
-                outbox.close(CloseCode::NORMAL, "all");
+    for way in BOTH {
+        let limits = Limits { outbox_bytes: 100_000, ..Limits::default() };
+        let mut server = Server::start_by(way, limits, |connection, reports| {
+            with(connection, reports, |outbox| {
+                rt::spawn(async move {
+                    for _ in 0..1_000 {
+                        outbox.room().await;
+                        outbox.send(&Frame::binary(&vec![7; 20_000])).unwrap();
+                    }
+                    outbox.close(CloseCode::NORMAL, "all");
+                });
             });
         });
-    });
-    let mut client = server.client().await;
-    for _ in 0..1_000 {
-        assert_eq!(client.next().await.unwrap().unwrap().len(), 20_000);
-        rt::task::yield_now().await;
+        let mut client = server.client().await;
+        for _ in 0..1_000 {
+            assert_eq!(client.next().await.unwrap().unwrap().len(), 20_000);
+            rt::task::yield_now().await;
+        }
+        assert!(client.next().await.unwrap().unwrap().is_close());
+        assert!(client.next().await.is_none());
+        assert_eq!(server.end().await.reason, "all");
+        server.stop().await;
     }
-    assert!(client.next().await.unwrap().unwrap().is_close());
-    assert!(client.next().await.is_none());
-    assert_eq!(server.end().await.reason, "all");
-    server.stop().await;
 }
 
 #[actix_web::test]
 async fn a_sender_that_waits_for_room_goes_on_when_the_reader_is_gone() {
-    let limits = Limits { outbox_bytes: 100_000, ..Limits::default() };
-    let mut server = Server::start(limits, |connection, reports| {
-        with(connection, reports.clone(), |outbox| {
-            rt::spawn(async move {
-                let frame = Frame::binary(&vec![7; 20_000]);
-                while outbox.send(&frame).is_ok() {
-                    if outbox.room().now_or_never().is_none() {
-                        reports.send(Report::Full).unwrap();
-                        outbox.room().await;
+    for way in BOTH {
+        let limits = Limits { outbox_bytes: 100_000, ..Limits::default() };
+        let mut server = Server::start_by(way, limits, |connection, reports| {
+            with(connection, reports.clone(), |outbox| {
+                rt::spawn(async move {
+                    let frame = Frame::binary(&vec![7; 20_000]);
+                    while outbox.send(&frame).is_ok() {
+                        if outbox.room().now_or_never().is_none() {
+                            reports.send(Report::Full).unwrap();
+                            outbox.room().await;
+                        }
                     }
-                }
-                reports.send(Report::Refused).unwrap();
+                    reports.send(Report::Refused).unwrap();
+                });
             });
         });
-    });
-    let stream = server.raw().await;
-    assert_eq!(server.report().await, Report::Full);
-    drop(stream);
-    while server.report().await != Report::Refused {}
-    server.stop().await;
+        let stream = server.raw().await;
+        assert_eq!(server.report().await, Report::Full);
+        drop(stream);
+        while server.report().await != Report::Refused {}
+        server.stop().await;
+    }
 }
 
 #[actix_web::test]
 async fn a_reader_that_stops_finds_a_close_1013_when_it_resumes() {
-    let mut server = Server::start(Limits { outbox_bytes: 100_000, ..Limits::default() }, pour);
-    let mut stream = server.raw().await;
-    assert_eq!(server.report().await, Report::Overflow);
-    let (close, mut received) = (close_frame(1013, "too slow"), Vec::new());
-    while !received.ends_with(&close) {
-        assert_ne!(
-            timeout(PATIENCE, stream.read_buf(&mut received)).await.expect("more to come").unwrap(),
-            0
-        );
+    for way in BOTH {
+        let mut server = Server::start_by(way, Limits { outbox_bytes: 100_000, ..Limits::default() }, pour);
+        let mut stream = server.raw().await;
+        assert_eq!(server.report().await, Report::Overflow);
+        let (close, mut received) = (close_frame(1013, "too slow"), Vec::new());
+        while !received.ends_with(&close) {
+            assert_ne!(
+                timeout(PATIENCE, stream.read_buf(&mut received)).await.expect("more to come").unwrap(),
+                0
+            );
+        }
+        assert_eq!((received.len() - close.len()) % 10_004, 0, "whole frames precede it");
+        stream.write_all(&masked(0x88, &1013_u16.to_be_bytes())).await.unwrap();
+        assert_eq!(read_all(&mut stream).await, b"");
+        let closed =
+            Closed { by: ClosedBy::Us, code: Some(CloseCode::TRY_AGAIN), reason: "too slow".to_owned() };
+        assert_eq!(server.end().await, closed);
+        server.stop().await;
     }
-    assert_eq!((received.len() - close.len()) % 10_004, 0, "whole frames precede it");
-    stream.write_all(&masked(0x88, &1013_u16.to_be_bytes())).await.unwrap();
-    assert_eq!(read_all(&mut stream).await, b"");
-    let closed = Closed { by: ClosedBy::Us, code: Some(CloseCode::TRY_AGAIN), reason: "too slow".to_owned() };
-    assert_eq!(server.end().await, closed);
-    server.stop().await;
 }
 
 #[actix_web::test]
@@ -425,12 +453,55 @@ async fn a_client_that_breaks_away_is_lost() {
 
 #[actix_web::test]
 async fn a_dropped_connection_flushes_what_is_pending() {
-    let server = Server::start(Limits::default(), |connection, _| {
-        for _ in 0..100 {
-            connection.outbox().send(&Frame::text("flushed")).unwrap();
-        }
+    for way in BOTH {
+        let server = Server::start_by(way, Limits::default(), |connection, _| {
+            for _ in 0..100 {
+                connection.outbox().send(&Frame::text("flushed")).unwrap();
+            }
+        });
+        let mut stream = server.raw().await;
+        assert_eq!(read_all(&mut stream).await, b"\x81\x07flushed".repeat(100));
+        server.stop().await;
+    }
+}
+
+#[actix_web::test]
+async fn an_outbox_that_is_kept_keeps_no_socket_open() {
+    for way in BOTH {
+        let server = Server::start_by(way, Limits::default(), |connection, reports| {
+            let kept = connection.outbox();
+            rt::spawn(async move {
+                std::future::pending::<()>().await;
+                drop(kept);
+            });
+            echo(connection, reports);
+        });
+        let mut stream = server.raw().await;
+        stream.write_all(&masked(0x88, &1000_u16.to_be_bytes())).await.unwrap();
+        assert_eq!(read_all(&mut stream).await, close_frame(1000, ""));
+        server.stop().await;
+    }
+}
+
+#[actix_web::test]
+async fn one_burst_to_many_reaches_each_of_them_whole() {
+    let server = Server::start(Limits::default(), |connection, reports| {
+        with(connection, reports, |outbox| {
+            rt::spawn(async move {
+                let sent = (0..1_000).map(|number| outbox.send(&Frame::text(&format!("{number:04}"))));
+                sent.collect::<Result<(), _>>().unwrap();
+                outbox.close(CloseCode::NORMAL, "");
+            });
+        });
     });
-    let mut stream = server.raw().await;
-    assert_eq!(read_all(&mut stream).await, b"\x81\x07flushed".repeat(100));
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(server.client().await);
+    }
+    for client in &mut clients {
+        for number in 0..1_000 {
+            assert_eq!(client.next().await.unwrap().unwrap(), Message::text(format!("{number:04}")));
+        }
+    }
     server.stop().await;
 }

@@ -1,0 +1,286 @@
+use std::{
+    cell::RefCell,
+    mem,
+    rc::{Rc, Weak},
+    task::Waker,
+};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::{
+    CloseCode, Closed, ClosedBy, Frame, SendError,
+    close::cut,
+    lane::{self, Lane, Refill},
+    pending::{FRAME_COST, Pending, Written},
+};
+
+/// There is room while at most one part in so many of the limit is taken: half a full outbox is left for the peer to be
+/// busy with until the sender goes on, and the other half takes what others send meanwhile.
+const ROOM: usize = 2;
+/// What may be left out is queued while at most one part in so many of the limit is taken with it: enough for a peer that is
+/// merely busy, and far from where what may not be left out would close a slow one.
+const SPARE: usize = 8;
+
+/// What the handles, the body and the connection share.
+pub(crate) struct Queue {
+    pending: Pending,
+    limit: usize,
+    stage: Stage,
+    way: Way,
+    /// Our close, once there is one.
+    ours: Option<Closed>,
+    body: Parked,
+    connection: Parked,
+    /// Made by the first who waits for room, and gone once there is some: an outbox for which nobody waits has none.
+    pub(crate) room: Option<Rc<Notify>>,
+    me: Weak<RefCell<Self>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Our close frame is queued or sent; the peer's is awaited.
+    Closing,
+    /// What is pending goes out, then the body ends.
+    Ending,
+    /// The body is no more.
+    Gone,
+}
+
+/// How what is pending gets to the socket. Once it is the body's business it stays so: two who write by turns would have to
+/// know of each other how far they are.
+enum Way {
+    /// The body gives it to the server.
+    Body,
+    /// The lane, when its turn comes.
+    Lane(Lane, Turn),
+}
+
+/// When the lane is written to.
+enum Turn {
+    /// When the response's head is out.
+    Shut,
+    /// When there is something to write.
+    Idle,
+    /// Soon: all that comes until then goes in the same write.
+    Soon,
+    /// When the socket takes more.
+    Full(#[expect(dead_code, reason = "it ends when dropped")] Refill),
+}
+
+impl Queue {
+    pub(crate) fn shared(limit: usize, lane: Option<Lane>) -> Rc<RefCell<Self>> {
+        Rc::new_cyclic(|me| {
+            RefCell::new(Self {
+                pending: Pending::default(),
+                limit,
+                stage: Stage::Open,
+                way: lane.map_or(Way::Body, |lane| Way::Lane(lane, Turn::Shut)),
+                ours: None,
+                body: Parked::default(),
+                connection: Parked::default(),
+                room: None,
+                me: Weak::clone(me),
+            })
+        })
+    }
+
+    pub(crate) fn send(&mut self, frame: &Frame) -> Result<(), SendError> {
+        if self.stage != Stage::Open {
+            return Err(SendError::Closed);
+        }
+        if self.pending.cost() + frame.len() + FRAME_COST > self.limit {
+            self.pending.clear();
+            self.close(CloseCode::TRY_AGAIN, "too slow");
+            return Err(SendError::Overflow);
+        }
+        self.push(frame);
+        Ok(())
+    }
+
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
+        if self.stage == Stage::Open {
+            self.push(&Frame::close(Some(code), reason));
+            self.stage = Stage::Closing;
+            self.ours = Some(Closed { by: ClosedBy::Us, code: Some(code), reason: cut(reason).to_owned() });
+            self.connection.wake();
+            self.tell_room();
+        }
+    }
+
+    /// Answers the peer's close frame, unless ours has been queued.
+    pub(crate) fn echo_close(&mut self, code: Option<CloseCode>) {
+        if self.stage == Stage::Open {
+            self.push(&Frame::close(code, ""));
+        }
+    }
+
+    /// The body ends behind what is pending. The connection needs no more wake-ups.
+    pub(crate) fn end(&mut self) {
+        self.connection = Parked::default();
+        if self.stage != Stage::Gone {
+            self.stage = Stage::Ending;
+            self.leave_lane();
+            self.tell_room();
+        }
+    }
+
+    /// The body ends at once.
+    pub(crate) fn abort(&mut self) {
+        self.pending = Pending::default();
+        self.end();
+    }
+
+    /// The body has been dropped. Its waker goes too: a handle that is kept must not keep the socket's task, nor the socket.
+    pub(crate) fn gone(&mut self) {
+        self.pending = Pending::default();
+        self.stage = Stage::Gone;
+        self.way = Way::Body;
+        self.body = Parked::default();
+        self.connection.wake();
+        self.tell_room();
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.stage == Stage::Gone
+    }
+
+    /// Our close, if we did: asked to, or because the peer is too slow.
+    pub(crate) fn ours(&self) -> Option<&Closed> {
+        self.ours.as_ref()
+    }
+
+    /// Remembers who is to be woken when we begin to close, or the body goes.
+    pub(crate) fn park_connection(&mut self, waker: &Waker) {
+        self.connection.park(waker);
+    }
+
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.pending.bytes()
+    }
+
+    /// What the body is to do next.
+    pub(crate) fn take(&mut self, waker: &Waker) -> Taken {
+        if let Way::Lane(..) = self.way {
+            self.open_lane();
+        } else if let Some(chunk) = self.pending.take_chunk() {
+            self.tell_room();
+            return Taken::Chunk(chunk);
+        } else if self.stage == Stage::Ending {
+            return Taken::End;
+        }
+        self.body.park(waker);
+        Taken::Nothing
+    }
+
+    /// The server asks for the body when it has the head in its buffer, and writes what is in its buffer before it lets
+    /// any other task run. All of a head fits into an empty socket; only of a client that asked for a great deal on the same
+    /// connection before, and read none of it, would some be left, and that client gets what it then deserves.
+    fn open_lane(&mut self) {
+        if let Way::Lane(_, turn @ Turn::Shut) = &mut self.way {
+            *turn = Turn::Idle;
+            if !self.pending.is_empty() {
+                self.call();
+            }
+        }
+    }
+
+    /// From here on the body does it.
+    fn leave_lane(&mut self) {
+        self.way = Way::Body;
+        self.body.wake();
+    }
+
+    fn push(&mut self, frame: &Frame) {
+        self.pending.push(frame);
+        self.call();
+    }
+
+    /// Somebody shall come for what is pending, unless somebody comes anyhow.
+    fn call(&mut self) {
+        match &mut self.way {
+            Way::Body => self.body.wake(),
+            Way::Lane(_, turn @ Turn::Idle) => {
+                *turn = Turn::Soon;
+                lane::soon(Weak::clone(&self.me));
+            }
+            Way::Lane(_, Turn::Shut | Turn::Soon | Turn::Full(_)) => {}
+        }
+    }
+
+    /// Writes what is pending to the lane, as far as the socket takes it. Whether all of it.
+    pub(crate) fn flush(&mut self) -> bool {
+        let Way::Lane(lane, turn) = &mut self.way else { return true };
+        let written = self.pending.write(|slices| lane.write(slices));
+        match written {
+            Written::All => *turn = Turn::Idle,
+            Written::Part if matches!(turn, Turn::Full(_)) => {}
+            Written::Part => *turn = Turn::Full(lane.refill(Weak::clone(&self.me))),
+            // The server's own reading finds out too, and ends what there is to end.
+            Written::Broken => {
+                self.pending = Pending::default();
+                self.leave_lane();
+            }
+        }
+        self.tell_room();
+        written != Written::Part
+    }
+
+    /// The system does not tell when the socket takes more; the server's way, it does.
+    pub(crate) fn cannot_wait(&mut self) {
+        self.leave_lane();
+    }
+
+    /// What tells of room, unless there is some or never will be.
+    pub(crate) fn await_room(&mut self) -> Option<Rc<Notify>> {
+        (!self.has_room()).then(|| Rc::clone(self.room.get_or_insert_default()))
+    }
+
+    fn tell_room(&mut self) {
+        if self.room.is_some() && self.has_room() {
+            self.room.take().inspect(|room| room.notify_waiters());
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.stage != Stage::Open || self.pending.cost() <= self.limit / ROOM
+    }
+
+    pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
+        self.stage == Stage::Open && self.pending.cost() + bytes + FRAME_COST <= self.limit / SPARE
+    }
+}
+
+/// What the body found in the queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Chunk(Bytes),
+    Nothing,
+    End,
+}
+
+/// A task that waits, woken once however often it is called before it has run.
+struct Parked {
+    waker: Waker,
+    parked: bool,
+}
+
+impl Default for Parked {
+    fn default() -> Self {
+        Self { waker: Waker::noop().clone(), parked: false }
+    }
+}
+
+impl Parked {
+    fn park(&mut self, waker: &Waker) {
+        self.waker.clone_from(waker);
+        self.parked = true;
+    }
+
+    fn wake(&mut self) {
+        if mem::take(&mut self.parked) {
+            self.waker.wake_by_ref();
+        }
+    }
+}
