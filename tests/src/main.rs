@@ -26,6 +26,7 @@
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
 //! | `full_disk` | what happens when there is no room left |
 //! | `storm` | a crowd that is cut off at once, and comes back |
+//! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
@@ -49,6 +50,7 @@ mod history;
 mod hold;
 mod matrix;
 mod names;
+mod open_files;
 mod origin;
 mod plain;
 mod postgres;

@@ -2,11 +2,13 @@
 //!
 //! It takes commands from a bounded queue, one after the other: so announcements follow commits, and a
 //! command that was taken is carried to its end also when the client that sent it has gone. Messages that
-//! have queued up while the last commit ran go into the next one together (group commit): under load latency
-//! buys throughput, idle nothing waits.
+//! have queued up while the last commit ran go into the next one together (group commit), and so do those of a crowd that has
+//! just been answered: under load latency buys throughput, idle nothing waits.
 //!
 //! While the storage is away, nobody waits for it: what is queued is refused, and the task looks every second whether it is
 //! back.
+
+mod crowd;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -24,7 +26,9 @@ use lobby_domain::use_cases::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crowd::{Crowd, PATIENCE};
 
 /// The most messages in one transaction. Past this the cost of a commit is already shared by so many that
 /// more gain nothing, while all of them wait for the last.
@@ -131,7 +135,7 @@ impl Writer {
         let semaphore = |places| Arc::new(Semaphore::new(places));
         let places = Places { messages: semaphore(capacity), accounts: semaphore(ACCOUNT_PLACES) };
         let health = Health::new();
-        let desk = Desk { changes, commands, health: health.clone() };
+        let desk = Desk { changes, commands, health: health.clone(), crowd: Crowd::default() };
         (Self { queue, places: Arc::new(places) }, health, tokio::spawn(desk.run()))
     }
 
@@ -180,12 +184,14 @@ struct Desk {
     changes: Changes,
     commands: mpsc::Receiver<Queued>,
     health: Health,
+    crowd: Crowd,
 }
 
 impl Desk {
     async fn run(mut self) {
         let mut queued = Vec::with_capacity(MAX_BATCH);
         while self.outlast(&mut queued).await && self.commands.recv_many(&mut queued, MAX_BATCH).await > 0 {
+            self.gather(&mut queued).await;
             // A bug in one command must not end the writer: whoever waits for it gets `OutcomeUnknown`.
             let carried_out = AssertUnwindSafe(self.carry_out(commands_of(&mut queued))).catch_unwind().await;
             if carried_out.is_err() {
@@ -194,6 +200,17 @@ impl Desk {
                 );
             }
             self.let_others_speak().await;
+        }
+    }
+
+    /// Of a crowd that has just been answered, those who speak again go into one commit, with one announcement to each who listens:
+    /// without that they would soon speak one after the other, each in a commit of its own.
+    async fn gather(&mut self, queued: &mut Vec<Queued>) {
+        let now = Instant::now();
+        let expected = self.crowd.expected(now).min(MAX_BATCH);
+        while queued.len() < expected {
+            let more = self.commands.recv_many(queued, MAX_BATCH - queued.len());
+            let Ok(1..) = timeout_at(now + PATIENCE, more).await else { return };
         }
     }
 
@@ -236,7 +253,7 @@ impl Desk {
 
     /// In the order of the queue; messages that follow each other go together. Once the storage is away, those behind are
     /// refused as well: each would only find out for itself.
-    async fn carry_out(&self, commands: impl Iterator<Item = Command>) {
+    async fn carry_out(&mut self, commands: impl Iterator<Item = Command>) {
         let mut posts = Vec::new();
         for command in commands {
             match command {
@@ -250,7 +267,7 @@ impl Desk {
         self.post_all(posts).await;
     }
 
-    async fn carry_out_alone(&self, command: Command) {
+    async fn carry_out_alone(&mut self, command: Command) {
         if !self.health.is_good() {
             return command.refuse();
         }
@@ -285,7 +302,7 @@ impl Desk {
         }
     }
 
-    async fn post_all(&self, posts: Vec<(Post, Reply<Message, PostError>)>) {
+    async fn post_all(&mut self, posts: Vec<(Post, Reply<Message, PostError>)>) {
         if posts.is_empty() {
             return;
         }
@@ -298,6 +315,7 @@ impl Desk {
             matches!(outcome, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
         };
         self.note(outcomes.iter().any(is_away));
+        self.crowd.answered(outcomes.len(), Instant::now());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             answer(reply, outcome);
         }

@@ -9,6 +9,8 @@ use lobby_infra::persistence::Store;
 
 use crate::application::{Application, store_settings};
 use crate::environment::Environment;
+#[cfg(unix)]
+use crate::open_files;
 use crate::settings::{DEFAULTS, Settings, Sources};
 use crate::{secret, telemetry, welcome};
 
@@ -83,6 +85,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
+    #[cfg(unix)]
+    open_files::raise_limit();
     let database = store_settings(&settings)?;
     let store = Store::open(&database).await?;
     let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;

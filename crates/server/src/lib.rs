@@ -7,6 +7,7 @@
 //! | [`secret`] | `SECRET_KEY`, given or made |
 //! | [`application`] | wires the adapters, runs, and stops in order |
 //! | [`telemetry`] | logs |
+//! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
 //! | [`welcome`] | where to go next, printed at the start |
 //!
@@ -15,6 +16,8 @@
 pub mod application;
 pub mod cli;
 pub mod environment;
+#[cfg(unix)]
+pub mod open_files;
 pub mod secret;
 pub mod settings;
 pub mod telemetry;

@@ -25,7 +25,8 @@ use crate::{
 /// An error is the answer to a request that is no proper handshake (RFC 6455, section 4.2.1).
 ///
 /// What is the server's business: `HttpServer::h1_allow_half_closed(false)`, so that a peer which only closes its
-/// sending side is gone at once; `tcp_nodelay(true)`; [`tune`](crate::tune) in `on_connect`; and
+/// sending side is gone at once; `tcp_nodelay(true)`; [`tune`](crate::tune) in `on_connect`, which keeps a second file
+/// descriptor for each connection; and
 /// `client_disconnect_timeout`, which is how long actix lets the peer close TCP first after the last frame, and so how
 /// long a peer that waits for the server to do so (a browser does) waits.
 pub fn accept(

@@ -12,10 +12,12 @@
 //! - [`Frame`]: an already framed message; cloning counts a reference.
 //! - [`Limits`], [`Heartbeat`]: the bounds, with their reasons.
 //! - [`CloseCode`]: why a connection ended.
-//! - [`tune`]: the socket option that gets rid of a peer which neither reads nor dies.
-//! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `body` (the
-//!   response's body, which drains the outbox), `alarm` (one timer for a connection), `properties` (what holds for any
-//!   bytes, for tests and fuzzing).
+//! - [`tune`]: makes the server's sockets ready for this: a way straight to them, and an end for a peer which neither reads
+//!   nor dies.
+//! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `pending` (frames that
+//!   wait, pure), `queue` (what an outbox and its connection share), `lane` (writes to the socket), `body` (the response's
+//!   body, which drains the outbox where there is no lane, and at the end), `alarm` (one timer for a connection), `properties`
+//!   (what holds for any bytes, for tests and fuzzing).
 //!
 //! Invariant: a frame that breaks a limit or the protocol is refused by its header; its payload is never buffered.
 //! Invariant: sending never blocks and never awaits; a peer that does not keep up is closed with 1013.

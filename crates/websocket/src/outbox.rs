@@ -31,7 +31,7 @@ impl Outbox {
         Self { queue: Queue::shared(limit, lane) }
     }
 
-    /// Queues a frame; all that is queued by the time the socket's task runs leaves in one write.
+    /// Queues a frame; all that is queued by the time the tasks that are about to run have run leaves in one write.
     pub fn send(&self, frame: &Frame) -> Result<(), SendError> {
         self.queue().send(frame)
     }
@@ -60,7 +60,7 @@ impl Outbox {
         self.queue().close(code, reason);
     }
 
-    /// Bytes of frames that the socket's task has not taken yet.
+    /// Bytes of frames that neither the socket nor the server has taken yet.
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
         self.queue().pending_bytes()

@@ -291,3 +291,40 @@ async fn a_log_out_gets_through_a_queue_that_is_full_of_posts_behind_them() {
     assert!(matches!(after, Err(WriteError::Refused(PostError::NotConnected(_)))), "{after:?}");
     assert_eq!(office.log.store.messages().len(), 3);
 }
+
+/// So many say something at once, and are answered.
+async fn speak(office: &Office, count: usize) {
+    for post in (0..count).map(|n| office.post(&n.to_string())).collect::<Vec<_>>() {
+        post.await.expect("no panic").expect("posted");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_was_answered_speaks_again_in_one_commit() {
+    let office = office(1_000, false);
+    office.there_is_john().await;
+    office.log.gate.add_permits(1_000);
+    speak(&office, 10).await;
+    let commits = office.log.commits.load(Ordering::SeqCst);
+    let first = office.post("first");
+    settle().await;
+    speak(&office, 9).await;
+    first.await.expect("no panic").expect("posted");
+    assert_eq!(office.log.commits.load(Ordering::SeqCst), commits + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_is_waited_for_a_moment_and_a_few_are_not() {
+    for (crowd, waits) in [(10, true), (3, false)] {
+        let office = office(1_000, false);
+        office.there_is_john().await;
+        office.log.gate.add_permits(1_000);
+        speak(&office, crowd).await;
+        let asked = Instant::now();
+        speak(&office, 1).await;
+        // The timer counts in milliseconds, and the next one may have begun.
+        let most = if waits { PATIENCE * 2 } else { Duration::ZERO };
+        assert!(asked.elapsed() <= most, "{:?}", asked.elapsed());
+        assert_eq!(asked.elapsed() >= PATIENCE, waits);
+    }
+}
