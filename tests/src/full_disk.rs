@@ -5,12 +5,12 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::{Duration, timeout};
 
 use crate::crowd::{Crowd, assert_faultless};
-use crate::harness::{Database, Launch, Program, Random, becomes_so, in_time};
+use crate::harness::{Database, Launch, Program, Random, becomes_so, http_client, in_time};
 
 /// What runs its arguments where a folder is a small disk that nobody else has.
 const SMALL_DISK: &str = r#"mkdir disk && mount -t tmpfs -o size=16m small disk && exec "$@""#;
@@ -71,7 +71,7 @@ async fn readiness_is(program: &Program, status: StatusCode) {
 }
 
 async fn is_refused(program: &Program) {
-    let request = Client::new().post(format!("http://{}/login", *program.address().borrow()));
+    let request = http_client().post(format!("http://{}/login", *program.address().borrow()));
     let refused = in_time("an answer", request.json(&json!({"pseudonym": "late"})).send()).await;
     let refused = refused.expect("an answer");
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -12,6 +12,7 @@ mod recorder;
 
 use std::time::Duration;
 
+use reqwest::Client;
 use tokio::time::sleep;
 
 pub use app::{Answer, App, LoggedIn, SECRET_KEY};
@@ -32,6 +33,12 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = tokio::time::timeout(PATIENCE, future).await;
     outcome.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
+}
+
+/// For requests over HTTP. The lobby hangs up on connections that are idle for 5 s, and whoever asks just then gets no answer: so
+/// they are idle for a second at most.
+pub fn http_client() -> Client {
+    Client::builder().pool_idle_timeout(Duration::from_secs(1)).build().expect("a client")
 }
 
 /// Asks until it is so: nobody is told when that happens. Who asks without a pause leaves the others no processor.

@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::harness::{Connection, Launch, LoggedIn, Program, Protocol, Received, in_time};
+use crate::harness::{Connection, Launch, LoggedIn, Program, Protocol, Received, http_client, in_time};
 
 /// A lobby that tells all it can, and those who talk to it.
 struct Chatty {
@@ -24,7 +24,7 @@ impl Chatty {
             vec![("LOBBY_LOG__LEVEL", "trace".to_owned()), ("LOBBY_LOG__FORMAT", format.to_owned())];
         let program = Program::launch(Launch { settings, ..Launch::default() }).await;
         let address = *program.address().borrow();
-        Self { program, address, client: Client::new(), answers: Vec::new() }
+        Self { program, address, client: http_client(), answers: Vec::new() }
     }
 
     async fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> (StatusCode, String) {

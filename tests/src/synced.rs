@@ -4,13 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use lobby_testbed::Postgres;
-use reqwest::Client;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Duration, sleep};
 
-use crate::harness::{App, Launch, LoggedIn, Program, in_time};
+use crate::harness::{App, Launch, LoggedIn, Program, http_client, in_time};
 
 const LOG_FILE: &str = "lobby.db-wal";
 
@@ -92,7 +91,7 @@ impl Traced {
 }
 
 async fn post(program: &Program, content: &str) {
-    let (client, address) = (Client::new(), *program.address().borrow());
+    let (client, address) = (http_client(), *program.address().borrow());
     let request =
         client.post(format!("http://{address}/login")).json(&json!({"pseudonym": "JohnDoe"})).send();
     let john: Value = in_time("a log-in", request).await.expect("an answer").json().await.expect("JSON");

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Auth, Connection, Protocol, becomes_so, in_time};
+use super::{Auth, Connection, Protocol, becomes_so, http_client, in_time};
 
 /// What tokens are signed with, unless a test says otherwise.
 pub const SECRET_KEY: &str = "a secret key for tests";
@@ -55,7 +55,7 @@ impl App {
         let (stop, stopped) = oneshot::channel();
         let until = async { stopped.await.expect("the test says when") };
         let running = async move { application.run_until(until).await.map_err(|error| error.to_string()) };
-        Self { address, folder, stop, running: tokio::spawn(running), client: Client::new() }
+        Self { address, folder, stop, running: tokio::spawn(running), client: http_client() }
     }
 
     /// Stops it in order, and answers with its folder.

@@ -5,7 +5,7 @@ use reqwest::Client;
 use serde_json::Value;
 
 use super::connection::parse_socketio;
-use super::{Received, in_time};
+use super::{Received, http_client, in_time};
 
 /// What separates the packets of a body.
 const SEPARATOR: char = '\u{1e}';
@@ -21,7 +21,7 @@ impl Polling {
     /// Opens an Engine.IO session and says this of itself; what comes of it is still to be received.
     pub async fn connecting_at(address: SocketAddr, data: &Value) -> Self {
         let url = format!("http://{address}/socket.io/?EIO=4&transport=polling");
-        let mut polling = Self { client: Client::new(), url, waiting: VecDeque::new() };
+        let mut polling = Self { client: http_client(), url, waiting: VecDeque::new() };
         let opened = polling.poll().await.expect("Engine.IO's open packet");
         let opened: Value = serde_json::from_str(&opened[1..]).expect("JSON");
         polling.url.push_str("&sid=");

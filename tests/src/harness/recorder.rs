@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::{LoggedIn, Protocol, Random, in_time};
+use super::{LoggedIn, Protocol, Random, http_client, in_time};
 use crate::checker::{Message, Post, Record};
 
 mod link;
@@ -51,7 +51,7 @@ impl Recorder {
     /// Logs in, claims the session and connects.
     pub async fn log_in(address: &Address, protocol: Protocol, name: &str, random: Random) -> Self {
         let url = format!("http://{}/login", *address.borrow());
-        let request = Client::new().post(url).json(&json!({"pseudonym": name, "claim": true})).send();
+        let request = http_client().post(url).json(&json!({"pseudonym": name, "claim": true})).send();
         let answer = in_time("a log-in", request).await.expect("an answer");
         assert!(answer.status().is_success(), "{name}: {answer:?}");
         let user: Value = in_time("a log-in", answer.json()).await.expect("JSON");
@@ -122,7 +122,7 @@ impl Recorder {
 
     /// What is stored behind this id, as far as it may see that.
     pub async fn history(&self, after: u64) -> Vec<Message> {
-        let client = Client::new();
+        let client = http_client();
         let (mut messages, mut last) = (Vec::new(), after);
         loop {
             let page = self.page(&client, last).await;

@@ -5,7 +5,7 @@ use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
 use super::tab::Tab;
-use crate::harness::{App, LoggedIn, Network, Program, in_time};
+use crate::harness::{App, LoggedIn, Network, Program, http_client, in_time};
 
 /// A lobby as its clients see it, whatever is behind it.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ pub const WAYS: [Way; 3] = [Way::Plain, Way::SocketIo, Way::Polling];
 
 impl Door {
     fn at(address: SocketAddr) -> Self {
-        Self { address, client: Client::new() }
+        Self { address, client: http_client() }
     }
 
     pub async fn log_in(&self, pseudonym: &str) -> LoggedIn {

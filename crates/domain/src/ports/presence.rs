@@ -14,6 +14,8 @@ use crate::timestamp::Timestamp;
 pub struct Beaten {
     /// Presence time.
     pub now: Moment,
+    /// Whether nobody else has moved it on since the count that the node gave, and the node did.
+    pub alone: bool,
     /// Whether the node has held its lease since its last beat that was answered: what it recorded counts. If not, nothing
     /// that it recorded does any more.
     pub held: bool,

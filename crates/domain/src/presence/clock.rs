@@ -17,8 +17,10 @@ pub struct PresenceClock {
     beat_at: Duration,
     /// Since when each beat came soon after the one before and found the lease held.
     unbroken_since: Option<Duration>,
-    /// Since when each beat has made the count what it said.
-    leads_since: Option<Duration>,
+    /// Since when nobody but this node has moved the count.
+    alone_since: Option<Duration>,
+    /// How far the estimate may be behind what another node could say.
+    lag: Duration,
 }
 
 impl PresenceClock {
@@ -31,7 +33,8 @@ impl PresenceClock {
             said: None,
             beat_at: Duration::ZERO,
             unbroken_since: None,
-            leads_since: None,
+            alone_since: None,
+            lag: Duration::ZERO,
         }
     }
 
@@ -60,7 +63,12 @@ impl PresenceClock {
             self.unbroken_since = Some(now);
         }
         let leads = said == Some(beaten.now);
-        self.leads_since = leads.then(|| self.leads_since.unwrap_or(said_at));
+        self.alone_since = beaten.alone.then(|| self.alone_since.unwrap_or(said_at));
+        if self.alone_since.is_some_and(|since| said_at.saturating_sub(since) > self.lease) {
+            self.lag = Duration::ZERO;
+        } else if !leads {
+            self.lag = self.lease / 3 + now.saturating_sub(said_at);
+        }
         let was = if leads { said_at } else { now };
         self.last = Some((beaten.now, was));
         self.beat_at = said_at + self.lease / 3;
@@ -104,14 +112,14 @@ impl PresenceClock {
 
     /// What moment it is at the latest, for what must not be taken for earlier than it was: the end of a connection.
     ///
-    /// The count that a beat answers is as old as the last beat of the node that leads. Who has led for a whole lease knows
-    /// that nobody is ahead: whatever another could say that last beat before that counts as nothing.
+    /// The count that a beat answers is as old as the last beat of the node that is ahead, and older by the time of the answer;
+    /// so far behind is who has followed once, and stays so while it leads: several may do so by turns, each ahead of what the
+    /// other said last. Only if nobody else has moved the count for a whole lease is nobody ahead: whatever another could
+    /// say that last beat before that counts as nothing.
     #[must_use]
     pub fn latest(&self, now: Duration) -> Option<Moment> {
         let (count, at) = self.last?;
-        let leads = self.leads_since.is_some_and(|since| now.saturating_sub(since) > self.lease);
-        let age = if leads { Duration::ZERO } else { self.lease / 3 };
-        Some(count.after((now.saturating_sub(at) + age).min(self.lease)))
+        Some(count.after((now.saturating_sub(at) + self.lag).min(self.lease)))
     }
 
     /// Whether this node may end what is over: its beats have been unbroken for a whole lease.

@@ -130,6 +130,7 @@ macro_rules! presence_contract {
             presence_time_begins_at_zero_and_is_moved_by_beats,
             a_time_longer_than_a_lease_counts_as_nothing,
             beats_of_several_nodes_never_move_time_back,
+            a_node_is_told_whether_others_have_moved_time_on,
             a_node_has_a_lease_while_it_beats,
             a_lease_runs_out,
             who_has_no_lease_records_nothing,

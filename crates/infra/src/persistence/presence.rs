@@ -105,7 +105,7 @@ impl Store {
         commits: &Commits,
     ) -> Result<Beaten, DbErr> {
         let transaction = self.begin().await?;
-        let now = self.move_on(&transaction, since).await?;
+        let (now, alone) = self.move_on(&transaction, since).await?;
         let until = now.after(self.limits().lease).0;
         let renewed = nodes::Entity::update_many()
             .col_expr(nodes::Column::LeaseUntil, Expr::value(until))
@@ -118,7 +118,7 @@ impl Store {
         if renewed.rows_affected == 1 {
             commits.count()?;
             transaction.commit().await?;
-            return Ok(Beaten { now, held: true });
+            return Ok(Beaten { now, alone, held: true });
         }
         transaction.rollback().await?;
         self.try_join(node, since, commits).await
@@ -132,7 +132,7 @@ impl Store {
         commits: &Commits,
     ) -> Result<Beaten, DbErr> {
         let transaction = self.lock_log(0, LONG_AGO).await?.transaction;
-        let now = self.move_on(&transaction, since).await?;
+        let (now, alone) = self.move_on(&transaction, since).await?;
         settle(&transaction, now, self.limits()).await?;
         forget_node(&transaction, node.0, now, self.limits()).await?;
         let until = now.after(self.limits().lease).0;
@@ -144,24 +144,29 @@ impl Store {
         transaction.execute(&row).await?;
         commits.count()?;
         transaction.commit().await?;
-        Ok(Beaten { now, held: false })
+        Ok(Beaten { now, alone, held: false })
     }
 
-    /// Moves presence time on to what a node has measured, if that is later.
+    /// Moves presence time on to what a node has measured, if that is later. The second is whether nobody else has, since what
+    /// the node has measured from.
     async fn move_on(
         &self,
         transaction: &DatabaseTransaction,
         since: Option<(Moment, Duration)>,
-    ) -> Result<Moment, DbErr> {
+    ) -> Result<(Moment, bool), DbErr> {
         let counted = since.filter(|(_, elapsed)| *elapsed <= self.limits().lease);
-        let measured = counted.map_or(i64::MIN, |(count, elapsed)| count.after(elapsed).0);
-        let column = || Expr::col(presence_clock::Column::Now);
-        let later = Expr::case(column().lt(measured), measured).finally(column());
-        let clocks = presence_clock::Entity::update_many()
-            .col_expr(presence_clock::Column::Now, later.into())
-            .exec_with_returning(transaction)
+        let Some((count, measured)) = counted.map(|(count, elapsed)| (count, count.after(elapsed))) else {
+            return Ok((move_on_to(transaction, Moment(i64::MIN)).await?, false));
+        };
+        let unmoved = presence_clock::Entity::update_many()
+            .col_expr(presence_clock::Column::Now, Expr::value(measured.0))
+            .filter(presence_clock::Column::Now.eq(count.0))
+            .exec(transaction)
             .await?;
-        clocks.first().map(|clock| Moment(clock.now)).ok_or_else(no_clock)
+        if unmoved.rows_affected == 1 {
+            return Ok((measured, true));
+        }
+        Ok((move_on_to(transaction, measured).await?, false))
     }
 
     async fn try_next_over(&self) -> Result<Option<Moment>, DbErr> {
@@ -243,4 +248,15 @@ fn due_by(moment: i64) -> sea_orm::Select<sessions::Entity> {
         .filter(is_alive())
         .filter(sessions::Column::ExpiresAt.lte(moment))
         .order_by_asc(sessions::Column::ExpiresAt)
+}
+
+/// Presence time, which is no earlier then.
+async fn move_on_to(transaction: &DatabaseTransaction, measured: Moment) -> Result<Moment, DbErr> {
+    let column = || Expr::col(presence_clock::Column::Now);
+    let later = Expr::case(column().lt(measured.0), measured.0).finally(column());
+    let clocks = presence_clock::Entity::update_many()
+        .col_expr(presence_clock::Column::Now, later.into())
+        .exec_with_returning(transaction)
+        .await?;
+    clocks.first().map(|clock| Moment(clock.now)).ok_or_else(no_clock)
 }

@@ -254,7 +254,7 @@ async fn that_a_node_is_out_of_touch_is_news_once() {
     assert_eq!(news(Duration::from_millis(1)).await, Some(false));
     assert_eq!(news(LEASE).await, None);
     let now = attendants.now();
-    attendants.desk().attendance.beaten(Beaten { now: Moment(0), held: false }, now);
+    attendants.desk().attendance.beaten(Beaten { now: Moment(0), alone: false, held: false }, now);
     assert_eq!(news(Duration::ZERO).await, Some(true));
     assert_eq!(news(Duration::ZERO).await, None);
 }

@@ -37,7 +37,7 @@ fn started() -> Attendance {
     let mut attendance = Attendance::new(LEASE);
     assert!(attendance.beat_due(at(0)));
     assert_eq!(attendance.beat(at(0)), None);
-    attendance.beaten(Beaten { now: Moment(50_000), held: false }, at(0));
+    attendance.beaten(Beaten { now: Moment(50_000), alone: false, held: false }, at(0));
     attendance
 }
 
@@ -70,7 +70,7 @@ fn nothing_is_recorded_before_there_is_a_lease() {
     assert_eq!(attendance.wake_at(), Some(Duration::ZERO), "to beat");
     attendance.beat(at(0));
     assert_eq!((attendance.beat_due(at(9_999)), attendance.wake_at()), (false, None));
-    attendance.beaten(Beaten { now: Moment(0), held: false }, at(2));
+    attendance.beaten(Beaten { now: Moment(0), alone: false, held: false }, at(2));
     assert_eq!(attendance.next_round(at(2)), Some(arrivals(&[1])));
 }
 
@@ -307,7 +307,7 @@ fn after_a_lost_lease_all_that_is_served_is_recorded_anew() {
     let mut attendance = serving(&[1, 2, 3]);
     attendance.depart(id(2), at(1_000));
     assert_eq!(attendance.beat(at(1_100)), Some((Moment(50_000), at(1_100))));
-    attendance.beaten(Beaten { now: Moment(90_000), held: false }, at(1_100));
+    attendance.beaten(Beaten { now: Moment(90_000), alone: false, held: false }, at(1_100));
     assert_eq!(attendance.arrive(id(3)), Arrival::Record);
     assert_eq!(attendance.next_round(at(1_100)), Some(arrivals(&[1, 3])), "what is gone went with the lease");
 }
@@ -321,7 +321,7 @@ fn a_round_that_is_refused_waits_for_the_next_beat() {
     assert_eq!(attendance.next_round(at(9_000)), None);
     assert!(attendance.beat_due(at(200)));
     attendance.beat(at(200));
-    attendance.beaten(Beaten { now: Moment(90_000), held: false }, at(200));
+    attendance.beaten(Beaten { now: Moment(90_000), alone: false, held: false }, at(200));
     assert_eq!(attendance.next_round(at(200)), Some(arrivals(&[1, 2, 3])));
 }
 
@@ -331,7 +331,7 @@ fn a_node_reaps_only_after_a_lease_that_it_knows_to_hold() {
     for now in [5_000, 10_000, 14_999] {
         assert!(!attendance.may_reap(at(now)));
         let (count, elapsed) = attendance.beat(at(now)).expect("it has beaten before");
-        attendance.beaten(Beaten { now: count.after(elapsed), held: true }, at(now));
+        attendance.beaten(Beaten { now: count.after(elapsed), alone: true, held: true }, at(now));
     }
     assert!(attendance.may_reap(at(15_000)));
     attendance.lease_lost(at(15_001));

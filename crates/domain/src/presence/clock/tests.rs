@@ -7,14 +7,14 @@ const fn at(millis: u64) -> Duration {
 }
 
 fn held(now: i64) -> Beaten {
-    Beaten { now: Moment(now), held: true }
+    Beaten { now: Moment(now), alone: false, held: true }
 }
 
 /// Its first beat was at 1 s and said that it was 50 s.
 fn started() -> PresenceClock {
     let mut clock = PresenceClock::new(LEASE);
     assert_eq!(clock.say(at(1_000)), None);
-    clock.beaten(Beaten { now: Moment(50_000), held: false }, at(1_000));
+    clock.beaten(Beaten { held: false, ..held(50_000) }, at(1_000));
     clock
 }
 
@@ -22,7 +22,7 @@ fn started() -> PresenceClock {
 fn beat(clock: &mut PresenceClock, now: u64) {
     let (count, elapsed) = clock.say(at(now)).expect("it has beaten before");
     let counted = if elapsed <= LEASE { count.after(elapsed) } else { count };
-    clock.beaten(held(counted.0), at(now));
+    clock.beaten(Beaten { alone: elapsed <= LEASE, ..held(counted.0) }, at(now));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn who_lost_the_lease_has_to_wait_for_a_whole_one() {
     let lose: [fn(&mut PresenceClock); 2] = [
         |clock| {
             clock.say(at(21_000));
-            clock.beaten(Beaten { now: Moment(90_000), held: false }, at(21_000));
+            clock.beaten(Beaten { held: false, ..held(90_000) }, at(21_000));
         },
         |clock| {
             clock.lease_lost(at(21_000));
@@ -156,4 +156,30 @@ fn a_node_that_does_not_lead_allows_for_the_age_of_the_count() {
     clock.beaten(held(80_000), at(23_000));
     assert_eq!(clock.latest(at(24_000)), Some(Moment(86_000)), "somebody is");
     assert_eq!(clock.latest(at(99_000)), Some(Moment(95_000)), "no later than the lease's end");
+}
+
+/// The count that several nodes move on, and how long it takes to answer.
+struct Count(Moment, Duration);
+
+impl Count {
+    fn beat(&mut self, clock: &mut PresenceClock, now: Duration) {
+        let said = clock.say(now);
+        let alone = said.is_some_and(|(count, _)| count == self.0);
+        self.0 = said.map_or(self.0, |(count, elapsed)| self.0.max(count.after(elapsed)));
+        clock.beaten(Beaten { alone, ..held(self.0.0) }, now + self.1);
+    }
+}
+
+#[test]
+fn who_was_behind_and_leads_by_turns_knows_that_it_is_behind() {
+    let (mut ahead, mut behind) = (PresenceClock::new(LEASE), PresenceClock::new(LEASE));
+    let mut count = Count(Moment(0), at(300));
+    for beat in 0..20 {
+        let now = at(beat * 5_000);
+        count.beat(&mut ahead, now);
+        count.beat(&mut behind, now + at(1_000));
+        let later = now + at(2_000);
+        assert!(behind.latest(later) >= ahead.estimate(later), "at {later:?}");
+    }
+    assert!(behind.estimate(at(100_000)) < ahead.estimate(at(100_000)), "else nothing was tried");
 }

@@ -30,6 +30,7 @@ impl State {
 
     fn beat(&mut self, node: NodeId, since: Option<(Moment, Duration)>) -> Beaten {
         let counted = since.filter(|(_, elapsed)| *elapsed <= self.limits.lease);
+        let alone = counted.is_some_and(|(count, _)| count == self.now);
         if let Some((count, elapsed)) = counted {
             self.now = self.now.max(count.after(elapsed));
         }
@@ -43,7 +44,7 @@ impl State {
         let began = held.map_or(self.now, |lease| lease.since);
         self.nodes.insert(node, Lease { since: began, until: self.now.after(self.limits.lease) });
         let held = held.is_some();
-        Beaten { now: self.now, held }
+        Beaten { now: self.now, alone, held }
     }
 
     fn check_lease(&mut self, node: NodeId) -> Result<(), AttendError> {

@@ -10,9 +10,10 @@ const SECOND: Duration = Duration::from_secs(1);
 pub async fn presence_time_begins_at_zero_and_is_moved_by_beats(store: &impl PresenceStore) {
     let mut node = Node::start(store, A).await;
     assert_eq!(node.now, Moment(0));
-    assert_eq!(node.beat(SECOND).await, Beaten { now: Moment(1_000), held: true });
-    assert_eq!(node.beat(SECOND * 2).await, Beaten { now: Moment(3_000), held: true });
-    assert_eq!(node.beat(Duration::ZERO).await, Beaten { now: Moment(3_000), held: true });
+    for (elapsed, now) in [(1, 1_000), (2, 3_000), (0, 3_000)] {
+        let beaten = Beaten { now: Moment(now), alone: true, held: true };
+        assert_eq!(node.beat(SECOND * elapsed).await, beaten);
+    }
 }
 
 /// Nobody was there to see it: a frozen node, or all of them cut off from the database.
@@ -20,7 +21,7 @@ pub async fn a_time_longer_than_a_lease_counts_as_nothing(store: &impl PresenceS
     let mut node = Node::start(store, A).await;
     node.beat(SECOND).await;
     for long in [limits().lease + MOMENT, Duration::from_hours(1)] {
-        assert_eq!(node.beat(long).await, Beaten { now: Moment(1_000), held: true });
+        assert_eq!(node.beat(long).await, Beaten { now: Moment(1_000), alone: false, held: true });
     }
 }
 
@@ -34,6 +35,18 @@ pub async fn beats_of_several_nodes_never_move_time_back(store: &impl PresenceSt
     assert_eq!(b.beat(SECOND * 2).await.now, Moment(5_000));
     assert_eq!(a.beat(Duration::ZERO).await.now, Moment(5_000));
     assert_eq!(Node::start(store, A).await.now, Moment(5_000), "a beat that says nothing moves nothing");
+}
+
+/// Also where each of them moves it on.
+pub async fn a_node_is_told_whether_others_have_moved_time_on(store: &impl PresenceStore) {
+    let mut a = Node::start(store, A).await;
+    assert!(a.beat(SECOND).await.alone);
+    let mut b = Node::start(store, B).await;
+    assert!(a.beat(SECOND).await.alone, "who starts moves nothing");
+    assert!(!b.beat(SECOND * 3).await.alone);
+    assert!(b.beat(SECOND).await.alone);
+    assert!(!a.beat(SECOND * 9).await.alone);
+    assert!(!b.beat(SECOND).await.alone);
 }
 
 /// From the first beat on, and not before.
@@ -109,7 +122,7 @@ pub async fn a_node_that_did_not_hear_that_it_lost_its_lease_hears_it_again(stor
     a.pass(limits().lease).await;
     for _ in 0..2 {
         let unheard = store.beat(B, Some((b.now, Duration::ZERO))).await.expect("a beat");
-        assert_eq!(unheard, Beaten { now: a.now, held: false });
+        assert_eq!(unheard, Beaten { now: a.now, alone: false, held: false });
         b.serve(2).await;
     }
     assert!(!b.beat(Duration::ZERO).await.held);
