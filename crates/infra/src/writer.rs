@@ -207,10 +207,11 @@ impl Desk {
     /// without that they would soon speak one after the other, each in a commit of its own.
     async fn gather(&mut self, queued: &mut Vec<Queued>) {
         let now = Instant::now();
-        let expected = self.crowd.expected(now).min(MAX_BATCH);
-        while queued.len() < expected {
+        self.crowd.spoke(queued.len());
+        while self.crowd.is_missed(now) && queued.len() < MAX_BATCH {
             let more = self.commands.recv_many(queued, MAX_BATCH - queued.len());
-            let Ok(1..) = timeout_at(now + PATIENCE, more).await else { return };
+            let Ok(more @ 1..) = timeout_at(now + PATIENCE, more).await else { return };
+            self.crowd.spoke(more);
         }
     }
 

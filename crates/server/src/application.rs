@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_socketio::SocketIo;
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpServer, middleware, web};
+use actix_web::{App, middleware, web};
 use lobby_domain::auth::AuthMode;
 use lobby_domain::ports::{Clock, MessageLog, Presence, Sessions, Tokens};
 use lobby_domain::presence::Limits;
@@ -30,7 +30,7 @@ use lobby_infra::signature::SecretKeys;
 use lobby_infra::sweeper::{self, Keep, Sweeper};
 use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
-use lobby_websocket::Heartbeat;
+use lobby_websocket::{Heartbeat, Serving};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
@@ -325,11 +325,15 @@ impl Doors {
     }
 }
 
+/// What of `server.shutdown_timeout` is kept for committing what is queued, after the workers have gone.
+const COMMITTING: Duration = Duration::from_secs(2);
+/// What the workers have of it at least.
+const LEAST_TO_LEAVE: Duration = Duration::from_secs(1);
+
 fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::Result<Server> {
     let plain = plain_settings(settings);
     let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie));
     let messages = web::Data::new(doors.messages());
-    let write_timeout = settings.websocket.write_timeout;
 
     let factory = move || {
         let gateway = doors.gateway();
@@ -345,20 +349,12 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
             .service(doors.socketio.service(LobbyHandler::new(gateway, doors.pids.clone())))
             .configure(http::configure)
     };
-    let mut server = HttpServer::new(factory)
-        // Without it two-way traffic waits 40 ms at a time for the other side's delayed acknowledgement.
-        .tcp_nodelay(true)
-        .on_connect(move |stream, data| lobby_websocket::tune(stream, data, write_timeout))
-        // A client that has shut its side down is gone; otherwise its socket would stay in CLOSE_WAIT.
-        .h1_allow_half_closed(false)
-        // The last of the time is for committing what is queued.
-        .shutdown_timeout(settings.server.shutdown_timeout.as_secs().saturating_sub(2).max(1))
-        // The order of a shutdown is ours, see `run_until`.
-        .disable_signals();
-    if settings.server.workers > 0 {
-        server = server.workers(settings.server.workers);
-    }
-    Ok(server.listen(listener)?.run())
+    let serving = Serving {
+        workers: Some(settings.server.workers).filter(|workers| *workers > 0),
+        write_timeout: settings.websocket.write_timeout,
+        shutdown_timeout: settings.server.shutdown_timeout.saturating_sub(COMMITTING).max(LEAST_TO_LEAVE),
+    };
+    lobby_websocket::serve(listener, &serving, factory)
 }
 
 fn socketio_config(settings: &Settings, origins: &OriginPolicy) -> actix_socketio::Config {

@@ -1,7 +1,7 @@
 //! How many files and sockets the process may have open.
 //!
 //! The usual limit of 1,024 is from the days of programs that count files in small sets, and it is a soft one for their sake: whoever
-//! can do with more asks for it. A connection takes two of them.
+//! can do with more asks for it. Each connection takes one of them.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

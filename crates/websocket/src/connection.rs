@@ -14,9 +14,9 @@ use crate::{
     alarm::Alarm,
     body::OutboxBody,
     guard::Refusal,
-    lane::Lane,
     reader::{Event, Reader},
     silence::{Beat, Silence},
+    stream::Lane,
 };
 
 /// Answers a WebSocket handshake. The response must be returned from the handler, the connection be driven by a
@@ -24,11 +24,11 @@ use crate::{
 ///
 /// An error is the answer to a request that is no proper handshake (RFC 6455, section 4.2.1).
 ///
-/// What is the server's business: `HttpServer::h1_allow_half_closed(false)`, so that a peer which only closes its
-/// sending side is gone at once; `tcp_nodelay(true)`; [`tune`](crate::tune) in `on_connect`, which keeps a second file
-/// descriptor for each connection; and
-/// `client_disconnect_timeout`, which is how long actix lets the peer close TCP first after the last frame, and so how
-/// long a peer that waits for the server to do so (a browser does) waits.
+/// On a server started by [`serve`](crate::serve) frames go straight to the socket. On any other everything works too, slower; what is
+/// then its business: `HttpServer::h1_allow_half_closed(false)`, so that a peer which only closes its sending side is gone at
+/// once; `tcp_nodelay(true)`; an end for peers that never read. On either, actix's `client_disconnect_timeout` is how long it lets
+/// the peer close TCP first after the last frame, and so how long a peer that waits for the server to do so (a browser
+/// does) waits.
 pub fn accept(
     request: &HttpRequest,
     body: web::Payload,

@@ -12,11 +12,10 @@
 //! - [`Frame`]: an already framed message; cloning counts a reference.
 //! - [`Limits`], [`Heartbeat`]: the bounds, with their reasons.
 //! - [`CloseCode`]: why a connection ended.
-//! - [`tune`]: makes the server's sockets ready for this: a way straight to them, and an end for a peer which neither reads
-//!   nor dies.
+//! - [`serve`]: actix-web's server on streams that an outbox can write to, and with an end for peers that never read.
 //! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `pending` (frames that
-//!   wait, pure), `queue` (what an outbox and its connection share), `lane` (writes to the socket), `body` (the response's
-//!   body, which drains the outbox where there is no lane, and at the end), `alarm` (one timer for a connection), `properties`
+//!   wait, pure), `queue` (what an outbox and its connection share), `stream` (a socket, and the lane past the server), `flush`
+//!   (when the lane is written to), `body` (the response's body, which drains the outbox where there is no lane, and at the end), `alarm` (one timer for a connection), `properties`
 //!   (what holds for any bytes, for tests and fuzzing).
 //!
 //! Invariant: a frame that breaks a limit or the protocol is refused by its header; its payload is never buffered.
@@ -29,9 +28,9 @@ mod alarm;
 mod body;
 mod close;
 mod connection;
+mod flush;
 mod frame;
 mod guard;
-mod lane;
 mod limits;
 mod outbox;
 mod pending;
@@ -40,17 +39,18 @@ mod pending;
 pub mod properties;
 mod queue;
 mod reader;
+mod server;
 mod silence;
+mod stream;
 #[cfg(test)]
 mod testing;
-mod tune;
 
 pub use close::{CloseCode, Closed, ClosedBy};
 pub use connection::{Connection, Incoming, accept};
 pub use frame::Frame;
 pub use limits::{Heartbeat, Limits};
 pub use outbox::{Outbox, SendError};
-pub use tune::tune;
+pub use server::{Serving, serve};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -3,7 +3,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::{CloseCode, Frame, lane::Lane, queue::Queue};
+use crate::{CloseCode, Frame, queue::Queue, stream::Lane};
 
 /// The way out to the peer. Clones are the same outbox; none of them keeps the socket open.
 ///

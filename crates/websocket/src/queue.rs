@@ -11,8 +11,9 @@ use tokio::sync::Notify;
 use crate::{
     CloseCode, Closed, ClosedBy, Frame, SendError,
     close::cut,
-    lane::{self, Lane, Refill},
+    flush::{self, Refill},
     pending::{FRAME_COST, Pending, Written},
+    stream::Lane,
 };
 
 /// There is room while at most one part in so many of the limit is taken: half a full outbox is left for the peer to be
@@ -203,7 +204,7 @@ impl Queue {
             Way::Body => self.body.wake(),
             Way::Lane(_, turn @ Turn::Idle) => {
                 *turn = Turn::Soon;
-                lane::soon(Weak::clone(&self.me));
+                flush::soon(Weak::clone(&self.me));
             }
             Way::Lane(_, Turn::Shut | Turn::Soon | Turn::Full(_)) => {}
         }
@@ -216,7 +217,7 @@ impl Queue {
         match written {
             Written::All => *turn = Turn::Idle,
             Written::Part if matches!(turn, Turn::Full(_)) => {}
-            Written::Part => *turn = Turn::Full(lane.refill(Weak::clone(&self.me))),
+            Written::Part => *turn = Turn::Full(Refill::start(lane.clone(), Weak::clone(&self.me))),
             // The server's own reading finds out too, and ends what there is to end.
             Written::Broken => {
                 self.pending = Pending::default();
@@ -225,11 +226,6 @@ impl Queue {
         }
         self.tell_room();
         written != Written::Part
-    }
-
-    /// The system does not tell when the socket takes more; the server's way, it does.
-    pub(crate) fn cannot_wait(&mut self) {
-        self.leave_lane();
     }
 
     /// What tells of room, unless there is some or never will be.

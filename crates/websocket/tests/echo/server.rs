@@ -1,9 +1,14 @@
 //! The server under test, and clients for it.
 
-use std::{fs, net::SocketAddr, rc::Rc, time::Duration};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    rc::Rc,
+    time::Duration,
+};
 
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, rt, web};
-use lobby_websocket::{Closed, Connection, Frame, Incoming, Limits, Outbox, accept, tune};
+use lobby_websocket::{Closed, Connection, Frame, Incoming, Limits, Outbox, Serving, accept};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -30,18 +35,6 @@ pub(crate) enum Report {
     Refused,
     /// The connection has ended.
     Ended(Closed),
-    /// The server has let go of the socket.
-    Gone,
-}
-
-/// Lives as long as actix holds the socket.
-pub(crate) struct Socket(Reports);
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        // The test may be over.
-        let _ = self.0.send(Report::Gone);
-    }
 }
 
 pub(crate) struct Server {
@@ -57,6 +50,12 @@ pub(crate) enum Way {
     Server,
 }
 
+const SERVING: Serving = Serving {
+    workers: Some(1),
+    write_timeout: Duration::from_secs(2),
+    shutdown_timeout: Duration::from_secs(30),
+};
+
 pub(crate) const BOTH: [Way; 2] = [Way::Lane, Way::Server];
 
 impl Server {
@@ -67,30 +66,26 @@ impl Server {
     /// On a free port of the loopback, one worker.
     pub(crate) fn start_by(way: Way, limits: Limits, serve: Serve) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
-        let sockets = sender.clone();
-        let server = HttpServer::new(move || {
+        let app = move || {
             let (limits, sender) = (limits.clone(), sender.clone());
-            App::new().route(
-                "/",
-                web::get().to(move |request: HttpRequest, body: web::Payload| {
-                    let answer = open(&request, body, &limits, serve, &sender);
-                    async { answer }
-                }),
-            )
-        })
-        .workers(1)
-        .h1_allow_half_closed(false)
-        .on_connect(move |stream, data| {
-            if let Way::Lane = way {
-                tune(stream, data, Duration::from_secs(2));
-            }
-            data.insert(Socket(sockets.clone()));
-        })
-        .disable_signals()
-        .bind(("127.0.0.1", 0))
-        .unwrap();
-        let address = server.addrs()[0];
-        let server = server.run();
+            let handler = move |request: HttpRequest, body: web::Payload| {
+                let answer = open(&request, body, &limits, serve, &sender);
+                async { answer }
+            };
+            App::new().route("/", web::get().to(handler))
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = match way {
+            Way::Lane => lobby_websocket::serve(listener, &SERVING, app),
+            Way::Server => HttpServer::new(app)
+                .workers(1)
+                .h1_allow_half_closed(false)
+                .disable_signals()
+                .listen(listener)
+                .map(HttpServer::run),
+        };
+        let server = server.unwrap();
         let handle = server.handle();
         rt::spawn(server);
         Self { address, handle, reports }

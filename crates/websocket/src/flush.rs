@@ -1,0 +1,71 @@
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    mem,
+    rc::{Rc, Weak},
+};
+
+use actix_web::rt::{self, task::JoinHandle};
+
+use crate::{queue::Queue, stream::Lane};
+
+/// Flushes a queue as often as the socket takes more, until it has taken all, or this is dropped.
+pub(crate) struct Refill(JoinHandle<()>);
+
+impl Refill {
+    pub(crate) fn start(lane: Lane, queue: Weak<RefCell<Queue>>) -> Self {
+        Self(rt::spawn(refill(lane, queue)))
+    }
+}
+
+impl Drop for Refill {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn refill(lane: Lane, queue: Weak<RefCell<Queue>>) {
+    // A broken socket is ready too, and tells what is wrong with it when it is written to.
+    while poll_fn(|cx| lane.poll_writable(cx)).await.is_ok() {
+        let Some(queue) = queue.upgrade() else { return };
+        if queue.borrow_mut().flush() {
+            return;
+        }
+    }
+}
+
+/// Flushes the queue when the tasks that are about to run have run, which may have more for it: one task for all queues of the
+/// thread.
+pub(crate) fn soon(queue: Weak<RefCell<Queue>>) {
+    DUE.with_borrow_mut(|due| {
+        due.queues.push(queue);
+        // Where the last one ended with its runtime, another begins.
+        if due.task.strong_count() == 0 {
+            let task = Rc::new(());
+            due.task = Rc::downgrade(&task);
+            rt::spawn(async move {
+                flush_due();
+                drop(task);
+            });
+        }
+    });
+}
+
+thread_local! {
+    static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), task: Weak::new() }) };
+}
+
+/// The queues to be flushed soon: each at most once, so no more than there are connections.
+struct Due {
+    queues: Vec<Weak<RefCell<Queue>>>,
+    /// Alive while somebody is about to flush them.
+    task: Weak<()>,
+}
+
+fn flush_due() {
+    for queue in DUE.with_borrow_mut(|due| mem::take(&mut due.queues)) {
+        if let Some(queue) = queue.upgrade() {
+            queue.borrow_mut().flush();
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use std::{fmt, io, net::TcpListener, time::Duration};
+
+use actix_http::{HttpService, Protocol, Request, Response};
+use actix_server::ServerBuilder;
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{AppConfig, Server, Service},
+    rt::net::TcpStream,
+};
+
+use crate::stream::Stream;
+
+/// How [`serve`] serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// Threads that serve; each connection stays with one of them. `None`: as many as there are processors.
+    pub workers: Option<usize>,
+    /// A peer that takes nothing of what was written for this long is cut, whether it is dead or merely never reads. actix has
+    /// no such limit, so without it such a peer holds its socket for as long as it likes. It is `TCP_USER_TIMEOUT` (RFC
+    /// 5482), where the system has it.
+    pub write_timeout: Duration,
+    /// How long the workers may take to end when the server is stopped, in whole seconds.
+    pub shutdown_timeout: Duration,
+}
+
+/// An HTTP/1.1 server as actix-web's `HttpServer`, for connections that [`accept`](crate::accept) can make the most of: frames
+/// go straight to the socket. The server has one task, one buffer and one wake-up for each connection, which together cost
+/// more than the write itself.
+///
+/// It ignores signals: when to stop is said by `ServerHandle::stop`. Nothing waits for the delayed acknowledgements of the other
+/// side (`TCP_NODELAY`), and a peer that has closed its sending side is gone.
+///
+/// # Errors
+///
+/// If the listener cannot be listened to.
+pub fn serve<F, I, S, B>(listener: TcpListener, serving: &Serving, app: F) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let write_timeout = serving.write_timeout;
+    let mut builder =
+        ServerBuilder::new().disable_signals().shutdown_timeout(serving.shutdown_timeout.as_secs());
+    if let Some(workers) = serving.workers {
+        builder = builder.workers(workers);
+    }
+    let stopping = builder.graceful_shutdown_signal();
+    let address = listener.local_addr()?;
+    let server = builder.listen("lobby", listener, move || {
+        let stopping = stopping.clone();
+        let app = app().into_factory().map_err(|error: S::Error| error.into().error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .local_addr(address)
+            .h1_allow_half_closed(false)
+            .on_connect_ext(|stream: &Stream, data| {
+                data.insert(stream.lane());
+            })
+            .finish(map_config(app, |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| async move {
+            let peer = stream.peer_addr().ok();
+            Ok((Stream::new(stream, write_timeout), Protocol::Http1, peer))
+        })
+        .and_then(http)
+    })?;
+    Ok(server.run())
+}
