@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::rt::{self, task::JoinHandle};
 
-use crate::{queue::Queue, stream::Lane};
+use crate::{pending::Joined, queue::Queue, stream::Lane};
 
 /// Flushes a queue as often as the socket takes more, until it has taken all, or this is dropped.
 pub(crate) struct Refill(JoinHandle<()>);
@@ -28,7 +28,7 @@ async fn refill(lane: Lane, queue: Weak<RefCell<Queue>>) {
     // A broken socket is ready too, and tells what is wrong with it when it is written to.
     while poll_fn(|cx| lane.poll_writable(cx)).await.is_ok() {
         let Some(queue) = queue.upgrade() else { return };
-        if queue.borrow_mut().flush() {
+        if queue.borrow_mut().flush(&mut Joined::default()) {
             return;
         }
     }
@@ -52,20 +52,24 @@ pub(crate) fn soon(queue: Weak<RefCell<Queue>>) {
 }
 
 thread_local! {
-    static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), task: Weak::new() }) };
+    static DUE: RefCell<Due> = RefCell::default();
 }
 
 /// The queues to be flushed soon: each at most once, so no more than there are connections.
+#[derive(Default)]
 struct Due {
     queues: Vec<Weak<RefCell<Queue>>>,
+    joined: Joined,
     /// Alive while somebody is about to flush them.
     task: Weak<()>,
 }
 
 fn flush_due() {
-    for queue in DUE.with_borrow_mut(|due| mem::take(&mut due.queues)) {
-        if let Some(queue) = queue.upgrade() {
-            queue.borrow_mut().flush();
-        }
+    let (queues, mut joined) =
+        DUE.with_borrow_mut(|due| (mem::take(&mut due.queues), mem::take(&mut due.joined)));
+    for queue in queues.iter().filter_map(Weak::upgrade) {
+        queue.borrow_mut().flush(&mut joined);
     }
+    joined.forget();
+    DUE.with_borrow_mut(|due| due.joined = joined);
 }

@@ -1,6 +1,6 @@
 use std::{
     collections::VecDeque,
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind},
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -14,8 +14,6 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 pub(crate) const FRAME_COST: usize = size_of::<Bytes>();
 /// Places that an empty queue keeps; a burst's are given back.
 const KEPT_PLACES: usize = 32;
-/// How many frames go into one write: a kilobyte of stack, and a write of so many is no longer what costs.
-const SLICES: usize = 64;
 
 /// Frames in the order in which they were sent.
 #[derive(Default)]
@@ -72,16 +70,15 @@ impl Pending {
     }
 
     /// Writes as much as is taken, without waiting.
-    pub(crate) fn write(&mut self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> Written {
-        while !self.frames.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self
-                .frames
-                .iter()
-                .zip(&mut slices)
-                .map(|(frame, slice)| *slice = IoSlice::new(frame))
-                .count();
-            match write(&slices[..count]) {
+    pub(crate) fn write(
+        &mut self,
+        joined: &mut Joined,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> Written {
+        while let Some(first) = self.frames.front() {
+            let (count, _) = self.next_chunk();
+            let chunk = if count > 1 { joined.of(self.frames.iter().take(count)) } else { first };
+            match write(chunk) {
                 Ok(0) => return Written::Broken,
                 Ok(written) => self.advance(written),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Written::Part,
@@ -132,6 +129,35 @@ impl Pending {
             chunk.extend_from_slice(&frame);
         }
         chunk.freeze()
+    }
+}
+
+/// Frames in one piece. It keeps the last: in a room where all are sent the same, one after the other asks for it. (A vectored
+/// write would need no copy; for the system each of its pieces costs more than that.)
+#[derive(Default)]
+pub(crate) struct Joined {
+    frames: Vec<Bytes>,
+    bytes: Vec<u8>,
+}
+
+impl Joined {
+    fn of<'a>(&mut self, frames: impl ExactSizeIterator<Item = &'a Bytes> + Clone) -> &[u8] {
+        let is_same =
+            |(one, other): (&Bytes, &Bytes)| one.as_ptr() == other.as_ptr() && one.len() == other.len();
+        if self.frames.len() != frames.len() || !self.frames.iter().zip(frames.clone()).all(is_same) {
+            self.forget();
+            for frame in frames {
+                self.bytes.extend_from_slice(frame);
+                self.frames.push(frame.clone());
+            }
+        }
+        &self.bytes
+    }
+
+    /// Keeps nothing but the room.
+    pub(crate) fn forget(&mut self) {
+        self.frames.clear();
+        self.bytes.clear();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     CloseCode, Closed, ClosedBy, Frame, SendError,
     close::cut,
     flush::{self, Refill},
-    pending::{FRAME_COST, Pending, Written},
+    pending::{FRAME_COST, Joined, Pending, Written},
     stream::Lane,
 };
 
@@ -211,9 +211,9 @@ impl Queue {
     }
 
     /// Writes what is pending to the lane, as far as the socket takes it. Whether all of it.
-    pub(crate) fn flush(&mut self) -> bool {
+    pub(crate) fn flush(&mut self, joined: &mut Joined) -> bool {
         let Way::Lane(lane, turn) = &mut self.way else { return true };
-        let written = self.pending.write(|slices| lane.write(slices));
+        let written = self.pending.write(joined, |bytes| lane.write(bytes));
         match written {
             Written::All => *turn = Turn::Idle,
             Written::Part if matches!(turn, Turn::Full(_)) => {}

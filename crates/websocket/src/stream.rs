@@ -37,11 +37,8 @@ impl Stream {
 
 impl Lane {
     /// Writes what the socket takes at once.
-    pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match slices {
-            [one] => self.0.borrow().try_write(one),
-            several => self.0.borrow().try_write_vectored(several),
-        }
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow().try_write(bytes)
     }
 
     /// Ready when the socket takes more, or is broken. One task waits at a time: the server does not, while the lane is used.

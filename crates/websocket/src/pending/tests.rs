@@ -8,13 +8,18 @@ use super::*;
 fn socket(
     wire: &mut Vec<u8>,
     mut takes: impl Iterator<Item = usize>,
-) -> impl FnMut(&[IoSlice<'_>]) -> io::Result<usize> {
-    move |slices| {
+) -> impl FnMut(&[u8]) -> io::Result<usize> {
+    move |bytes| {
         let most = takes.next().filter(|most| *most > 0).ok_or(ErrorKind::WouldBlock)?;
-        let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(most).collect();
-        wire.extend_from_slice(&all);
-        Ok(all.len())
+        let bytes = &bytes[..most.min(bytes.len())];
+        wire.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
+}
+
+/// Writes to it.
+fn write(pending: &mut Pending, wire: &mut Vec<u8>, takes: impl IntoIterator<Item = usize>) -> Written {
+    pending.write(&mut Joined::default(), socket(wire, takes.into_iter()))
 }
 
 fn pending(texts: &[&str]) -> Pending {
@@ -32,26 +37,26 @@ fn frames(texts: &[&str]) -> Vec<u8> {
 #[test]
 fn what_the_socket_did_not_take_is_written_when_it_takes_more() {
     let (mut pending, mut wire) = (pending(&["one", "two", "three"]), Vec::new());
-    assert_eq!(pending.write(socket(&mut wire, [7, 0].into_iter())), Written::Part);
+    assert_eq!(write(&mut pending, &mut wire, [7, 0]), Written::Part);
     assert_eq!(pending.bytes(), frames(&["one", "two", "three"]).len() - 7);
-    assert_eq!(pending.write(socket(&mut wire, [1, 1, 100].into_iter())), Written::All);
+    assert_eq!(write(&mut pending, &mut wire, [1, 1, 100]), Written::All);
     assert_eq!((wire, pending.cost()), (frames(&["one", "two", "three"]), 0));
 }
 
 #[test]
 fn the_rest_of_a_frame_is_never_dropped_and_all_behind_it_is() {
     let (mut pending, mut wire) = (pending(&["one", "two", "three"]), Vec::new());
-    pending.write(socket(&mut wire, [6, 0].into_iter()));
+    write(&mut pending, &mut wire, [6, 0]);
     pending.clear();
     pending.push(&Frame::text("last"));
-    assert_eq!(pending.write(socket(&mut wire, [100].into_iter())), Written::All);
+    assert_eq!(write(&mut pending, &mut wire, [100]), Written::All);
     assert_eq!(wire, frames(&["one", "two", "last"]));
 }
 
 #[test]
 fn a_frame_of_which_nothing_was_written_is_dropped() {
     let (mut pending, mut wire) = (pending(&["one", "two"]), Vec::new());
-    pending.write(socket(&mut wire, [5, 0].into_iter()));
+    write(&mut pending, &mut wire, [5, 0]);
     pending.clear();
     assert_eq!((wire, pending.cost()), (frames(&["one"]), 0));
 }
@@ -59,17 +64,40 @@ fn a_frame_of_which_nothing_was_written_is_dropped() {
 #[test]
 fn a_signal_interrupts_nothing_and_an_error_ends_it() {
     let mut answers = [Err(ErrorKind::Interrupted), Ok(3), Err(ErrorKind::ConnectionReset)].into_iter();
-    let written = pending(&["one"]).write(|_| answers.next().expect("no more writes").map_err(Into::into));
+    let written = pending(&["one"])
+        .write(&mut Joined::default(), |_| answers.next().expect("no more writes").map_err(Into::into));
     assert_eq!((written, answers.next()), (Written::Broken, None));
 }
 
 #[test]
-fn more_frames_than_one_write_takes_go_in_several() {
-    let texts = ["x"; 2 * SLICES + 1];
-    let (mut pending, mut writes) = (pending(&texts), 0);
-    let written = pending.write(|slices| {
+fn what_several_wait_for_is_joined_once() {
+    let (frames, other) = (["one", "two"].map(Frame::text), Frame::text("two"));
+    let (mut joined, mut pieces) = (Joined::default(), Vec::new());
+    let mut write = |frames: &[Frame]| {
+        let mut pending = Pending::default();
+        frames.iter().for_each(|frame| pending.push(frame));
+        pending.write(&mut joined, |bytes| {
+            pieces.push(bytes.to_vec());
+            Ok(bytes.len())
+        });
+        joined.frames.first().map(|frame| frame.as_ptr())
+    };
+    let first = write(&frames);
+    assert_eq!(write(&frames), first);
+    write(&[frames[0].clone(), other.clone()]);
+    write(&[frames[0].clone(), other.clone(), frames[1].clone()]);
+    let texts: Vec<_> =
+        [&["one", "two"][..], &["one", "two"], &["one", "two"], &["one", "two", "two"]].into();
+    assert_eq!(pieces, texts.into_iter().map(super::tests::frames).collect::<Vec<_>>());
+}
+
+#[test]
+fn more_than_a_chunk_goes_in_several_writes() {
+    let text = "x".repeat(CHUNK / 3);
+    let (mut pending, mut writes) = (pending(&[text.as_str(); 5]), 0);
+    let written = pending.write(&mut Joined::default(), |bytes| {
         writes += 1;
-        Ok(slices.iter().map(|slice| slice.len()).sum())
+        Ok(bytes.len())
     });
     assert_eq!((written, writes), (Written::All, 3));
 }
@@ -79,7 +107,7 @@ fn a_burst_leaves_no_memory_behind() {
     for by_chunks in [true, false] {
         let mut pending = pending(&vec!["x"; 10_000]);
         while by_chunks && pending.take_chunk().is_some() {}
-        pending.write(socket(&mut Vec::new(), std::iter::repeat(usize::MAX)));
+        write(&mut pending, &mut Vec::new(), std::iter::repeat(usize::MAX));
         assert!(pending.frames.capacity() <= 2 * KEPT_PLACES);
     }
 }
@@ -122,18 +150,19 @@ proptest! {
     #[test]
     fn the_wire_carries_whole_frames_in_order(steps in prop::collection::vec(step(), 0..80)) {
         let (mut pending, mut wire, mut sent) = (Pending::default(), Vec::new(), 0_u8);
+        let mut joined = Joined::default();
         for step in steps {
             match step {
                 Step::Push(length) => {
                     sent += 1;
                     pending.push(&Frame::binary(&vec![sent; length + 1]));
                 }
-                Step::Write(takes) => drop(pending.write(socket(&mut wire, takes.into_iter()))),
+                Step::Write(takes) => drop(pending.write(&mut joined, socket(&mut wire, takes.into_iter()))),
                 Step::Chunk => wire.extend(pending.take_chunk().unwrap_or_default()),
                 Step::Clear => pending.clear(),
             }
         }
-        pending.write(socket(&mut wire, std::iter::repeat(usize::MAX)));
+        write(&mut pending, &mut wire, std::iter::repeat(usize::MAX));
         prop_assert_eq!(pending.cost(), 0);
         prop_assert!(numbers(&wire).is_sorted_by(|one, next| one < next));
     }
