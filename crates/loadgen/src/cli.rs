@@ -235,11 +235,8 @@ impl Churn {
 
 impl FloorArguments {
     fn run(self) -> Result<bool, Error> {
-        // As many as the system allows will do: nobody says how many will come.
-        files::allow(FLOOR_CONNECTIONS).or_else(|error| match error {
-            Error::Files { allowed, .. } => files::allow(usize::try_from(allowed / 2).unwrap_or_default()),
-            other => Err(other),
-        })?;
+        // Nobody says how many will come.
+        files::allow(files::most().min(FLOOR_CONNECTIONS))?;
         let mut floor = Floor::bind((Ipv4Addr::LOCALHOST, self.port).into(), self.batch)?;
         crate::report::say(&format!("The floor is at http://{}\n", floor.address()?))?;
         floor.serve(Duration::from_secs(1), || false)?;

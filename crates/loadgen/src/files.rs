@@ -23,6 +23,12 @@ pub(crate) fn allow(connections: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// The most connections that can be allowed.
+pub(crate) fn most() -> usize {
+    let hard = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    usize::try_from(hard.saturating_sub(OTHERS)).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,12 @@ pub(crate) fn nanos_of(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
 }
 
+/// The nearest whole number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates, as it should")]
+pub(crate) fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
