@@ -61,8 +61,8 @@ struct Server {
     #[arg(long)]
     no_login: bool,
     /// The server's process, if it runs on this machine: then its CPU and memory are told (Linux)
-    #[arg(long, value_name = "PID")]
-    server_pid: Option<u32>,
+    #[arg(long = "server-pid", value_name = "PID")]
+    pid: Option<u32>,
     /// Put the report into a file as JSON, or with `-` on standard output instead of Markdown
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -186,7 +186,7 @@ impl Server {
     }
 
     fn process(&self) -> Option<Process> {
-        self.server_pid.map(Process::new)
+        self.pid.map(Process::new)
     }
 
     fn tell(&self, report: &impl Markdown, is_clean: bool) -> Result<bool, Error> {

@@ -16,7 +16,7 @@ use crate::process::{Cost, Process, Usage, kib_each};
 use crate::progress::Progress;
 use crate::target::{Protocol, Target};
 
-const IN_WITHIN: Duration = Duration::from_secs(300);
+const IN_WITHIN: Duration = Duration::from_mins(5);
 
 /// A server needs a moment to notice who has gone, and to give memory back.
 const AFTERWARDS: Duration = Duration::from_secs(2);

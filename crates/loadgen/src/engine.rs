@@ -4,8 +4,8 @@
 //! copied aside until the rest comes.
 
 mod connection;
+mod counters;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -17,15 +17,13 @@ use crate::hello::{self, Stage, Step, beginning};
 use crate::number::nanos;
 use crate::target::Target;
 use connection::{Connection, Heard, Phase};
+use counters::Counters;
 
 /// Read at a time; more than a socket's buffer mostly holds.
 const READ: usize = 256 << 10;
 
 /// Looked at before the load goes on.
 const EVENTS: usize = 1024;
-
-/// Different failures that are told apart.
-const MAX_REASONS: usize = 20;
 
 /// A key may be any, and for this one RFC 6455, section 1.3, says the answer.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -43,36 +41,6 @@ pub(crate) trait Sink {
 
 /// Who looks at nothing.
 impl Sink for () {}
-
-/// What happened on all connections so far.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    /// Connections that are in.
-    pub(crate) present: usize,
-    /// Connections on their way in.
-    pub(crate) coming: usize,
-    /// Failed on their way in.
-    pub(crate) failed: usize,
-    /// Ended by the server, after they were in.
-    pub(crate) cut: usize,
-    /// Heartbeats that were answered.
-    pub(crate) pongs: u64,
-    reasons: BTreeMap<String, u64>,
-}
-
-impl Counters {
-    /// What ended connections, the most frequent first.
-    pub(crate) fn reasons(&self) -> Vec<(String, u64)> {
-        let mut reasons: Vec<_> = self.reasons.clone().into_iter().collect();
-        reasons.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
-        reasons
-    }
-
-    fn note(&mut self, reason: String) {
-        let known = self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&reason);
-        *self.reasons.entry(if known { reason } else { "others".to_owned() }).or_default() += 1;
-    }
-}
 
 pub(crate) struct Engine {
     target: Target,
@@ -407,18 +375,4 @@ fn closed(payload: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_to_the_handshake_is_waited_for_checked_and_told() {
-        let good = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {}\r\n\r\nrest",
-            std::str::from_utf8(ACCEPT).unwrap()
-        );
-        assert_eq!(accepted(good.as_bytes()), Ok(Some(good.len() - 4)));
-        assert_eq!(accepted(&good.as_bytes()[..40]), Ok(None));
-        let error = accepted(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap_err();
-        assert!(error.ends_with("HTTP/1.1 404 Not Found"), "{error}");
-    }
-}
+mod tests;

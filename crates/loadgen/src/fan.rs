@@ -22,7 +22,7 @@ use crate::target::{Protocol, Target};
 use driver::{Driver, Marks};
 
 /// How long it may take until all are in.
-const IN_WITHIN: Duration = Duration::from_secs(120);
+const IN_WITHIN: Duration = Duration::from_mins(2);
 
 /// When a sender sends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

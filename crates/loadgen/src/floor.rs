@@ -237,15 +237,15 @@ pub(crate) mod tests {
     fn a_ping_is_answered_to_whoever_sent_it_and_nonsense_ends_only_its_sender() {
         let floor = RunningFloor::start(false);
         let (mut one, mut other) = (client(&floor), client(&floor));
-        let (mut ping, mut pong) = (Vec::new(), Vec::new());
-        frame::put_masked(&mut ping, frame::PING, b"x", [9; 4]);
-        frame::put(&mut pong, frame::PONG, b"x");
-        one.write_all(&ping).unwrap();
-        assert_eq!(heard(&mut one, pong.len()), pong);
+        let (mut question, mut answer) = (Vec::new(), Vec::new());
+        frame::put_masked(&mut question, frame::PING, b"x", [9; 4]);
+        frame::put(&mut answer, frame::PONG, b"x");
+        one.write_all(&question).unwrap();
+        assert_eq!(heard(&mut one, answer.len()), answer);
         // Not masked.
-        other.write_all(&pong).unwrap();
+        other.write_all(&answer).unwrap();
         assert_eq!(other.read(&mut [0; 8]).unwrap(), 0);
-        one.write_all(&ping).unwrap();
-        assert_eq!(heard(&mut one, pong.len()), pong);
+        one.write_all(&question).unwrap();
+        assert_eq!(heard(&mut one, answer.len()), answer);
     }
 }

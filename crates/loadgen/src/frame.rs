@@ -12,6 +12,10 @@ pub(crate) const MAX_PAYLOAD: usize = 16 << 20;
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 
+/// In place of a length: it follows in so many bits.
+const LENGTH_16: u8 = 0x7e;
+const LENGTH_64: u8 = 0x7f;
+
 /// A frame's header, and where in the bytes that began with it the payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -34,11 +38,11 @@ impl Head {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>, TooLong> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let (length, behind) = match second & !MASKED {
-            126 => match rest.first_chunk() {
+            LENGTH_16 => match rest.first_chunk() {
                 Some(length) => (u64::from(u16::from_be_bytes(*length)), 4),
                 None => return Ok(None),
             },
-            127 => match rest.first_chunk() {
+            LENGTH_64 => match rest.first_chunk() {
                 Some(length) => (u64::from_be_bytes(*length), 10),
                 None => return Ok(None),
             },
@@ -82,13 +86,13 @@ pub(crate) fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
 
 fn put_head(out: &mut Vec<u8>, opcode: u8, length: usize, masked: u8) {
     out.push(FIN | opcode);
-    if let Some(length) = u8::try_from(length).ok().filter(|length| *length < 126) {
+    if let Some(length) = u8::try_from(length).ok().filter(|length| *length < LENGTH_16) {
         out.push(masked | length);
     } else if let Ok(length) = u16::try_from(length) {
-        out.push(masked | 126);
+        out.push(masked | LENGTH_16);
         out.extend_from_slice(&length.to_be_bytes());
     } else {
-        out.push(masked | 127);
+        out.push(masked | LENGTH_64);
         out.extend_from_slice(&(length as u64).to_be_bytes());
     }
 }

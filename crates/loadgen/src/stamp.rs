@@ -66,7 +66,8 @@ pub(crate) fn find(text: &[u8], guess: usize) -> Option<usize> {
 
 fn put_hex(bytes: &mut [u8], mut value: u64) {
     for byte in bytes.iter_mut().rev() {
-        *byte = b"0123456789abcdef"[usize::from(value as u8 & 0xf)];
+        let [.., low] = value.to_be_bytes();
+        *byte = b"0123456789abcdef"[usize::from(low & 0xf)];
         value >>= 4;
     }
 }

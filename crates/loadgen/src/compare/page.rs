@@ -175,3 +175,66 @@ fn idle(runs: &[Run<connect::Report>]) -> String {
 fn mebibytes(kib: u64) -> String {
     (kib / 1024).to_string()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::compare::machine::Machine;
+
+    /// As it comes from the generator.
+    pub(crate) fn report(receivers: usize, rate: f64, per_second: f64) -> fan::Report {
+        let latency =
+            serde_json::json!({"count": 1, "p50": 1.0, "p90": 1.0, "p99": 2.0, "p999": 2.0, "max": 2.0});
+        let report = serde_json::json!({
+            "url": "", "protocol": "ws", "receivers": receivers, "senders": 1, "pace": {"rate": rate}, "size": 128,
+            "frame_bytes": 300.0, "seconds": 1.0, "messages_per_second": 1.0, "deliveries_per_second": per_second,
+            "latency_ms": latency, "lag_ms": null, "sent": 1, "expected": 1, "lost": 0, "deliveries": 1, "doubled": 0,
+            "reordered": 0, "ids_out_of_order": 0, "with_id": 0, "corrupt": 0, "foreign": 0, "unsent": 0, "refused": 0,
+            "first_refusal": null, "cut": 0, "reasons": [], "overloaded": false, "generator": null,
+            "server": {
+                "cpu_seconds": 1.0, "cpu_share": 1.0, "deliveries_per_cpu_second": per_second,
+                "kib_per_connection": 1.0, "kib_per_connection_after": 1.0,
+            },
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    pub(crate) fn results(fans: Vec<Run<fan::Report>>) -> Results {
+        let machine = Machine {
+            processor: "a processor".to_owned(),
+            cores: 2,
+            memory: "some".to_owned(),
+            load: "0".to_owned(),
+            pinned: true,
+        };
+        Results { fans, ..Results::new(machine) }
+    }
+
+    #[test]
+    fn a_ratio_is_the_median_of_each_rounds_and_not_that_of_the_medians() {
+        let speeds = [(100.0, 50.0), (200.0, 150.0), (900.0, 90.0)];
+        let scenario = Scenario::at(10, 5.0);
+        let runs = speeds.into_iter().enumerate().flat_map(|(round, (floor, lobby))| {
+            [(Kind::Floor, floor), (Kind::LobbyWs, lobby)].map(|(server, speed)| Run {
+                scenario,
+                server,
+                round,
+                report: report(10, 5.0, speed),
+            })
+        });
+        let results = results(runs.collect());
+        let page = of(&results);
+        let line = page.lines().find(|line| line.starts_with("| lobby, /ws |")).unwrap();
+        let cells: Vec<_> = line.split(" | ").collect();
+        assert_eq!((cells[2], cells[3], cells[4]), ("90.0", "0.50", MISSING), "{line}");
+        assert!(results.is_clean());
+    }
+
+    #[test]
+    fn what_failed_is_told() {
+        let mut results = results(Vec::new());
+        results.failures.push("it failed".to_owned());
+        assert!(of(&results).ends_with("Failed:\n\n- it failed\n"));
+        assert!(!results.is_clean());
+    }
+}

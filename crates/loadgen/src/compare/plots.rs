@@ -166,3 +166,24 @@ fn color(kind: Kind) -> RGBColor {
         Kind::LobbyWs => RGBColor(0, 158, 115),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::page::tests::{report, results};
+    use crate::compare::results::Run;
+    use crate::compare::scenario::Scenario;
+
+    #[test]
+    fn a_plot_has_a_line_for_each_server_that_was_measured() {
+        let mut results = results(Vec::new());
+        for (server, rate) in [(Kind::Node, 5.0), (Kind::Node, 50.0), (Kind::LobbyWs, 5.0)] {
+            let scenario = Scenario::at(10, rate);
+            results.rates.push(Run { scenario, server, round: 0, report: report(10, rate, 1.0) });
+        }
+        let text = svg(&latency(&results)).unwrap();
+        assert!(text.starts_with("<svg") && text.contains("Latency, 10 receivers"), "{text}");
+        assert!(text.contains(Kind::Node.name()) && text.contains(Kind::LobbyWs.name()));
+        assert!(!text.contains(Kind::FloorBatch.name()));
+    }
+}
