@@ -5,14 +5,14 @@ use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 fn lobby_load(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lobby-load")).args(words).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_lobby-load")).args(words).output().expect("it runs")
 }
 
 /// Asserts that it ends with 2 and one line that has these words in it.
 #[track_caller]
 fn assert_fails(words: &[&str], said: &[&str]) {
     let output = lobby_load(words);
-    let error = String::from_utf8(output.stderr).unwrap();
+    let error = String::from_utf8(output.stderr).expect("a text");
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
     for word in said {
@@ -32,20 +32,23 @@ struct Floor {
 impl Floor {
     fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lobby-load"));
-        let mut child =
-            command.args(["floor", "--port", "0", "--batch"]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut child = command
+            .args(["floor", "--port", "0", "--batch"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("The floor is at ").unwrap().to_owned();
+        said.read_line(&mut line).expect("it is read");
+        let url = line.trim().strip_prefix("The floor is at ").expect("it says where it is").to_owned();
         Self { child, url, _said: said }
     }
 }
 
 impl Drop for Floor {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.kill().expect("it ran until now");
+        self.child.wait().expect("it ends");
     }
 }
 

@@ -12,9 +12,9 @@ pub(crate) enum Scenario {
     Idle { connections: usize },
 }
 
-/// Seconds that a run takes besides what is measured: to start the server, and for each thousand to come in.
+/// Seconds that a run takes besides what is measured: to start the server, and for each thousand to log in and connect.
 const START: f64 = 2.0;
-const PER_THOUSAND: f64 = 0.9;
+const PER_THOUSAND: f64 = 2.0;
 
 impl Scenario {
     /// Those of each round.
