@@ -24,6 +24,11 @@ FUZZ_SECONDS ?= 60
 CRASH_ROUNDS ?= 200
 CRASH_POSTGRES_ROUNDS ?= 50
 
+# What `make bench` builds, how often it measures, and more of its flags.
+BENCH_PROFILE ?= dist
+BENCH_ROUNDS ?= 3
+BENCH_FLAGS ?=
+
 tools := $(CURDIR)/target/tools
 export PATH := $(tools)/bin:$(PATH)
 
@@ -70,6 +75,22 @@ bench-presence: tool-postgres ## Measure presence, and put what comes out into d
 	mkdir -p $(TMPDIR)
 	cargo build --release --locked --bin lobby
 	BENCH_PAGE=$(CURDIR)/docs/performance.md cargo bench --locked --package lobby-infra --bench presence
+
+# It needs 15,000 open files in each of two processes: `ulimit -Hn` says how many there may be; it makes do with less.
+# BENCH_PROFILE=release builds faster. BENCH_FLAGS takes what `lobby-load compare --help` says, such as
+# `--only saturated,lobby`, `--receivers 200 --many 2000 --connections 3000`, or `--within 5m`.
+.PHONY: bench
+bench: target/bench/node/.ready ## Measure the lobby beside Socket.IO on Node and the floor, into target/bench (15 minutes)
+	cargo build --profile $(BENCH_PROFILE) --locked --bin lobby --bin lobby-load
+	target/$(BENCH_PROFILE)/lobby-load compare --lobby target/$(BENCH_PROFILE)/lobby --node target/bench/node \
+		--folder target/bench --markdown target/bench/fan-out.md --json target/bench/fan-out.json \
+		--plots target/bench/plots --rounds $(BENCH_ROUNDS) $(BENCH_FLAGS)
+
+target/bench/node/.ready: $(addprefix crates/loadgen/peers/node/,.npmrc package.json package-lock.json server.js)
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci
+	touch $@
 
 .PHONY: conformance
 conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example

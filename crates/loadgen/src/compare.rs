@@ -1,0 +1,96 @@
+//! Servers side by side: each is started, pinned to a processor, put under load from another, and ended; in rounds, one
+//! server after the other, since the speed of a machine drifts. What counts are ratios within a round.
+
+mod bench;
+mod disk;
+mod machine;
+mod page;
+mod plots;
+mod results;
+mod scenario;
+mod server;
+mod sweep;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::Error;
+use crate::report;
+use bench::Bench;
+
+/// What is measured, and how much of it. Everything has a default but where the lobby is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Arguments {
+    /// The lobby's program
+    #[arg(long, value_name = "FILE")]
+    lobby: PathBuf,
+    /// A folder with a Socket.IO server on Node, server.js, and what it needs; without, there is none to compare with
+    #[arg(long, value_name = "FOLDER")]
+    node: Option<PathBuf>,
+    /// A folder on the disk that the lobby's database is to be measured on
+    #[arg(long, value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Where the tables go, besides standard output
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Where all reports go
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// A folder for plots: they take further runs
+    #[arg(long, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
+    /// How often everything is measured, but for what is idle
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How long a load is measured
+    #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]
+    duration: Duration,
+    /// When to be done: what there is no time for any more is left out, and said so
+    #[arg(long, default_value = "15m", value_parser = humantime::parse_duration)]
+    within: Duration,
+    /// Receivers of most loads
+    #[arg(long, default_value_t = 1000)]
+    receivers: usize,
+    /// Receivers of the load with many of them
+    #[arg(long, default_value_t = 10_000)]
+    many: usize,
+    /// Connections that are idle
+    #[arg(long, default_value_t = 15_000)]
+    connections: usize,
+    /// How long they are
+    #[arg(long, default_value = "27s", value_parser = humantime::parse_duration)]
+    idle: Duration,
+    /// Only loads and servers with one of these words in their names, such as `saturated` or `lobby`
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    only: Vec<String>,
+}
+
+/// Says whether all that was measured came as it should.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let results = runtime.block_on(async {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        // Whatever ends it: what it has started is dropped with it, and so ended.
+        tokio::select! {
+            results = Bench::new(arguments)?.run() => results,
+            _ = interrupt.recv() => Err(Error::Usage("interrupted".to_owned())),
+            _ = terminate.recv() => Err(Error::Usage("told to end".to_owned())),
+        }
+    })?;
+    let page = page::of(&results);
+    if let Some(file) = &arguments.markdown {
+        report::write(file, &page)?;
+    }
+    if let Some(file) = &arguments.json {
+        report::write(file, &serde_json::to_string_pretty(&results).expect("numbers and texts are JSON"))?;
+    }
+    if let Some(folder) = &arguments.plots {
+        plots::draw(&results, folder)?;
+    }
+    report::say(&page)?;
+    Ok(results.is_clean())
+}

@@ -1,0 +1,189 @@
+//! What was measured, as pictures.
+
+use std::fs;
+use std::path::Path;
+
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
+use plotters::prelude::*;
+
+use super::results::Results;
+use super::server::Kind;
+use crate::error::Error;
+use crate::fan::Pace;
+use crate::number::float_len;
+use crate::report::number;
+
+const SIZE: (u32, u32) = (800, 480);
+
+/// So much more than what is in it is shown of each axis.
+const MARGIN: f64 = 1.15;
+
+/// A line for each server.
+struct Plot {
+    file: &'static str,
+    title: String,
+    x: &'static str,
+    y: &'static str,
+    lines: Vec<(Kind, Vec<(f64, f64)>)>,
+}
+
+pub(crate) fn draw(results: &Results, folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
+    for plot in [latency(results), deliveries(results), memory(results)] {
+        if plot.lines.iter().any(|(_, points)| !points.is_empty()) {
+            let file = folder.join(plot.file);
+            let written = svg(&plot).map_err(|error| std::io::Error::other(error.to_string()));
+            let written = written.and_then(|text| fs::write(&file, text));
+            written.map_err(|source| Error::Write { path: file, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(points: impl Fn(Kind) -> Vec<(f64, f64)>) -> Vec<(Kind, Vec<(f64, f64)>)> {
+    Kind::ALL.into_iter().map(|kind| (kind, points(kind))).collect()
+}
+
+fn latency(results: &Results) -> Plot {
+    let receivers = results.rates.first().map_or(0, |run| run.report.receivers);
+    let points = |kind| {
+        let runs = results.rates.iter().filter(|run| run.server == kind);
+        let point = |report: &crate::fan::Report| match report.pace {
+            Pace::Rate(rate) => Some((rate, report.latency_ms?.p99)),
+            Pace::InFlight(_) => None,
+        };
+        runs.filter_map(|run| point(&run.report)).collect()
+    };
+    Plot {
+        file: "latency-over-rate.svg",
+        title: format!("Latency, {receivers} receivers"),
+        x: "messages a second",
+        y: "p99, ms",
+        lines: lines(points),
+    }
+}
+
+fn deliveries(results: &Results) -> Plot {
+    let points = |kind| {
+        let runs = results.crowds.iter().filter(|run| run.server == kind);
+        runs.map(|run| (float_len(run.report.receivers), run.report.deliveries_per_second)).collect()
+    };
+    Plot {
+        file: "deliveries-over-receivers.svg",
+        title: "Deliveries, saturated".to_owned(),
+        x: "receivers",
+        y: "deliveries a second",
+        lines: lines(points),
+    }
+}
+
+fn memory(results: &Results) -> Plot {
+    let points = |kind| {
+        let runs = results.memory.iter().filter(|run| run.server == kind);
+        let point = |report: &crate::connect::Report| {
+            let kib = report.server?.idle_kib;
+            Some((float_len(report.connections), crate::number::float(kib) / 1024.0))
+        };
+        runs.filter_map(|run| point(&run.report)).collect()
+    };
+    Plot {
+        file: "memory-over-connections.svg",
+        title: "Memory, idle".to_owned(),
+        x: "connections",
+        y: "MiB",
+        lines: lines(points),
+    }
+}
+
+type Drawn<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Latencies and rates span orders of magnitude, memory does not.
+fn svg(plot: &Plot) -> Drawn<String> {
+    let [x, y] = [|point: &(f64, f64)| point.0, |point: &(f64, f64)| point.1].map(|of| bounds(plot, of));
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        root.fill(&WHITE)?;
+        if plot.y == "MiB" {
+            paint(plot, &root, 0.0..x.1, 0.0..y.1)?;
+        } else {
+            paint(plot, &root, (x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;
+        }
+        root.present()?;
+    }
+    Ok(text)
+}
+
+fn bounds(plot: &Plot, of: fn(&(f64, f64)) -> f64) -> (f64, f64) {
+    let values = plot.lines.iter().flat_map(|(_, points)| points.iter().map(of));
+    let (low, high) =
+        values.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
+    (low / MARGIN, high * MARGIN)
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+fn paint<X, Y>(plot: &Plot, area: &Area<'_>, x: X, y: Y) -> Drawn<()>
+where
+    X: AsRangedCoord<Value = f64>,
+    Y: AsRangedCoord<Value = f64>,
+    X::CoordDescType: ValueFormatter<f64>,
+    Y::CoordDescType: ValueFormatter<f64>,
+{
+    let mut chart = ChartBuilder::on(area)
+        .caption(&plot.title, ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(70)
+        .build_cartesian_2d(x, y)?;
+    let formatter = |value: &f64| number(*value);
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc(plot.x).y_desc(plot.y).x_label_formatter(&formatter).y_label_formatter(&formatter).draw()?;
+    for (kind, points) in plot.lines.iter().filter(|(_, points)| !points.is_empty()) {
+        let color = color(*kind);
+        let series = chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?;
+        series
+            .label(kind.name())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
+        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
+    }
+    let mut legend = chart.configure_series_labels();
+    legend
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .draw()?;
+    Ok(())
+}
+
+/// That can be told apart by those too who do not see red and green (Okabe and Ito).
+fn color(kind: Kind) -> RGBColor {
+    match kind {
+        Kind::Floor => RGBColor(120, 120, 120),
+        Kind::FloorBatch => RGBColor(0, 0, 0),
+        Kind::Node => RGBColor(230, 159, 0),
+        Kind::LobbySocketio => RGBColor(0, 114, 178),
+        Kind::LobbyWs => RGBColor(0, 158, 115),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::page::tests::{report, results};
+    use crate::compare::results::Run;
+    use crate::compare::scenario::Scenario;
+
+    #[test]
+    fn a_plot_has_a_line_for_each_server_that_was_measured() {
+        let mut results = results(Vec::new());
+        for (server, rate) in [(Kind::Node, 5.0), (Kind::Node, 50.0), (Kind::LobbyWs, 5.0)] {
+            let scenario = Scenario::at(10, rate);
+            results.rates.push(Run { scenario, server, round: 0, report: report(10, rate, 1.0) });
+        }
+        let text = svg(&latency(&results)).unwrap();
+        assert!(text.starts_with("<svg") && text.contains("Latency, 10 receivers"), "{text}");
+        assert!(text.contains(Kind::Node.name()) && text.contains(Kind::LobbyWs.name()));
+        assert!(!text.contains(Kind::FloorBatch.name()));
+    }
+}

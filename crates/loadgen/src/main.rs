@@ -1,0 +1,7 @@
+//! `lobby-load`: see [`lobby_loadgen::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lobby_loadgen::cli::main()
+}

@@ -1,0 +1,100 @@
+//! What Linux says of a process, and of this one. Elsewhere there is nothing to say.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+use crate::number::float;
+
+/// A process that is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process(u32);
+
+/// How much it has taken so far.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    /// Of all its threads, the ended ones too, in user and kernel mode.
+    pub(crate) cpu_seconds: f64,
+    /// What of its memory is in RAM.
+    pub(crate) rss_kib: u64,
+}
+
+impl Process {
+    pub(crate) fn new(id: u32) -> Self {
+        Self(id)
+    }
+
+    pub(crate) fn own() -> Self {
+        Self(std::process::id())
+    }
+
+    pub(crate) fn usage(self) -> Option<Usage> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
+        let cpu_seconds = float(ticks(&stat)?) / float(rustix::param::clock_ticks_per_second());
+        Some(Usage { cpu_seconds, rss_kib: resident(&status)? })
+    }
+
+    /// How long its threads wanted to run and had to wait for a processor, in seconds.
+    pub(crate) fn waited(self) -> Option<f64> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0)).ok()?;
+        let waits = threads.filter_map(|thread| {
+            let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
+        });
+        Some(float(waits.sum()) / 1e9)
+    }
+}
+
+/// User and kernel mode, from `/proc/PID/stat`: the 14th and 15th field, counted behind the name, which may have spaces.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ').skip(11).map_while(|field| field.parse::<u64>().ok());
+    Some(fields.next()? + fields.next()?)
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// What a run of a load had the server take.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cost {
+    pub(crate) cpu_seconds: f64,
+    /// Of one processor.
+    pub(crate) cpu_share: f64,
+}
+
+impl Cost {
+    pub(crate) fn between(before: Option<Usage>, after: Option<Usage>, seconds: f64) -> Option<Self> {
+        let cpu_seconds = after?.cpu_seconds - before?.cpu_seconds;
+        Some(Self { cpu_seconds, cpu_share: cpu_seconds / seconds })
+    }
+}
+
+/// What each of so many connections added, in KiB.
+pub(crate) fn kib_each(before: Option<Usage>, after: Option<Usage>, connections: usize) -> Option<f64> {
+    let (before, after) = (float(before?.rss_kib), float(after?.rss_kib));
+    Some((after - before) / crate::number::float_len(connections.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_spaces_and_brackets_is_skipped() {
+        let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 300 20 0 0 20 0 1 0 99";
+        assert_eq!(ticks(stat), Some(320));
+        assert_eq!(resident("VmSize:\t 9 kB\nVmRSS:\t  1234 kB\n"), Some(1234));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn this_process_has_taken_something_and_one_that_is_not_there_says_nothing() {
+        assert!(Process::own().usage().unwrap().rss_kib > 100);
+        assert!(Process::own().waited().is_some());
+        assert_eq!(Process::new(u32::MAX).usage(), None);
+    }
+}
