@@ -75,7 +75,9 @@ fn what_several_wait_for_is_joined_once() {
     let (mut joined, mut pieces) = (Joined::default(), Vec::new());
     let mut write = |frames: &[Frame]| {
         let mut pending = Pending::default();
-        frames.iter().for_each(|frame| pending.push(frame));
+        for frame in frames {
+            pending.push(frame);
+        }
         pending.write(&mut joined, |bytes| {
             pieces.push(bytes.to_vec());
             Ok(bytes.len())
