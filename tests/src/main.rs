@@ -26,6 +26,7 @@
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
 //! | `full_disk` | what happens when there is no room left |
 //! | `storm` | a crowd that is cut off at once, and comes back |
+//! | `load` | that the load generator and the lobby understand each other |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
@@ -48,6 +49,7 @@ mod full_disk;
 mod harness;
 mod history;
 mod hold;
+mod load;
 mod matrix;
 mod names;
 mod open_files;

@@ -57,25 +57,18 @@ enum Wake<H: Handler> {
     Incoming(Option<Received>),
 }
 
-/// Serves one connection to its end, or until the server shuts down.
-pub(crate) async fn run<H: Handler>(
-    handler: Rc<H>,
-    config: Arc<Config>,
-    handshake: Handshake,
-    wire: Wire,
-    shut_down: impl Future<Output = ()>,
-) {
-    let mut connection = Connection::open(handler, config, handshake, wire);
-    let reason = tokio::select! {
-        reason = connection.drive() => reason,
-        () = shut_down => DisconnectReason::ServerShuttingDown,
-    };
-    tracing::debug!(%reason, "connection ends");
-    connection.end(reason).finish(reason).await;
-}
-
 impl<H: Handler> Connection<H> {
-    fn open(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, wire: Wire) -> Self {
+    /// Serves it to its end, or until the server shuts down.
+    pub(crate) async fn run(mut self, shut_down: impl Future<Output = ()>) {
+        let reason = tokio::select! {
+            reason = self.drive() => reason,
+            () = shut_down => DisconnectReason::ServerShuttingDown,
+        };
+        tracing::debug!(%reason, "connection ends");
+        Box::pin(self.end(reason).finish(reason)).await;
+    }
+
+    pub(crate) fn open(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, wire: Wire) -> Self {
         Self {
             namespaces: Namespaces::new(config.max_namespaces, config.connect_timeout, Instant::now()),
             joining: FuturesUnordered::new(),
@@ -122,8 +115,9 @@ impl<H: Handler> Connection<H> {
     async fn handle(&mut self, wake: Wake<H>) -> Flow {
         match wake {
             Wake::Wanted => self.obey(),
+            // Once in a connection's life: its task need not be as large as that for the rest of it.
             Wake::Decided((namespace, Ok(session))) => {
-                self.admit(&namespace, session).await;
+                Box::pin(self.admit(&namespace, session)).await;
                 Flow::Continue(())
             }
             Wake::Decided((namespace, Err(error))) => {

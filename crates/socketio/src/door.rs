@@ -245,7 +245,7 @@ fn authorization(request: &HttpRequest) -> Option<&[u8]> {
 fn handshake(request: &HttpRequest) -> Handshake {
     Handshake {
         sid: sid::fresh(),
-        headers: request.headers().clone(),
+        headers: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         query: request.query_string().to_owned(),
         peer_addr: request.peer_addr(),
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -99,12 +99,20 @@ pub struct ConnectRequest<'a> {
 pub struct Handshake {
     /// The Engine.IO session's identifier. Whoever knows it can take part in the session: never show it to others.
     pub sid: String,
-    /// All headers of the request (`cookie`, `authorization`, `origin` among them).
-    pub headers: HeaderMap,
+    /// See [`Handshake::headers`]. It lives as long as the connection, and a map takes many times the memory.
+    pub(crate) headers: Box<[(HeaderName, HeaderValue)]>,
     /// The query string without `?`.
     pub query: String,
     /// The address of the TCP peer, which may be a proxy.
     pub peer_addr: Option<SocketAddr>,
+}
+
+impl Handshake {
+    /// All headers of the request (`cookie`, `authorization`, `origin` among them).
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        self.headers.iter().cloned().collect()
+    }
 }
 
 /// Why a socket may not join: what the client's `connect_error` event tells.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use actix_web::dev::HttpServiceFactory;
 
+use crate::connection::Connection;
 use crate::door::Door;
-use crate::{Config, Handler, connection};
+use crate::{Config, Handler};
 
 /// A Socket.IO server. Make one before the workers start and clone it into them: requests of one session may land on
 /// different workers, and find each other through it. See the crate's example.
@@ -29,7 +30,8 @@ impl SocketIo {
         let (door, handler) = (self.door.clone(), Rc::new(handler));
         self.door.service(move |handshake, wire| {
             let (handler, config) = (Rc::clone(&handler), Arc::clone(&door.config));
-            actix_rt::spawn(connection::run(handler, config, handshake, wire, door.closed()));
+            let connection = Connection::open(handler, config, handshake, wire);
+            actix_rt::spawn(connection.run(door.closed()));
         })
     }
 

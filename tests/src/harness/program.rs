@@ -118,7 +118,7 @@ impl Program {
 
 impl Running {
     async fn start(folder: &TempDir, launch: &Launch, address: SocketAddr) -> Self {
-        let words = launch.through.iter().map(OsString::from).chain([binary().into()]).collect::<Vec<_>>();
+        let words = launch.through.iter().map(OsString::from).chain([binary("lobby").into()]).collect::<Vec<_>>();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env_clear().envs(variables(launch, address));
         if !launch.through.is_empty() {
@@ -179,12 +179,12 @@ fn log_of(folder: &TempDir) -> PathBuf {
     folder.path().join("lobby.log")
 }
 
-/// The program of the profile that this test was built with.
-fn binary() -> PathBuf {
+/// A program of ours, of the profile that this test was built with.
+pub fn binary(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test is a file");
     let profile = test.parent().and_then(Path::parent).expect("it is in target/<profile>/deps");
-    let binary = profile.join(format!("lobby{}", env::consts::EXE_SUFFIX));
-    assert!(binary.exists(), "{} is missing: `cargo build --bin lobby` makes it", binary.display());
+    let binary = profile.join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    assert!(binary.exists(), "{} is missing: `cargo build --bin {name}` makes it", binary.display());
     binary
 }
 

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::encode::{ErrorView, json, plain_event};
 use super::gateway::Gateway;
 use super::participant::Participant;
+use super::shard::Membership;
 use super::sink::{Sink, UNAUTHENTICATED};
 use crate::http::origin::{self, OriginPolicy};
 use crate::http::{credentials, read};
@@ -110,35 +111,45 @@ async fn serve(
     gateway: Rc<Gateway>,
     connect_timeout: Duration,
 ) {
-    let outbox = connection.outbox();
+    // Once in a connection's life: its task need not be as large as that for the rest of it.
+    let entered = Box::pin(enter(&mut connection, shown, &gateway, connect_timeout)).await;
+    match entered {
+        Ok(Some((participant, _membership))) => converse(&mut connection, &gateway, &participant).await,
+        Ok(None) => {}
+        Err((code, reason)) => close(connection, code, reason).await,
+    }
+}
+
+/// Why a connection is closed.
+type Refused = (CloseCode, &'static str);
+
+/// Lets the client in, if what it says first is right. `None` if it goes away instead.
+async fn enter(
+    connection: &mut Connection,
+    shown: Credentials,
+    gateway: &Gateway,
+    connect_timeout: Duration,
+) -> Result<Option<(Participant, Membership)>, Refused> {
     let first = tokio::select! {
         first = tokio::time::timeout(connect_timeout, connection.next()) => first,
-        () = gateway.shard.closed() => {
-            return close(connection, CloseCode::GOING_AWAY, "going_away").await;
-        }
+        () = gateway.shard.closed() => return Err((CloseCode::GOING_AWAY, "going_away")),
     };
-    let connect = match first.map_or(Err((CONNECT_TIMEOUT, "connect_timeout")), parse_connect) {
-        Ok(Some(connect)) => connect,
-        Ok(None) => return,
-        Err((code, reason)) => return close(connection, code, reason).await,
-    };
+    let first = first.map_err(|_| (CONNECT_TIMEOUT, "connect_timeout"))?;
+    let Some(connect) = parse_connect(first)? else { return Ok(None) };
     let (resume, in_batches) = (connect.resume(), connect.batch);
     let entering = async {
         let participant = gateway.recognise(&merge(shown, connect)).await?;
         let start = gateway.start(resume).await?;
         Ok::<_, Refusal>((participant, start))
     };
-    let (participant, start) = match entering.await {
-        Ok(entered) => entered,
-        Err(refusal) => return refuse(connection, &refusal).await,
-    };
-    let caller = &participant.caller;
-    let _membership = gateway.enter(Sink::Plain(outbox), caller, start, None, in_batches).await;
-    converse(&mut connection, &gateway, &participant).await;
+    let (participant, start) = entering.await.map_err(|refusal| refused(&refusal))?;
+    let (sink, caller) = (Sink::Plain(connection.outbox()), &participant.caller);
+    let membership = gateway.enter(sink, caller, start, None, in_batches).await;
+    Ok(Some((participant, membership)))
 }
 
 /// What the client says first. `None` if it goes away instead.
-fn parse_connect(first: Incoming) -> Result<Option<ConnectData>, (CloseCode, &'static str)> {
+fn parse_connect(first: Incoming) -> Result<Option<ConnectData>, Refused> {
     let not_connect = (CONNECT_FIRST, "connect_first");
     let text = match first {
         Incoming::Text(text) => text,
@@ -159,9 +170,8 @@ fn merge(shown: Credentials, connect: ConnectData) -> Credentials {
     Credentials { token: connect.token.or(shown.token), ..shown }
 }
 
-async fn refuse(connection: Connection, refusal: &Refusal) {
-    let code = if refusal.status.is_server_error() { CloseCode::TRY_AGAIN } else { UNAUTHENTICATED };
-    close(connection, code, refusal.code).await;
+fn refused(refusal: &Refusal) -> Refused {
+    (if refusal.status.is_server_error() { CloseCode::TRY_AGAIN } else { UNAUTHENTICATED }, refusal.code)
 }
 
 /// Says goodbye and waits for the answer, so that the client gets to read it.

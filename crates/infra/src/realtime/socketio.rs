@@ -108,7 +108,7 @@ impl Handler for LobbyHandler {
             return Err(ConnectError::invalid_namespace());
         }
         let auth = parse_auth(request.auth).map_err(|refusal| connect_error(&refusal))?;
-        let shown = credentials::of(&request.handshake.headers);
+        let shown = credentials::of(&request.handshake.headers());
         let credentials = Credentials { token: auth.token.clone().or(shown.token), ..shown };
         let entering = async {
             let participant = self.gateway.recognise(&credentials).await?;
