@@ -71,6 +71,10 @@ bench-presence: tool-postgres ## Measure presence, and put what comes out into d
 	cargo build --release --locked --bin lobby
 	BENCH_PAGE=$(CURDIR)/docs/performance.md cargo bench --locked --package lobby-infra --bench presence
 
+.PHONY: bench-micro
+bench-micro: ## Measure encode, parse, timeline and shard piece by piece, or those with BENCH_ONLY in their names
+	cargo bench --locked --package lobby-micro --bench micro -- "$(BENCH_ONLY)"
+
 .PHONY: conformance
 conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example
 	cargo build --locked --package actix-socketio --example echo
