@@ -92,6 +92,10 @@ target/bench/node/.ready: $(addprefix crates/loadgen/peers/node/,.npmrc package.
 	cd $(@D) && npm ci
 	touch $@
 
+.PHONY: bench-micro
+bench-micro: ## Measure encode, parse, timeline and shard piece by piece, or those with BENCH_ONLY in their names
+	cargo bench --locked --package lobby-micro --bench micro -- "$(BENCH_ONLY)"
+
 .PHONY: conformance
 conformance: target/conformance/.ready ## Run the WebSocket conformance suite against the echo example
 	cargo build --locked --package actix-socketio --example echo

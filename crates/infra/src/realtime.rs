@@ -11,6 +11,7 @@
 //! | `typing` | who is typing: told on the side, and left out where it would be in the way |
 //! | `sink` | the way out to one connection |
 //! | `encode` | events in each wire format |
+//! | `micro` | what micro-benchmarks measure (feature `micro`) |
 //! | [`gateway`] | what a connection may do, whatever its wire format |
 //! | `participant`, `spoken_for` | who a connection is, and whom it keeps online |
 //! | [`plain`], [`socketio`] | the wire formats: JSON text frames at `/ws`, Socket.IO at `/socket.io/` |
@@ -27,6 +28,9 @@ mod encode;
 pub mod follow;
 pub mod gateway;
 pub mod hub;
+#[cfg(feature = "micro")]
+#[doc(hidden)]
+pub mod micro;
 mod participant;
 pub mod plain;
 mod recent;

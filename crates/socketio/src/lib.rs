@@ -11,7 +11,7 @@
 //! - `wire`: one Engine.IO session under either; `link` is its sending half, which sockets share.
 //! - `transport`: moves bytes; `channel` does so between workers.
 //! - `door`: answers requests: opens sessions, or finds the worker of one through the `registry`; `cors`.
-//! - `properties`: what holds for any bytes, for tests and fuzzing.
+//! - `properties`: what holds for any bytes, for tests and fuzzing; `micro`: what micro-benchmarks measure.
 //! - `service`, `handler`, `config`, `sid`: the server, the application's part, the settings, identifiers.
 //!
 //! Requests of a polling session come over several connections, which are spread over the workers. The session stays on
@@ -36,6 +36,9 @@ mod engine_io;
 mod handler;
 mod link;
 mod member;
+#[cfg(feature = "micro")]
+#[doc(hidden)]
+pub mod micro;
 mod namespaces;
 mod packet;
 #[cfg(any(test, fuzzing))]

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use lobby_domain::auth::{AuthMode, Caller, Forbidden};
 use lobby_domain::resume::Resume;
+use lobby_domain::use_cases::Post;
 use serde_json::value::RawValue;
 
 use super::hub::{Arrival, Identity, Start};
@@ -97,13 +98,18 @@ impl Gateway {
         participant: &Participant,
         data: Option<&RawValue>,
     ) -> Result<PostedView, Refusal> {
-        let data = data.map_or("null", RawValue::get);
-        let Object(message): Object<SendMessage> = serde_json::from_str(data).map_err(|error| {
-            let detail = format!("send_message needs an object with a text 'content': {error}");
-            Refusal::bad_request("invalid_payload", detail)
-        })?;
-        let posted = self.identify.post(message.parse(&participant.caller)?).await?;
+        let posted = self.identify.post(parse_post(data, &participant.caller)?).await?;
         participant.speaks_for(&self.attendants, posted.sender_session);
         Ok(PostedView::from(&posted))
     }
+}
+
+/// What a client wants to say by `send_message`.
+pub(super) fn parse_post(data: Option<&RawValue>, caller: &Caller) -> Result<Post, Refusal> {
+    let data = data.map_or("null", RawValue::get);
+    let Object(message): Object<SendMessage> = serde_json::from_str(data).map_err(|error| {
+        let detail = format!("send_message needs an object with a text 'content': {error}");
+        Refusal::bad_request("invalid_payload", detail)
+    })?;
+    message.parse(caller)
 }

@@ -75,13 +75,27 @@ fn upgrade(
     Ok(response)
 }
 
+/// What a client sends.
 #[derive(Deserialize)]
-struct ClientFrame<'a> {
+pub(super) struct ClientFrame<'a> {
     event: String,
     #[serde(borrow)]
-    data: Option<&'a RawValue>,
+    pub(super) data: Option<&'a RawValue>,
     #[serde(borrow)]
     ack: Option<&'a RawValue>,
+}
+
+impl<'a> ClientFrame<'a> {
+    pub(super) fn parse(text: &'a [u8]) -> Result<Self, Refusal> {
+        match serde_json::from_slice(text) {
+            Ok(Object(frame)) => Ok(frame),
+            Err(error) => {
+                let detail =
+                    format!("a frame is a JSON object with 'event', 'data' and perhaps 'ack': {error}");
+                Err(Refusal::bad_request("invalid_frame", detail))
+            }
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -199,12 +213,9 @@ async fn converse(connection: &mut Connection, gateway: &Gateway, participant: &
 }
 
 async fn handle(gateway: &Gateway, participant: &Participant, outbox: &Outbox, text: Bytes) {
-    let frame: ClientFrame<'_> = match serde_json::from_slice(&text) {
-        Ok(Object(frame)) => frame,
-        Err(error) => {
-            let detail = format!("a frame is a JSON object with 'event', 'data' and perhaps 'ack': {error}");
-            return answer_error(outbox, None, &Refusal::bad_request("invalid_frame", detail));
-        }
+    let frame = match ClientFrame::parse(&text) {
+        Ok(frame) => frame,
+        Err(refusal) => return answer_error(outbox, None, &refusal),
     };
     match (gateway.handle(participant, &frame.event, frame.data).await, frame.ack) {
         (Ok(Some(posted)), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),

@@ -11,7 +11,7 @@ const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// The namespace that goes without saying in a packet.
-const MAIN: &str = "/";
+pub(crate) const MAIN: &str = "/";
 
 pub(crate) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
