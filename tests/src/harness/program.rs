@@ -118,7 +118,8 @@ impl Program {
 
 impl Running {
     async fn start(folder: &TempDir, launch: &Launch, address: SocketAddr) -> Self {
-        let words = launch.through.iter().map(OsString::from).chain([binary("lobby").into()]).collect::<Vec<_>>();
+        let words =
+            launch.through.iter().map(OsString::from).chain([binary("lobby").into()]).collect::<Vec<_>>();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env_clear().envs(variables(launch, address));
         if !launch.through.is_empty() {
