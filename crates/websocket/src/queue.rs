@@ -23,6 +23,9 @@ const ROOM: usize = 2;
 /// merely busy, and far from where what may not be left out would close a slow one.
 const SPARE: usize = 8;
 
+/// So many bytes go out with the response's head: together they fit into the smallest buffer that a socket has at first.
+const WITH_THE_HEAD: usize = 1024;
+
 /// What the handles, the body and the connection share.
 pub(crate) struct Queue {
     pending: Pending,
@@ -163,16 +166,31 @@ impl Queue {
 
     /// What the body is to do next.
     pub(crate) fn take(&mut self, waker: &Waker) -> Taken {
-        if let Way::Lane(..) = self.way {
-            self.open_lane();
-        } else if let Some(chunk) = self.pending.take_chunk() {
-            self.tell_room();
+        let next = match self.way {
+            Way::Body => self.take_chunk(),
+            Way::Lane(_, Turn::Shut) if self.goes_with_the_head() => self.take_chunk(),
+            Way::Lane(..) => None,
+        };
+        if let Some(chunk) = next {
             return Taken::Chunk(chunk);
-        } else if self.stage == Stage::Ending {
+        }
+        if matches!(self.way, Way::Body) && self.stage == Stage::Ending {
             return Taken::End;
         }
+        self.open_lane();
         self.body.park(waker);
         Taken::Nothing
+    }
+
+    fn take_chunk(&mut self) -> Option<Bytes> {
+        let chunk = self.pending.take_chunk();
+        self.tell_room();
+        chunk
+    }
+
+    /// A few bytes more make no difference to the one write that the head costs anyhow.
+    fn goes_with_the_head(&self) -> bool {
+        self.pending.bytes() <= WITH_THE_HEAD
     }
 
     /// The server asks for the body when it has the head in its buffer, and writes what is in its buffer before it lets

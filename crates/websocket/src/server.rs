@@ -9,8 +9,13 @@ use actix_web::{
     dev::{AppConfig, Server, Service},
     rt::net::TcpStream,
 };
+use socket2::SockRef;
 
 use crate::stream::Stream;
+
+/// How many connections may wait to be accepted, where the system allows as many: a crowd that was cut off comes back at once, and who finds no
+/// place tries again only after a second. `TcpListener::bind` has set 128.
+const BACKLOG: i32 = 4096;
 
 /// How [`serve`] serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +59,7 @@ where
         builder = builder.workers(workers);
     }
     let stopping = builder.graceful_shutdown_signal();
+    SockRef::from(&listener).listen(BACKLOG)?;
     let address = listener.local_addr()?;
     let server = builder.listen("lobby", listener, move || {
         let stopping = stopping.clone();
