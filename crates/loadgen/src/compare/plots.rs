@@ -1,7 +1,7 @@
 //! What was measured, as pictures.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
@@ -27,17 +27,25 @@ struct Plot {
     lines: Vec<(Kind, Vec<(f64, f64)>)>,
 }
 
-pub(crate) fn draw(results: &Results, folder: &Path) -> Result<(), Error> {
+/// A plot that there is now.
+pub(super) struct Drawn {
+    pub(super) title: String,
+    pub(super) file: PathBuf,
+}
+
+pub(super) fn draw(results: &Results, folder: &Path) -> Result<Vec<Drawn>, Error> {
+    let mut drawn = Vec::new();
     fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
     for plot in [latency(results), deliveries(results), memory(results)] {
         if plot.lines.iter().any(|(_, points)| !points.is_empty()) {
             let file = folder.join(plot.file);
             let written = svg(&plot).map_err(|error| std::io::Error::other(error.to_string()));
             let written = written.and_then(|text| fs::write(&file, text));
-            written.map_err(|source| Error::Write { path: file, source })?;
+            written.map_err(|source| Error::Write { path: file.clone(), source })?;
+            drawn.push(Drawn { title: plot.title, file });
         }
     }
-    Ok(())
+    Ok(drawn)
 }
 
 fn lines(points: impl Fn(Kind) -> Vec<(f64, f64)>) -> Vec<(Kind, Vec<(f64, f64)>)> {
@@ -95,10 +103,10 @@ fn memory(results: &Results) -> Plot {
     }
 }
 
-type Drawn<T> = Result<T, Box<dyn std::error::Error>>;
+type Painted<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Latencies and rates span orders of magnitude, memory does not.
-fn svg(plot: &Plot) -> Drawn<String> {
+fn svg(plot: &Plot) -> Painted<String> {
     let [x, y] = [|point: &(f64, f64)| point.0, |point: &(f64, f64)| point.1].map(|of| bounds(plot, of));
     let mut text = String::new();
     {
@@ -123,7 +131,7 @@ fn bounds(plot: &Plot, of: fn(&(f64, f64)) -> f64) -> (f64, f64) {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-fn paint<X, Y>(plot: &Plot, area: &Area<'_>, x: X, y: Y) -> Drawn<()>
+fn paint<X, Y>(plot: &Plot, area: &Area<'_>, x: X, y: Y) -> Painted<()>
 where
     X: AsRangedCoord<Value = f64>,
     Y: AsRangedCoord<Value = f64>,

@@ -2,14 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Arguments;
+use super::{Arguments, stalled};
 use crate::fan::Pace;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scenario {
-    Fan { receivers: usize, senders: usize, pace: Pace },
-    Idle { connections: usize },
+    Fan {
+        receivers: usize,
+        senders: usize,
+        pace: Pace,
+    },
+    /// Some of whom, besides the receivers, read nothing. A lobby of its own, with so many bytes of outbox.
+    Stalled {
+        receivers: usize,
+        stalled: usize,
+        outbox: usize,
+    },
+    Idle {
+        connections: usize,
+    },
 }
 
 /// Seconds that a run takes besides what is measured: to start the server, and for each thousand to log in and connect.
@@ -49,13 +61,45 @@ impl Scenario {
             Self::Fan { receivers, pace: Pace::Rate(rate), .. } => {
                 format!("{rate} messages a second to {receivers}")
             }
+            Self::Stalled { receivers, stalled, .. } => {
+                format!("Stalled: {} messages a second to {receivers}, and {stalled} more", stalled::RATE)
+            }
             Self::Idle { connections } => format!("{connections} idle connections"),
+        }
+    }
+
+    /// Receivers, senders and pace, where somebody talks.
+    pub(super) fn crowd(&self) -> Option<(usize, usize, Pace)> {
+        match *self {
+            Self::Fan { receivers, senders, pace } => Some((receivers, senders, pace)),
+            Self::Stalled { receivers, .. } => {
+                Some((receivers, receivers.min(10), Pace::Rate(stalled::RATE)))
+            }
+            Self::Idle { .. } => None,
+        }
+    }
+
+    /// How many read nothing.
+    pub(super) fn stalled(&self) -> usize {
+        match *self {
+            Self::Stalled { stalled, .. } => stalled,
+            _ => 0,
+        }
+    }
+
+    /// Bytes of a lobby's outbox, where it is not the lobby's own default.
+    pub(super) fn outbox(&self) -> Option<usize> {
+        match *self {
+            Self::Stalled { outbox, .. } => Some(outbox),
+            _ => None,
         }
     }
 
     /// Seconds that it takes, where it takes long.
     pub(crate) fn estimate(&self, measured: f64) -> f64 {
-        let (Self::Fan { receivers: connections, .. } | Self::Idle { connections }) = *self;
+        let (Self::Fan { receivers: connections, .. }
+        | Self::Stalled { receivers: connections, .. }
+        | Self::Idle { connections }) = *self;
         START + measured + PER_THOUSAND * crate::number::float_len(connections) / 1000.0
     }
 }
