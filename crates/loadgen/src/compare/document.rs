@@ -30,8 +30,9 @@ impl Document {
 
     pub(super) fn write(&self, tables: &str, plots: &[Drawn]) -> Result<(), Error> {
         let Self { file, before, after } = self;
+        let title = if plots.is_empty() { "" } else { "\n### Plots\n" };
         let plots: String = plots.iter().map(|plot| self.image(plot)).collect();
-        report::write(file, &format!("{before}{BEGINS}\n{tables}{plots}\n{ENDS}{after}"))
+        report::write(file, &format!("{before}{BEGINS}\n{tables}{title}{plots}\n{ENDS}{after}"))
     }
 
     /// By a link that holds wherever the documentation is.
@@ -59,7 +60,7 @@ mod tests {
         }
         let text = fs::read_to_string(&file).unwrap();
         fs::remove_dir_all(folder).unwrap();
-        let made = "\n| a |\n\n![Memory, idle](page/memory.svg)\n\n";
+        let made = "\n| a |\n\n### Plots\n\n![Memory, idle](page/memory.svg)\n\n";
         assert_eq!(text, format!("# Before\n\n{BEGINS}{made}{ENDS}\nBehind\n"));
     }
 

@@ -111,10 +111,12 @@ mod tests {
     #[test]
     fn titles_say_what_is_done() {
         let two_way = Scenario::Fan { receivers: 50, senders: 50, pace: Pace::InFlight(1) };
+        let stalled = Scenario::Stalled { receivers: 9, stalled: 1, outbox: 65_536 };
         for (scenario, title) in [
             (Scenario::saturated(1000), "Saturated: 1000 receivers, 10 senders, 4 in flight each"),
             (Scenario::at(1000, 50.0), "50 messages a second to 1000"),
             (two_way, "50 senders and receivers, 1 in flight each"),
+            (stalled, "Stalled: 50 messages a second to 9, and 1 more"),
             (Scenario::Idle { connections: 5 }, "5 idle connections"),
         ] {
             assert_eq!(scenario.title(), title);
