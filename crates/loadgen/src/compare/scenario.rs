@@ -13,11 +13,10 @@ pub(crate) enum Scenario {
         senders: usize,
         pace: Pace,
     },
-    /// Some of whom, besides the receivers, read nothing. A lobby of its own, with so many bytes of outbox.
+    /// So many besides the receivers read nothing.
     Stalled {
         receivers: usize,
         stalled: usize,
-        outbox: usize,
     },
     Idle {
         connections: usize,
@@ -90,7 +89,7 @@ impl Scenario {
     /// Bytes of a lobby's outbox, where it is not the lobby's own default.
     pub(super) fn outbox(&self) -> Option<usize> {
         match *self {
-            Self::Stalled { outbox, .. } => Some(outbox),
+            Self::Stalled { .. } => Some(stalled::OUTBOX),
             _ => None,
         }
     }
@@ -111,7 +110,7 @@ mod tests {
     #[test]
     fn titles_say_what_is_done() {
         let two_way = Scenario::Fan { receivers: 50, senders: 50, pace: Pace::InFlight(1) };
-        let stalled = Scenario::Stalled { receivers: 9, stalled: 1, outbox: 65_536 };
+        let stalled = Scenario::Stalled { receivers: 9, stalled: 1 };
         for (scenario, title) in [
             (Scenario::saturated(1000), "Saturated: 1000 receivers, 10 senders, 4 in flight each"),
             (Scenario::at(1000, 50.0), "50 messages a second to 1000"),

@@ -10,7 +10,7 @@ use super::scenario::Scenario;
 use super::server::Kind;
 use crate::error::Error;
 use crate::fan;
-use crate::number::{float_len, median, whole};
+use crate::number::median;
 use crate::report::number;
 
 /// Bytes of a content: nearly the most that a lobby takes, so that what nobody reads is soon much.
@@ -19,11 +19,13 @@ pub(super) const SIZE: usize = 4000;
 /// Messages a second.
 pub(super) const RATE: f64 = 50.0;
 
-/// Longer than that, and whoever is cut in the middle is given up before its goodbye can be read: a lobby waits 5 s.
-const LONGEST: Duration = Duration::from_secs(4);
+/// Bytes of the lobby's outbox, a quarter of its default. Before it fills the kernel takes 100 to 500 KB, so that it overflows
+/// after 2 to 4 s.
+pub(super) const OUTBOX: usize = 256 << 10;
 
-/// The smallest outbox that a lobby takes.
-const MIN_OUTBOX: usize = 65_536;
+/// Together with the warm-up, a third of it, long enough for that, and so short that the lobby, which waits 5 s for the
+/// answer to its goodbye, still waits in the end.
+const MEASURED: Duration = Duration::from_secs(4);
 
 impl Bench<'_> {
     pub(super) async fn stalled(&mut self, round: usize) -> Result<(), Error> {
@@ -31,14 +33,13 @@ impl Bench<'_> {
         if !self.kinds.contains(&server) {
             return Ok(());
         }
-        let duration = self.arguments.duration.min(LONGEST);
-        let (receivers, outbox) = (self.arguments.receivers, outbox(duration));
+        let receivers = self.arguments.receivers;
         for stalled in [0, 1] {
-            let scenario = Scenario::Stalled { receivers, stalled, outbox };
-            if !self.begin(scenario, server, duration) {
+            let scenario = Scenario::Stalled { receivers, stalled };
+            if !self.begin(scenario, server, MEASURED) {
                 continue;
             }
-            let report = self.fan_on(server, scenario, duration).await;
+            let report = self.fan_on(server, scenario, MEASURED).await;
             if let Some(report) = self.noted(scenario, server, report)? {
                 self.results.stalled.push(Run { scenario, server, round, report });
             }
@@ -47,13 +48,7 @@ impl Bench<'_> {
     }
 }
 
-/// Holds what comes in half of the time measured: with what the sockets hold, it overflows somewhere in its middle.
-fn outbox(measured: Duration) -> usize {
-    let bytes = whole(RATE * float_len(SIZE) * measured.as_secs_f64() / 2.0);
-    usize::try_from(bytes).unwrap_or(MIN_OUTBOX).max(MIN_OUTBOX)
-}
-
-/// How often its value is without, in the middle of the rounds' ratios.
+/// A value with that one, as a multiple of what it is without: the median of each round's ratio.
 pub(super) fn ratio(runs: &[Run<fan::Report>], value: fn(&fan::Report) -> Option<f64>) -> Option<f64> {
     let with = runs.iter().filter(|run| run.scenario.stalled() > 0);
     median(with.filter_map(|with| {
@@ -64,15 +59,15 @@ pub(super) fn ratio(runs: &[Run<fan::Report>], value: fn(&fan::Report) -> Option
 
 /// A title, what one has to know, and a row.
 pub(super) fn section(runs: &[Run<fan::Report>]) -> String {
-    let Some(&Run { scenario: Scenario::Stalled { receivers, outbox, .. }, .. }) = runs.first() else {
+    let Some(&Run { scenario: Scenario::Stalled { receivers, .. }, .. }) = runs.first() else {
         return String::new();
     };
     format!(
         "\n### {RATE} messages a second to {receivers}, and one more that reads nothing\n\n\
-         The lobby over Socket.IO, with that one and without it. So that it is cut in the middle of what is measured, \
+         The lobby over Socket.IO, with that one and without it. So that it is cut while it is measured, \
          contents have {SIZE} bytes, and `websocket.outbox` is {} KiB instead of 1 MiB. *Served for* is how long after the \
          first message the last one was due that reached it; it was cut when its outbox was full, which is later.\n\n{}",
-        outbox / 1024,
+        OUTBOX >> 10,
         table(runs)
     )
 }
@@ -140,7 +135,7 @@ mod tests {
                     after: Some(fan::stalled::After { p50: 1.5, max: 1.5 }),
                     ends: vec![("closed by the server: 1013 too slow".to_owned(), 1)],
                 });
-                let scenario = Scenario::Stalled { receivers: 10, stalled, outbox: 65_536 };
+                let scenario = Scenario::Stalled { receivers: 10, stalled };
                 Run { scenario, server: Kind::LobbySocketio, round, report }
             })
         });
@@ -155,17 +150,11 @@ mod tests {
             row,
             "| 1.00 | 1.00 | 1.00 | 20.0 | 30.0 | 1.10 | 3 of 3 | 1.50 | closed by the server: 1013 too slow | 0 | 0 of 6 |"
         );
-        assert!(text.contains("to 10, and one more") && text.contains("64 KiB instead"), "{text}");
+        assert!(text.contains("to 10, and one more") && text.contains("256 KiB instead"), "{text}");
     }
 
     #[test]
     fn of_nothing_nothing_is_said() {
         assert_eq!(section(&[]), "");
-    }
-
-    #[test]
-    fn an_outbox_is_never_smaller_than_a_lobby_takes() {
-        assert_eq!(outbox(Duration::from_secs(3)), 300_000);
-        assert_eq!(outbox(Duration::from_millis(100)), MIN_OUTBOX);
     }
 }
