@@ -18,12 +18,26 @@ const SIZE: (u32, u32) = (800, 480);
 /// So much more than what is in it is shown of each axis.
 const MARGIN: f64 = 1.15;
 
+/// What spans orders of magnitude is logarithmic; whatever is not begins at 0.
+#[derive(Debug, Clone, Copy)]
+enum Axes {
+    Linear,
+    LogarithmicX,
+    Logarithmic,
+}
+
+/// Of logarithmic axes, so that there are some labels where they span less than from one power of ten to the next.
+const BASE: f64 = 2.0;
+
+const FONT: (&str, u32) = ("sans-serif", 15);
+
 /// A line for each server.
 struct Plot {
     file: &'static str,
     title: String,
     x: &'static str,
     y: &'static str,
+    axes: Axes,
     lines: Vec<(Kind, Vec<(f64, f64)>)>,
 }
 
@@ -67,6 +81,7 @@ fn latency(results: &Results) -> Plot {
         title: format!("Latency, {receivers} receivers"),
         x: "messages a second",
         y: "p99, ms",
+        axes: Axes::Logarithmic,
         lines: lines(points),
     }
 }
@@ -81,6 +96,7 @@ fn deliveries(results: &Results) -> Plot {
         title: "Deliveries, saturated".to_owned(),
         x: "receivers",
         y: "deliveries a second",
+        axes: Axes::LogarithmicX,
         lines: lines(points),
     }
 }
@@ -99,23 +115,24 @@ fn memory(results: &Results) -> Plot {
         title: "Memory, idle".to_owned(),
         x: "connections",
         y: "MiB",
+        axes: Axes::Linear,
         lines: lines(points),
     }
 }
 
 type Painted<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Latencies and rates span orders of magnitude, memory does not.
 fn svg(plot: &Plot) -> Painted<String> {
     let [x, y] = [|point: &(f64, f64)| point.0, |point: &(f64, f64)| point.1].map(|of| bounds(plot, of));
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
-        if plot.y == "MiB" {
-            paint(plot, &root, 0.0..x.1, 0.0..y.1)?;
-        } else {
-            paint(plot, &root, (x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;
+        let log = |(low, high): (f64, f64)| (low..high).log_scale().base(BASE);
+        match plot.axes {
+            Axes::Linear => paint(plot, &root, 0.0..x.1, 0.0..y.1)?,
+            Axes::LogarithmicX => paint(plot, &root, log(x), 0.0..y.1)?,
+            Axes::Logarithmic => paint(plot, &root, log(x), log(y))?,
         }
         root.present()?;
     }
@@ -139,14 +156,20 @@ where
     Y::CoordDescType: ValueFormatter<f64>,
 {
     let mut chart = ChartBuilder::on(area)
-        .caption(&plot.title, ("sans-serif", 20))
+        .caption(&plot.title, ("sans-serif", 22))
         .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(70)
+        .x_label_area_size(50)
+        .y_label_area_size(90)
         .build_cartesian_2d(x, y)?;
     let formatter = |value: &f64| number(*value);
     let mut mesh = chart.configure_mesh();
-    mesh.x_desc(plot.x).y_desc(plot.y).x_label_formatter(&formatter).y_label_formatter(&formatter).draw()?;
+    mesh.label_style(FONT)
+        .axis_desc_style(FONT)
+        .x_desc(plot.x)
+        .y_desc(plot.y)
+        .x_label_formatter(&formatter)
+        .y_label_formatter(&formatter)
+        .draw()?;
     for (kind, points) in plot.lines.iter().filter(|(_, points)| !points.is_empty()) {
         let color = color(*kind);
         let series = chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?;
@@ -157,6 +180,7 @@ where
     }
     let mut legend = chart.configure_series_labels();
     legend
+        .label_font(FONT)
         .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK)
@@ -193,5 +217,6 @@ mod tests {
         assert!(text.starts_with("<svg") && text.contains("Latency, 10 receivers"), "{text}");
         assert!(text.contains(Kind::Node.name()) && text.contains(Kind::LobbyWs.name()));
         assert!(!text.contains(Kind::FloorBatch.name()));
+        assert!(text.contains(">\n16.0\n<"), "the axes have labels: {text}");
     }
 }
