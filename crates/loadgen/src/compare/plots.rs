@@ -11,7 +11,6 @@ use super::server::Kind;
 use crate::error::Error;
 use crate::fan::Pace;
 use crate::number::float_len;
-use crate::report::number;
 
 const SIZE: (u32, u32) = (800, 480);
 
@@ -161,9 +160,11 @@ where
         .x_label_area_size(50)
         .y_label_area_size(90)
         .build_cartesian_2d(x, y)?;
-    let formatter = |value: &f64| number(*value);
+    // Ticks are round, but for the last of their bits.
+    let formatter = |value: &f64| ((value * 1e3).round() / 1e3).to_string();
     let mut mesh = chart.configure_mesh();
-    mesh.label_style(FONT)
+    mesh.max_light_lines(0)
+        .label_style(FONT)
         .axis_desc_style(FONT)
         .x_desc(plot.x)
         .y_desc(plot.y)
@@ -217,6 +218,6 @@ mod tests {
         assert!(text.starts_with("<svg") && text.contains("Latency, 10 receivers"), "{text}");
         assert!(text.contains(Kind::Node.name()) && text.contains(Kind::LobbyWs.name()));
         assert!(!text.contains(Kind::FloorBatch.name()));
-        assert!(text.contains(">\n16.0\n<"), "the axes have labels: {text}");
+        assert!(text.contains(">\n16\n<"), "the axes have labels: {text}");
     }
 }
