@@ -96,6 +96,9 @@ struct Fan {
     /// Connections that are opened at the same time
     #[arg(long, value_name = "N", default_value_t = 200)]
     at_once: usize,
+    /// Clients besides the receivers that come in and then read nothing: whether they are cut, after how long, and how
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    stalled: usize,
 }
 
 #[derive(Args)]
@@ -208,6 +211,7 @@ impl Fan {
             warm_up: self.warm_up,
             duration: self.duration,
             at_once: self.at_once.max(1),
+            stalled: self.stalled,
             server: self.server.process(),
         };
         let report = fan::run(&self.server.target()?, &plan, &mut Progress::new())?;

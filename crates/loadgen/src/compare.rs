@@ -3,13 +3,16 @@
 
 mod bench;
 mod disk;
+mod document;
 mod machine;
 mod page;
 mod plots;
 mod results;
 mod scenario;
 mod server;
+mod stalled;
 mod sweep;
+mod wanted;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::Error;
 use crate::report;
 use bench::Bench;
+use document::Document;
 
 /// What is measured, and how much of it. Everything has a default but where the lobby is.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +40,9 @@ pub(crate) struct Arguments {
     /// Where the tables go, besides standard output
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// A page that has the lines `<!-- fan-out -->` and `<!-- end of fan-out -->`: between them go tables and plots
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
     /// Where all reports go
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -70,6 +77,7 @@ pub(crate) struct Arguments {
 
 /// Says whether all that was measured came as it should.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let document = arguments.page.as_deref().map(Document::open).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let results = runtime.block_on(async {
         let (mut interrupt, mut terminate) =
@@ -88,8 +96,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, Error> {
     if let Some(file) = &arguments.json {
         report::write(file, &serde_json::to_string_pretty(&results).expect("numbers and texts are JSON"))?;
     }
-    if let Some(folder) = &arguments.plots {
-        plots::draw(&results, folder)?;
+    let plots = arguments.plots.as_ref().map(|folder| plots::draw(&results, folder)).transpose()?;
+    if let Some(document) = document {
+        document.write(&page, &plots.unwrap_or_default())?;
     }
     report::say(&page)?;
     Ok(results.is_clean())

@@ -5,6 +5,7 @@
 
 mod connection;
 mod counters;
+mod narrow;
 
 use std::io;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::number::nanos;
 use crate::target::Target;
 use connection::{Connection, Heard, Phase};
 use counters::Counters;
+
+pub(crate) use connection::Reading;
 
 /// Read at a time; more than a socket's buffer mostly holds.
 const READ: usize = 256 << 10;
@@ -44,6 +47,7 @@ impl Sink for () {}
 
 pub(crate) struct Engine {
     target: Target,
+    reading: Reading,
     handshake: Vec<u8>,
     tokens: Vec<String>,
     poll: Poll,
@@ -69,9 +73,19 @@ struct Ready {
 impl Engine {
     /// For so many connections, of which none is open. Each has its token, if people log in.
     pub(crate) fn new(target: Target, connections: usize, tokens: Vec<String>) -> io::Result<Self> {
+        Self::with(target, connections, tokens, Reading::All)
+    }
+
+    pub(crate) fn with(
+        target: Target,
+        connections: usize,
+        tokens: Vec<String>,
+        reading: Reading,
+    ) -> io::Result<Self> {
         Ok(Self {
             handshake: target.handshake(KEY).into_bytes(),
             target,
+            reading,
             tokens,
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS),
@@ -98,7 +112,8 @@ impl Engine {
         let now = self.now();
         let registry = self.poll.registry();
         self.counters.coming += 1;
-        let opened = self.connections[connection].open(self.target.address, registry, Token(connection), now);
+        let (to, reading) = (self.target.address, self.reading);
+        let opened = self.connections[connection].open(to, reading, registry, Token(connection), now);
         if let Err(error) = opened {
             self.end(connection, format!("connecting: {error}"), sink);
         }

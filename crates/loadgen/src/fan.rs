@@ -1,6 +1,7 @@
 //! Some talk, and everybody listens.
 
 mod driver;
+pub(crate) mod stalled;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::progress::Progress;
 use crate::stamp;
 use crate::target::{Protocol, Target};
 use driver::{Driver, Marks};
+use stalled::Stalled;
 
 /// How long it may take until all are in.
 const IN_WITHIN: Duration = Duration::from_mins(2);
@@ -46,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) duration: Duration,
     /// Connections that are opened at the same time.
     pub(crate) at_once: usize,
+    /// Clients besides the receivers that come in and then read nothing.
+    pub(crate) stalled: usize,
     pub(crate) server: Option<Process>,
 }
 
@@ -83,6 +87,8 @@ pub(crate) struct Report {
     pub(crate) overloaded: bool,
     pub(crate) server: Option<Server>,
     pub(crate) generator: Option<Generator>,
+    /// Clients that read nothing, if there were any. Nothing above is about them.
+    pub(crate) stalled: Option<stalled::Report>,
 }
 
 /// What it had the server take.
@@ -113,10 +119,12 @@ impl Report {
 /// Brings everybody in, and lets them talk.
 pub(crate) fn run(target: &Target, plan: &Plan, progress: &mut Progress) -> Result<Report, Error> {
     check(plan)?;
-    files::allow(plan.receivers)?;
+    let people = plan.receivers.saturating_add(plan.stalled);
+    files::allow(people)?;
     let before = plan.server.and_then(Process::usage);
     let run = run_number();
-    let tokens = if target.logs_in { log_in(target, run, plan.receivers, progress)? } else { Vec::new() };
+    let mut tokens = if target.logs_in { log_in(target, run, people, progress)? } else { Vec::new() };
+    let stalled_tokens = tokens.split_off(plan.receivers.min(tokens.len()));
     let mut engine = Engine::new(target.clone(), plan.receivers, tokens)?;
     let mut listener =
         Listener::new(target.protocol, Checker::new(run, plan.receivers, plan.senders), plan.size);
@@ -126,10 +134,13 @@ pub(crate) fn run(target: &Target, plan: &Plan, progress: &mut Progress) -> Resu
         return Err(not_all(&engine, plan.receivers));
     }
     let connected = plan.server.and_then(Process::usage);
+    let stalled = (plan.stalled, run, plan.at_once);
+    let stalled = Stalled::bring_in(target, stalled_tokens, stalled, progress)?;
     let mut driver = Driver::new(target, plan, run, engine, listener);
     let marks = driver.run(progress);
     let after = plan.server.and_then(Process::usage);
-    Ok(report(target, plan, &driver, &marks, [before, connected, after]))
+    let stalled = (plan.stalled > 0).then(|| stalled.read());
+    Ok(Report { stalled, ..report(target, plan, &driver, &marks, [before, connected, after]) })
 }
 
 fn check(plan: &Plan) -> Result<(), Error> {
@@ -207,6 +218,7 @@ fn report(
             kib_per_connection_after: kib_each(before, after, plan.receivers),
         }),
         generator: marks.generator(),
+        stalled: None,
     }
 }
 
@@ -224,6 +236,7 @@ mod tests {
             warm_up: Duration::from_millis(50),
             duration: Duration::from_millis(200),
             at_once: 8,
+            stalled: 0,
             server: Some(Process::own()),
         }
     }
@@ -251,6 +264,17 @@ mod tests {
         assert_eq!(report.sent, 50, "in a quarter of a second: {report:?}");
         assert_eq!(report.latency_ms.unwrap().count, 40 * 20, "without those of the warm-up");
         assert!(report.lag_ms.is_some());
+    }
+
+    #[test]
+    fn whoever_reads_nothing_is_cut_and_the_others_lose_nothing() {
+        let plan = Plan { receivers: 2, senders: 1, size: 60_000, stalled: 3, ..plan(Pace::Rate(800.0)) };
+        let report = run_against(&RunningFloor::start(false), &plan).unwrap();
+        assert!(report.is_clean() && report.cut == 0, "{report:?}");
+        assert_eq!((report.sent, report.counts.deliveries), (200, 400));
+        let stalled = report.stalled.unwrap();
+        assert_eq!((stalled.clients, stalled.cut), (3, 3), "of 12 MB the floor keeps 4: {stalled:?}");
+        assert_eq!(stalled.ends, [("the server has closed it".to_owned(), 3)]);
     }
 
     #[test]

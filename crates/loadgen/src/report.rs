@@ -89,7 +89,8 @@ impl Markdown for fan::Report {
             .latency("of which the generator was late to send", self.lag_ms);
         let table = self.checked(self.costs(table)).reasons(&self.reasons);
         let refusal = self.first_refusal.as_ref().map(|text| format!("\nThe first refusal: `{text}`\n"));
-        table + &refusal.unwrap_or_default()
+        let stalled = self.stalled.as_ref().map(Markdown::markdown);
+        table + &refusal.unwrap_or_default() + &stalled.unwrap_or_default()
     }
 }
 
@@ -128,6 +129,17 @@ impl fan::Report {
             .row("not as sent", counts.corrupt.to_string())
             .row("refused / not taken", format!("{} / {}", self.refused, self.unsent))
             .row("connections cut", self.cut.to_string())
+    }
+}
+
+impl Markdown for fan::stalled::Report {
+    fn markdown(&self) -> String {
+        let after = self.after.map_or("–".into(), |after| [after.p50, after.max].map(number).join(" / "));
+        let table = Table::new(&format!("{} more that read nothing", self.clients))
+            .row("cut", self.cut.to_string())
+            .row("after which their last message was due, s: p50 / max", after)
+            .reasons(&self.ends);
+        format!("\n{table}")
     }
 }
 

@@ -10,7 +10,7 @@ use super::machine::{Machine, Role};
 use super::results::{Results, Run};
 use super::scenario::Scenario;
 use super::server::{Kind, Server};
-use super::{Arguments, disk};
+use super::{Arguments, disk, stalled};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fan::{self, Pace};
@@ -72,6 +72,7 @@ impl<'a> Bench<'a> {
             for scenario in Scenario::fans(&self.arguments) {
                 self.fan_on_all(scenario, round).await?;
             }
+            self.stalled(round).await?;
             if round == 0 {
                 self.idle_on_all().await?;
             }
@@ -99,7 +100,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn frame_bytes(&self, kind: Kind, probe: Scenario) -> Result<f64, Error> {
-        let server = Server::start(kind, &self.arguments, &self.machine).await?;
+        let server = Server::start(kind, probe, &self.arguments, &self.machine).await?;
         let report = self.fan(&server, kind, probe, Duration::from_millis(500)).await?;
         server.end().await?;
         Ok(report.frame_bytes)
@@ -140,7 +141,7 @@ impl<'a> Bench<'a> {
         scenario: Scenario,
         duration: Duration,
     ) -> Result<fan::Report, Error> {
-        let server = Server::start(kind, &self.arguments, &self.machine).await?;
+        let server = Server::start(kind, scenario, &self.arguments, &self.machine).await?;
         let report = self.fan(&server, kind, scenario, duration).await;
         server.end().await?;
         report
@@ -152,14 +153,13 @@ impl<'a> Bench<'a> {
         connections: usize,
         idle: Duration,
     ) -> Result<connect::Report, Error> {
-        let server = Server::start(kind, &self.arguments, &self.machine).await?;
+        let scenario = Scenario::Idle { connections };
+        let server = Server::start(kind, scenario, &self.arguments, &self.machine).await?;
         let mut words = vec!["connect".to_owned()];
         words.extend(
             [("--connections", connections.to_string()), ("--idle", spelled(idle))].map(flag).concat(),
         );
-        let report = self
-            .generate(&server, kind, words, Scenario::Idle { connections }.estimate(idle.as_secs_f64()))
-            .await;
+        let report = self.generate(&server, kind, words, scenario.estimate(idle.as_secs_f64())).await;
         server.end().await?;
         report
     }
@@ -171,8 +171,10 @@ impl<'a> Bench<'a> {
         scenario: Scenario,
         duration: Duration,
     ) -> Result<fan::Report, Error> {
-        let Scenario::Fan { receivers, senders, pace } = scenario else { unreachable!("a fan is asked for") };
+        let (receivers, senders, pace) =
+            scenario.crowd().expect("only where somebody talks is a fan asked for");
         let size = match kind {
+            _ if scenario.outbox().is_some() => stalled::SIZE,
             Kind::Floor | Kind::FloorBatch => self.floor_size,
             Kind::Node => self.node_size,
             Kind::LobbySocketio | Kind::LobbyWs => SIZE,
@@ -186,6 +188,7 @@ impl<'a> Bench<'a> {
             ("--senders", senders.to_string()),
             pace,
             ("--size", size.to_string()),
+            ("--stalled", scenario.stalled().to_string()),
             ("--duration", spelled(duration)),
             ("--warm-up", spelled(duration / 3)),
         ];

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::results::{Results, Run};
 use super::scenario::Scenario;
 use super::server::Kind;
+use super::{stalled, wanted};
 use crate::number::median;
 use crate::report::{number, percent};
 use crate::{connect, fan};
@@ -12,7 +13,7 @@ use crate::{connect, fan};
 /// A generator that had to wait for a processor longer than this share of the time was disturbed by something else.
 const NOISY: f64 = 0.05;
 
-const MISSING: &str = "–";
+pub(super) const MISSING: &str = "–";
 
 pub(crate) fn of(results: &Results) -> String {
     let mut page = head(results);
@@ -20,9 +21,11 @@ pub(crate) fn of(results: &Results) -> String {
         let runs: Vec<_> = results.fans.iter().filter(|run| run.scenario == scenario).collect();
         let _ = write!(page, "\n### {}\n\n{}", scenario.title(), fans(&runs));
     }
+    page.push_str(&stalled::section(&results.stalled));
     for scenario in scenarios(&results.idle) {
         let _ = write!(page, "\n### {}\n\n{}", scenario.title(), idle(&results.idle));
     }
+    page.push_str(&wanted::verdict(results));
     for (title, lines) in
         [("Left out or other than asked for", &results.notes), ("Failed", &results.failures)]
     {
@@ -71,15 +74,15 @@ fn scenarios<T>(runs: &[Run<T>]) -> Vec<Scenario> {
 type Fans<'a> = [&'a Run<fan::Report>];
 type Value = fn(&fan::Report) -> Option<f64>;
 
-fn per_cpu_second(report: &fan::Report) -> Option<f64> {
+pub(super) fn per_cpu_second(report: &fan::Report) -> Option<f64> {
     report.server?.deliveries_per_cpu_second
 }
 
-fn p50(report: &fan::Report) -> Option<f64> {
+pub(super) fn p50(report: &fan::Report) -> Option<f64> {
     Some(report.latency_ms?.p50)
 }
 
-fn p99(report: &fan::Report) -> Option<f64> {
+pub(super) fn p99(report: &fan::Report) -> Option<f64> {
     Some(report.latency_ms?.p99)
 }
 
@@ -97,7 +100,7 @@ fn fans(runs: &Fans<'_>) -> String {
         if own.is_empty() {
             continue;
         }
-        let ratio = |value: Value, to| ratio(runs, value, kind, to);
+        let ratio = |value: Value, to| ratio(runs, value, kind, to).map_or(MISSING.into(), number);
         let cells = [
             middle(&own, |report| Some(report.deliveries_per_second)),
             middle(&own, per_cpu_second),
@@ -118,13 +121,13 @@ fn fans(runs: &Fans<'_>) -> String {
     table
 }
 
-fn wrong(report: &fan::Report) -> u64 {
+pub(super) fn wrong(report: &fan::Report) -> u64 {
     let counts = &report.counts;
     let messages = report.lost + counts.doubled + counts.reordered + counts.ids_out_of_order + counts.corrupt;
     messages + report.refused + report.unsent + report.cut as u64
 }
 
-fn is_noisy(report: &fan::Report) -> bool {
+pub(super) fn is_noisy(report: &fan::Report) -> bool {
     report.generator.is_some_and(|own| own.waited_share > NOISY)
 }
 
@@ -133,14 +136,13 @@ fn middle(runs: &Fans<'_>, value: Value) -> String {
 }
 
 /// The median of each round's ratio.
-fn ratio(runs: &Fans<'_>, value: Value, of: Kind, to: Kind) -> String {
+pub(super) fn ratio(runs: &Fans<'_>, value: Value, of: Kind, to: Kind) -> Option<f64> {
     let find = |kind, round| {
         let run = runs.iter().find(|run| run.server == kind && run.round == round)?;
         value(&run.report)
     };
     let rounds = runs.iter().filter(|run| run.server == of && of != to).map(|run| run.round);
     median(rounds.filter_map(|round| Some(find(of, round)? / find(to, round)?)))
-        .map_or(MISSING.into(), number)
 }
 
 fn idle(runs: &[Run<connect::Report>]) -> String {

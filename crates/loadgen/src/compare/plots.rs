@@ -1,7 +1,7 @@
 //! What was measured, as pictures.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
@@ -11,12 +11,24 @@ use super::server::Kind;
 use crate::error::Error;
 use crate::fan::Pace;
 use crate::number::float_len;
-use crate::report::number;
 
 const SIZE: (u32, u32) = (800, 480);
 
 /// So much more than what is in it is shown of each axis.
 const MARGIN: f64 = 1.15;
+
+/// What spans orders of magnitude is logarithmic; whatever is not begins at 0.
+#[derive(Debug, Clone, Copy)]
+enum Axes {
+    Linear,
+    LogarithmicX,
+    Logarithmic,
+}
+
+/// Of logarithmic axes, so that there are some labels where they span less than from one power of ten to the next.
+const BASE: f64 = 2.0;
+
+const FONT: (&str, u32) = ("sans-serif", 15);
 
 /// A line for each server.
 struct Plot {
@@ -24,20 +36,29 @@ struct Plot {
     title: String,
     x: &'static str,
     y: &'static str,
+    axes: Axes,
     lines: Vec<(Kind, Vec<(f64, f64)>)>,
 }
 
-pub(crate) fn draw(results: &Results, folder: &Path) -> Result<(), Error> {
+/// A plot that there is now.
+pub(super) struct Drawn {
+    pub(super) title: String,
+    pub(super) file: PathBuf,
+}
+
+pub(super) fn draw(results: &Results, folder: &Path) -> Result<Vec<Drawn>, Error> {
+    let mut drawn = Vec::new();
     fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
     for plot in [latency(results), deliveries(results), memory(results)] {
         if plot.lines.iter().any(|(_, points)| !points.is_empty()) {
             let file = folder.join(plot.file);
             let written = svg(&plot).map_err(|error| std::io::Error::other(error.to_string()));
             let written = written.and_then(|text| fs::write(&file, text));
-            written.map_err(|source| Error::Write { path: file, source })?;
+            written.map_err(|source| Error::Write { path: file.clone(), source })?;
+            drawn.push(Drawn { title: plot.title, file });
         }
     }
-    Ok(())
+    Ok(drawn)
 }
 
 fn lines(points: impl Fn(Kind) -> Vec<(f64, f64)>) -> Vec<(Kind, Vec<(f64, f64)>)> {
@@ -59,6 +80,7 @@ fn latency(results: &Results) -> Plot {
         title: format!("Latency, {receivers} receivers"),
         x: "messages a second",
         y: "p99, ms",
+        axes: Axes::Logarithmic,
         lines: lines(points),
     }
 }
@@ -73,6 +95,7 @@ fn deliveries(results: &Results) -> Plot {
         title: "Deliveries, saturated".to_owned(),
         x: "receivers",
         y: "deliveries a second",
+        axes: Axes::LogarithmicX,
         lines: lines(points),
     }
 }
@@ -91,23 +114,24 @@ fn memory(results: &Results) -> Plot {
         title: "Memory, idle".to_owned(),
         x: "connections",
         y: "MiB",
+        axes: Axes::Linear,
         lines: lines(points),
     }
 }
 
-type Drawn<T> = Result<T, Box<dyn std::error::Error>>;
+type Painted<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Latencies and rates span orders of magnitude, memory does not.
-fn svg(plot: &Plot) -> Drawn<String> {
+fn svg(plot: &Plot) -> Painted<String> {
     let [x, y] = [|point: &(f64, f64)| point.0, |point: &(f64, f64)| point.1].map(|of| bounds(plot, of));
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
-        if plot.y == "MiB" {
-            paint(plot, &root, 0.0..x.1, 0.0..y.1)?;
-        } else {
-            paint(plot, &root, (x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;
+        let log = |(low, high): (f64, f64)| (low..high).log_scale().base(BASE);
+        match plot.axes {
+            Axes::Linear => paint(plot, &root, 0.0..x.1, 0.0..y.1)?,
+            Axes::LogarithmicX => paint(plot, &root, log(x), 0.0..y.1)?,
+            Axes::Logarithmic => paint(plot, &root, log(x), log(y))?,
         }
         root.present()?;
     }
@@ -123,7 +147,7 @@ fn bounds(plot: &Plot, of: fn(&(f64, f64)) -> f64) -> (f64, f64) {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-fn paint<X, Y>(plot: &Plot, area: &Area<'_>, x: X, y: Y) -> Drawn<()>
+fn paint<X, Y>(plot: &Plot, area: &Area<'_>, x: X, y: Y) -> Painted<()>
 where
     X: AsRangedCoord<Value = f64>,
     Y: AsRangedCoord<Value = f64>,
@@ -131,14 +155,22 @@ where
     Y::CoordDescType: ValueFormatter<f64>,
 {
     let mut chart = ChartBuilder::on(area)
-        .caption(&plot.title, ("sans-serif", 20))
+        .caption(&plot.title, ("sans-serif", 22))
         .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(70)
+        .x_label_area_size(50)
+        .y_label_area_size(90)
         .build_cartesian_2d(x, y)?;
-    let formatter = |value: &f64| number(*value);
+    // Ticks are round, but for the last of their bits.
+    let formatter = |value: &f64| ((value * 1e3).round() / 1e3).to_string();
     let mut mesh = chart.configure_mesh();
-    mesh.x_desc(plot.x).y_desc(plot.y).x_label_formatter(&formatter).y_label_formatter(&formatter).draw()?;
+    mesh.max_light_lines(0)
+        .label_style(FONT)
+        .axis_desc_style(FONT)
+        .x_desc(plot.x)
+        .y_desc(plot.y)
+        .x_label_formatter(&formatter)
+        .y_label_formatter(&formatter)
+        .draw()?;
     for (kind, points) in plot.lines.iter().filter(|(_, points)| !points.is_empty()) {
         let color = color(*kind);
         let series = chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?;
@@ -149,6 +181,7 @@ where
     }
     let mut legend = chart.configure_series_labels();
     legend
+        .label_font(FONT)
         .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK)
@@ -185,5 +218,6 @@ mod tests {
         assert!(text.starts_with("<svg") && text.contains("Latency, 10 receivers"), "{text}");
         assert!(text.contains(Kind::Node.name()) && text.contains(Kind::LobbyWs.name()));
         assert!(!text.contains(Kind::FloorBatch.name()));
+        assert!(text.contains(">\n16\n<"), "the axes have labels: {text}");
     }
 }

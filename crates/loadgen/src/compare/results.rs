@@ -15,6 +15,8 @@ pub(crate) struct Results {
     pub(crate) syncs: Vec<Syncs>,
     pub(crate) fans: Vec<Run<fan::Report>>,
     pub(crate) idle: Vec<Run<connect::Report>>,
+    /// With one that reads nothing, and without.
+    pub(crate) stalled: Vec<Run<fan::Report>>,
     /// For plots: latency over rate, deliveries over receivers, memory over connections.
     pub(crate) rates: Vec<Run<fan::Report>>,
     pub(crate) crowds: Vec<Run<fan::Report>>,
@@ -35,13 +37,13 @@ pub(crate) struct Run<T> {
 impl Results {
     pub(crate) fn new(machine: Machine) -> Self {
         let (syncs, notes, failures) = (Vec::new(), Vec::new(), Vec::new());
-        let (fans, idle, rates, crowds, memory) = Default::default();
-        Self { machine, syncs, fans, idle, rates, crowds, memory, notes, failures }
+        let (fans, idle, stalled, rates, crowds, memory) = Default::default();
+        Self { machine, syncs, fans, idle, stalled, rates, crowds, memory, notes, failures }
     }
 
     /// Whether every run came about, and none of those at a pace that servers keep up with had anything wrong.
     pub(crate) fn is_clean(&self) -> bool {
-        let fans = self.fans.iter().all(|run| run.report.is_clean());
+        let fans = self.fans.iter().chain(&self.stalled).all(|run| run.report.is_clean());
         self.failures.is_empty() && fans && self.idle.iter().all(|run| run.report.is_clean())
     }
 }

@@ -2,14 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Arguments;
+use super::{Arguments, stalled};
 use crate::fan::Pace;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scenario {
-    Fan { receivers: usize, senders: usize, pace: Pace },
-    Idle { connections: usize },
+    Fan {
+        receivers: usize,
+        senders: usize,
+        pace: Pace,
+    },
+    /// So many besides the receivers read nothing.
+    Stalled {
+        receivers: usize,
+        stalled: usize,
+    },
+    Idle {
+        connections: usize,
+    },
 }
 
 /// Seconds that a run takes besides what is measured: to start the server, and for each thousand to log in and connect.
@@ -49,13 +60,45 @@ impl Scenario {
             Self::Fan { receivers, pace: Pace::Rate(rate), .. } => {
                 format!("{rate} messages a second to {receivers}")
             }
+            Self::Stalled { receivers, stalled, .. } => {
+                format!("Stalled: {} messages a second to {receivers}, and {stalled} more", stalled::RATE)
+            }
             Self::Idle { connections } => format!("{connections} idle connections"),
+        }
+    }
+
+    /// Receivers, senders and pace, where somebody talks.
+    pub(super) fn crowd(&self) -> Option<(usize, usize, Pace)> {
+        match *self {
+            Self::Fan { receivers, senders, pace } => Some((receivers, senders, pace)),
+            Self::Stalled { receivers, .. } => {
+                Some((receivers, receivers.min(10), Pace::Rate(stalled::RATE)))
+            }
+            Self::Idle { .. } => None,
+        }
+    }
+
+    /// How many read nothing.
+    pub(super) fn stalled(&self) -> usize {
+        match *self {
+            Self::Stalled { stalled, .. } => stalled,
+            _ => 0,
+        }
+    }
+
+    /// Bytes of a lobby's outbox, where it is not the lobby's own default.
+    pub(super) fn outbox(&self) -> Option<usize> {
+        match *self {
+            Self::Stalled { .. } => Some(stalled::OUTBOX),
+            _ => None,
         }
     }
 
     /// Seconds that it takes, where it takes long.
     pub(crate) fn estimate(&self, measured: f64) -> f64 {
-        let (Self::Fan { receivers: connections, .. } | Self::Idle { connections }) = *self;
+        let (Self::Fan { receivers: connections, .. }
+        | Self::Stalled { receivers: connections, .. }
+        | Self::Idle { connections }) = *self;
         START + measured + PER_THOUSAND * crate::number::float_len(connections) / 1000.0
     }
 }
@@ -67,10 +110,12 @@ mod tests {
     #[test]
     fn titles_say_what_is_done() {
         let two_way = Scenario::Fan { receivers: 50, senders: 50, pace: Pace::InFlight(1) };
+        let stalled = Scenario::Stalled { receivers: 9, stalled: 1 };
         for (scenario, title) in [
             (Scenario::saturated(1000), "Saturated: 1000 receivers, 10 senders, 4 in flight each"),
             (Scenario::at(1000, 50.0), "50 messages a second to 1000"),
             (two_way, "50 senders and receivers, 1 in flight each"),
+            (stalled, "Stalled: 50 messages a second to 9, and 1 more"),
             (Scenario::Idle { connections: 5 }, "5 idle connections"),
         ] {
             assert_eq!(scenario.title(), title);

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Arguments;
 use super::machine::{Machine, Role};
+use super::scenario::Scenario;
 use crate::error::Error;
 use crate::target::Protocol;
 
@@ -72,7 +73,12 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts it with an empty database in `folder`, and waits until it is ready.
-    pub(super) async fn start(kind: Kind, arguments: &Arguments, machine: &Machine) -> Result<Self, Error> {
+    pub(super) async fn start(
+        kind: Kind,
+        scenario: Scenario,
+        arguments: &Arguments,
+        machine: &Machine,
+    ) -> Result<Self, Error> {
         let failed = |why: String| Error::Server { server: kind.name().to_owned(), why };
         let address = free_address()?;
         let folder = arguments.folder.join("server");
@@ -82,6 +88,9 @@ impl Server {
         fs::create_dir_all(&folder)?;
         let log = File::create(folder.join("server.log"))?;
         let mut command = command(kind, arguments, machine, address.port(), &folder)?;
+        if let Some(outbox) = scenario.outbox() {
+            command.env("LOBBY_WEBSOCKET__OUTBOX", outbox.to_string());
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().map_err(|error| failed(error.to_string()))?;
         let mut server = Self { child, address };

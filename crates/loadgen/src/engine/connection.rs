@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::narrow;
 use crate::frame;
 use crate::hello::Stage;
 
@@ -23,6 +24,15 @@ pub(super) enum Phase {
     /// The answer to the handshake is to come.
     Upgrading,
     Open(Stage),
+}
+
+/// How much of what is sent to a connection fits into its socket, as long as nobody reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As much as the system gives.
+    All,
+    /// So little that a client which stops to read is soon known to.
+    Little,
 }
 
 pub(super) enum Heard {
@@ -49,13 +59,17 @@ impl Connection {
     pub(super) fn open(
         &mut self,
         to: SocketAddr,
+        reading: Reading,
         registry: &Registry,
         token: Token,
         now: u64,
     ) -> io::Result<()> {
         // 0 says that there is none.
         self.opened = now.max(1);
-        let mut stream = TcpStream::connect(to)?;
+        let mut stream = match reading {
+            Reading::All => TcpStream::connect(to)?,
+            Reading::Little => narrow::connect(to)?,
+        };
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         self.stream = Some(stream);
