@@ -24,8 +24,9 @@ use crate::{
     Ack, Args, Config, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Handshake, Socket,
 };
 
-/// What the application has decided about a socket that wants to join.
-type Verdict<H> = (Rc<str>, Result<<H as Handler>::Session, ConnectError>);
+/// What the application has decided about a socket that wants to join. Boxed, like all that is there once in a connection's life:
+/// its task is as large as the largest that it ever holds.
+type Verdict<H> = (Rc<str>, Result<Box<<H as Handler>::Session>, ConnectError>);
 
 /// `Break` ends the connection.
 type Flow = ControlFlow<DisconnectReason>;
@@ -59,7 +60,7 @@ enum Wake<H: Handler> {
 
 impl<H: Handler> Connection<H> {
     /// Serves it to its end, or until the server shuts down.
-    pub(crate) async fn run(mut self, shut_down: impl Future<Output = ()>) {
+    pub(crate) async fn run(mut self: Box<Self>, shut_down: impl Future<Output = ()>) {
         let reason = tokio::select! {
             reason = self.drive() => reason,
             () = shut_down => DisconnectReason::ServerShuttingDown,
@@ -68,8 +69,8 @@ impl<H: Handler> Connection<H> {
         Box::pin(self.end(reason).finish(reason)).await;
     }
 
-    pub(crate) fn open(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, wire: Wire) -> Self {
-        Self {
+    pub(crate) fn open(handler: Rc<H>, config: Arc<Config>, handshake: Handshake, wire: Wire) -> Box<Self> {
+        Box::new(Self {
             namespaces: Namespaces::new(config.max_namespaces, config.connect_timeout, Instant::now()),
             joining: FuturesUnordered::new(),
             held: None,
@@ -78,7 +79,7 @@ impl<H: Handler> Connection<H> {
             handler,
             config,
             wire,
-        }
+        })
     }
 
     async fn drive(&mut self) -> DisconnectReason {
@@ -115,9 +116,8 @@ impl<H: Handler> Connection<H> {
     async fn handle(&mut self, wake: Wake<H>) -> Flow {
         match wake {
             Wake::Wanted => self.obey(),
-            // Once in a connection's life: its task need not be as large as that for the rest of it.
             Wake::Decided((namespace, Ok(session))) => {
-                Box::pin(self.admit(&namespace, session)).await;
+                Box::pin(self.admit(&namespace, *session)).await;
                 Flow::Continue(())
             }
             Wake::Decided((namespace, Err(error))) => {
@@ -253,7 +253,7 @@ impl<H: Handler> Connection<H> {
             let request =
                 ConnectRequest { namespace: &namespace, auth: auth.as_deref(), handshake: &handshake };
             let verdict = handler.connect(request).await;
-            (namespace, verdict)
+            (namespace, verdict.map(Box::new))
         };
         self.joining.push(decide.boxed_local());
         Flow::Continue(())
