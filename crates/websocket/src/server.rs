@@ -17,6 +17,10 @@ use crate::stream::Stream;
 /// place tries again only after a second. `TcpListener::bind` has set 128.
 const BACKLOG: i32 = 4096;
 
+/// How long a peer has, after the last that it is sent, to close first, as `HttpServer` has it too: a socket that is closed over what the
+/// peer still sends is reset, and the last words get lost.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How [`serve`] serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Serving {
@@ -71,6 +75,7 @@ where
             })
             .local_addr(address)
             .h1_allow_half_closed(false)
+            .client_disconnect_timeout(LINGER)
             .on_connect_ext(|stream: &Stream, data| {
                 data.insert(stream.lane());
             })

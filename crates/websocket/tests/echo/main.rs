@@ -82,6 +82,20 @@ async fn what_is_refused_is_answered_with_its_code_and_the_socket_closed() {
 }
 
 #[actix_web::test]
+async fn the_last_words_reach_a_peer_that_is_still_sending() {
+    for way in BOTH {
+        let server = Server::start_by(way, Limits::default(), echo);
+        let mut stream = server.raw().await;
+        stream.write_all(&masked(0x83, b"")).await.unwrap();
+        for _ in 0..100 {
+            stream.write_all(&[0; 10_000]).await.expect("the server reads on for a while");
+        }
+        assert_eq!(read_all(&mut stream).await, close_frame(1002, "reserved opcode"));
+        server.stop().await;
+    }
+}
+
+#[actix_web::test]
 async fn a_declared_gibibyte_is_refused_and_takes_no_memory() {
     let server = Server::start(Limits::default(), echo);
     let mut stream = server.raw().await;
