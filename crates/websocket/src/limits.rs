@@ -9,8 +9,9 @@ pub struct Limits {
     pub max_fragments: usize,
     /// Bytes waiting for a peer, with 32 more for each frame (what holding it costs). More: 1013.
     ///
-    /// It must hold the largest single message that is ever sent. The server's write buffer and the kernel's
-    /// socket buffer come on top: at most about 100 KiB, or one message if that is larger, and what the system grants.
+    /// It must hold the largest single message that is ever sent. The kernel's socket buffer comes on top, which is what the
+    /// system grants, some hundred KiB; on a server other than [`serve`](crate::serve)'s its write buffer too: at most about
+    /// 100 KiB, or one message if that is larger.
     pub outbox_bytes: usize,
     /// How long a peer may take to read what is pending and to answer our close frame, from [`Outbox::close`] on.
     ///
