@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{Error, HttpRequest, HttpResponse, body::BoxBody, web};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, body::BoxBody, web};
 use bytes::Bytes;
 use bytestring::ByteString;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use crate::{
     guard::Refusal,
     reader::{Event, Reader},
     silence::{Beat, Silence},
-    stream::Lane,
+    upgrade::Offer,
 };
 
 /// Answers a WebSocket handshake. The response must be returned from the handler, the connection be driven by a
@@ -35,12 +35,13 @@ pub fn accept(
     limits: &Limits,
 ) -> Result<(HttpResponse, Connection), Error> {
     let (response, reader) = Reader::accept(request, body, limits)?;
-    let outbox = Outbox::new(limits.outbox_bytes, request.conn_data::<Lane>().cloned());
-    let mut replaced = None;
-    let response = response.map_body(|_, body| {
-        replaced = Some(body);
-        BoxBody::new(OutboxBody::new(outbox.clone()))
-    });
+    let (outbox, body) = if let Some(offer) = request.extensions_mut().remove::<Offer>() {
+        (offer.take(limits.outbox_bytes), BoxBody::new(()))
+    } else {
+        let outbox = Outbox::new(limits.outbox_bytes);
+        (outbox.clone(), BoxBody::new(OutboxBody::new(outbox)))
+    };
+    let response = response.set_body(body);
     let connection = Connection {
         reader,
         outbox,
@@ -49,7 +50,6 @@ pub fn accept(
         close_deadline: None,
         alarm: Alarm::default(),
         closed: None,
-        _replaced: replaced,
     };
     Ok((response, connection))
 }
@@ -63,8 +63,6 @@ pub struct Connection {
     close_deadline: Option<Instant>,
     alarm: Alarm,
     closed: Option<Closed>,
-    /// The body that actix-ws made: its end would end the decoder.
-    _replaced: Option<BoxBody>,
 }
 
 /// What a connection brings.
