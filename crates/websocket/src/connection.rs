@@ -26,9 +26,8 @@ use crate::{
 ///
 /// On a server started by [`serve`](crate::serve) frames go straight to the socket. On any other everything works too, slower; what is
 /// then its business: `HttpServer::h1_allow_half_closed(false)`, so that a peer which only closes its sending side is gone at
-/// once; `tcp_nodelay(true)`; an end for peers that never read. On either, actix's `client_disconnect_timeout` is how long it lets
-/// the peer close TCP first after the last frame, and so how long a peer that waits for the server to do so (a browser
-/// does) waits.
+/// once; `tcp_nodelay(true)`; an end for peers that never read; and `client_disconnect_timeout`, which is how long it lets the peer
+/// close TCP first after the last frame, and so how long a peer that waits for the server to do so (a browser does) waits.
 pub fn accept(
     request: &HttpRequest,
     body: web::Payload,

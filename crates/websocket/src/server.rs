@@ -36,9 +36,9 @@ pub struct Serving {
     pub shutdown_timeout: Duration,
 }
 
-/// An HTTP/1.1 server as actix-web's `HttpServer`, for connections that [`accept`](crate::accept) can make the most of: frames
-/// go straight to the socket. The server has one task, one buffer and one wake-up for each connection, which together cost
-/// more than the write itself.
+/// An HTTP/1.1 server as actix-web's `HttpServer`, for connections that [`accept`](crate::accept) can make the most of: once it is accepted
+/// a WebSocket is no longer the server's business, whose task, buffers and wake-ups for each connection together cost more than
+/// reading and writing itself.
 ///
 /// It ignores signals: when to stop is said by `ServerHandle::stop`. Nothing waits for the delayed acknowledgements of the other
 /// side (`TCP_NODELAY`), and a peer that has closed its sending side is gone.
