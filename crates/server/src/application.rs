@@ -69,6 +69,7 @@ impl Application {
         let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
         background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
+        background.spawn(store.clone().keep_checkpointed());
         let keeper = Arc::new(keeper(&services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
         let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone());
