@@ -44,5 +44,6 @@ export const outbox = {
     const kept = read("sessionStorage", OUTBOX);
     return kept?.session === id ? kept.posts : [];
   },
-  write: (id, posts) => write("sessionStorage", OUTBOX, posts.length > 0 ? { session: id, posts } : undefined),
+  write: (id, posts) =>
+    write("sessionStorage", OUTBOX, posts.length > 0 ? { session: id, posts } : undefined),
 };

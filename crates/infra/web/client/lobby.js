@@ -43,7 +43,9 @@ export class Lobby {
     this.#self = self;
     this.#ended = ended;
     this.#timeline = new Timeline(self.session);
-    this.#outbox = new Outbox(keep.outbox.read(self.session), (posts) => keep.outbox.write(self.session, posts));
+    this.#outbox = new Outbox(keep.outbox.read(self.session), (posts) =>
+      keep.outbox.write(self.session, posts),
+    );
     for (const { to, name } of this.#outbox.posts) if (to !== undefined) this.#conversations.open(to, name);
     this.#view = new LobbyView(self, this.#actions(), () => this.#picture());
     this.#connection = new Connection(self.token, () => this.#where(), {
@@ -244,7 +246,13 @@ export class Lobby {
   #stored(post, { id, timestamp }) {
     if (!this.#outbox.settle(post.clientId)) return;
     const { session, pseudonym } = this.#self;
-    const message = { id, timestamp, content: post.content.trim(), sender: pseudonym, sender_session: session };
+    const message = {
+      id,
+      timestamp,
+      content: post.content.trim(),
+      sender: pseudonym,
+      sender_session: session,
+    };
     if (post.to !== undefined) Object.assign(message, { to: post.name, to_session: post.to });
     this.#timeline.add(message);
   }
@@ -271,7 +279,8 @@ export class Lobby {
 
   #tellTyping() {
     const key = this.#conversations.active;
-    if (this.#telling.isDue(key, performance.now())) this.#connection.typing(key === EVERYBODY ? undefined : key);
+    if (this.#telling.isDue(key, performance.now()))
+      this.#connection.typing(key === EVERYBODY ? undefined : key);
   }
 
   #choose(session, name) {

@@ -17,7 +17,9 @@ export class Typing {
 
   names(conversation, now) {
     for (const [key, { until }] of this.#heard) if (until <= now) this.#heard.delete(key);
-    return [...this.#heard.values()].filter((heard) => heard.conversation === conversation).map((heard) => heard.name);
+    return [...this.#heard.values()]
+      .filter((heard) => heard.conversation === conversation)
+      .map((heard) => heard.name);
   }
 }
 

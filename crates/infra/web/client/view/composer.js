@@ -63,7 +63,10 @@ export class Composer {
   #measure() {
     const length = [...this.#text.value.trim()].length;
     const counts = length >= WARN_FROM;
-    say(find("length"), counts ? `${length.toLocaleString("en")} of ${MOST.toLocaleString("en")} characters` : "");
+    say(
+      find("length"),
+      counts ? `${length.toLocaleString("en")} of ${MOST.toLocaleString("en")} characters` : "",
+    );
     find("length").classList.toggle("over", length > MOST);
     this.#grow();
   }

@@ -22,15 +22,27 @@ export class ConversationsView {
       elements.set(conversation.key, made);
     }
     this.#elements = elements;
-    arrange(this.#list, [...elements.values()].map(({ item }) => item));
+    arrange(
+      this.#list,
+      [...elements.values()].map(({ item }) => item),
+    );
     drawTotal(conversations.unread);
   }
 
   #make(key) {
-    const select = element("button", { type: "button", className: "select", onclick: () => this.#actions.select(key) });
+    const select = element("button", {
+      type: "button",
+      className: "select",
+      onclick: () => this.#actions.select(key),
+    });
     const item = element("li", { className: key === EVERYBODY ? "everybody" : "private" }, select);
     if (key === EVERYBODY) return { item, select };
-    const close = element("button", { type: "button", className: "close", textContent: "×", onclick: () => this.#actions.close(key) });
+    const close = element("button", {
+      type: "button",
+      className: "close",
+      textContent: "×",
+      onclick: () => this.#actions.close(key),
+    });
     item.append(close);
     return { item, select, close };
   }
@@ -42,7 +54,8 @@ function update(made, { key, name, unread }, isActive, isOnline) {
   made.shows = shows;
   const { select, close } = made;
   select.replaceChildren(icon(key, name), named(name));
-  if (key !== EVERYBODY && !isOnline(key)) select.append(" ", element("span", { className: "soft", textContent: "away" }));
+  if (key !== EVERYBODY && !isOnline(key))
+    select.append(" ", element("span", { className: "soft", textContent: "away" }));
   if (unread > 0) select.append(" ", badge(unread));
   select.toggleAttribute("aria-current", isActive);
   if (isActive) select.setAttribute("aria-current", "true");
@@ -51,7 +64,11 @@ function update(made, { key, name, unread }, isActive, isOnline) {
 
 function icon(key, name) {
   if (key !== EVERYBODY) return avatar(key, name);
-  return element("span", { className: "avatar all", textContent: "#", attributes: { "aria-hidden": "true" } });
+  return element("span", {
+    className: "avatar all",
+    textContent: "#",
+    attributes: { "aria-hidden": "true" },
+  });
 }
 
 function badge(unread) {

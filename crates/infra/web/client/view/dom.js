@@ -21,7 +21,11 @@ export function named(name) {
 export function avatar(session, name) {
   const [letter] = new Intl.Segmenter().segment(name);
   const attributes = { "aria-hidden": "true" };
-  return element("span", { className: `avatar hue-${hue(session)}`, textContent: letter.segment.toUpperCase(), attributes });
+  return element("span", {
+    className: `avatar hue-${hue(session)}`,
+    textContent: letter.segment.toUpperCase(),
+    attributes,
+  });
 }
 
 const HUES = 8;

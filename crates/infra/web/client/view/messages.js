@@ -99,7 +99,8 @@ export class MessagesView {
     const { entries, posts } = this.#state;
     const [start, end] = this.#bounds(entries);
     const shown = this.#entriesIn(start, end);
-    if (end === entries.length) shown.push(...posts.map((each) => this.#element(`p${each.clientId}`, each, post)));
+    if (end === entries.length)
+      shown.push(...posts.map((each) => this.#element(`p${each.clientId}`, each, post)));
     arrange(this.#list, shown);
     this.#forget(shown);
     this.#drawEdges(start, shown.length === 0);
@@ -121,7 +122,8 @@ export class MessagesView {
   }
 
   #entry(entry, before) {
-    if (entry.kind === "note") return this.#element(`n${entry.id}`, `${entry.joined.length} ${entry.left.length}`, () => note(entry));
+    if (entry.kind === "note")
+      return this.#element(`n${entry.id}`, `${entry.joined.length} ${entry.left.length}`, () => note(entry));
     const made = this.#element(`m${entry.place}`, entry.message, message);
     made.classList.toggle("grouped", isGrouped(entry, before));
     return made;
@@ -129,7 +131,9 @@ export class MessagesView {
 
   #day(entry, name) {
     const key = `d${timeOf(entry).toDateString()}`;
-    return this.#element(key, name, () => element("li", { className: "day" }, element("span", { textContent: name })));
+    return this.#element(key, name, () =>
+      element("li", { className: "day" }, element("span", { textContent: name })),
+    );
   }
 
   /** The same element as long as what it shows is the same. */
@@ -226,6 +230,7 @@ function timeOf(entry) {
 }
 
 function isGrouped(entry, before) {
-  if (before?.kind !== "message" || before.message.sender_session !== entry.message.sender_session) return false;
+  if (before?.kind !== "message" || before.message.sender_session !== entry.message.sender_session)
+    return false;
   return timeOf(entry) - timeOf(before) < GROUPED_WITHIN_MS;
 }

@@ -10,7 +10,9 @@ export class Panel {
   constructor(signal) {
     this.#toggle.addEventListener("click", () => (this.isOpen ? this.#dismiss() : this.#open()), { signal });
     find("side-close").addEventListener("click", () => this.#dismiss(), { signal });
-    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.isOpen && this.#dismiss(), { signal });
+    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.isOpen && this.#dismiss(), {
+      signal,
+    });
     const wide = matchMedia("(min-width: 48rem)");
     wide.addEventListener("change", () => this.close(), { signal });
     this.close();

@@ -31,7 +31,9 @@ export class PeopleView {
     const wanted = this.#find.value.trim().toLocaleLowerCase();
     const found = this.#users.filter((user) => user.pseudonym.toLocaleLowerCase().includes(wanted));
     const shown = found.slice(0, MOST);
-    const elements = new Map(shown.map((user) => [user.session, this.#elements.get(user.session) ?? this.#person(user)]));
+    const elements = new Map(
+      shown.map((user) => [user.session, this.#elements.get(user.session) ?? this.#person(user)]),
+    );
     this.#elements = elements;
     arrange(this.#list, [...elements.values()]);
     say(find("people-more"), remark(found.length, shown.length, wanted));
@@ -40,7 +42,13 @@ export class PeopleView {
   #person(user) {
     const { session, pseudonym } = user;
     if (session === this.#self.session) {
-      return element("li", { className: "person self" }, avatar(session, pseudonym), named(pseudonym), element("span", { className: "soft", textContent: "you" }));
+      return element(
+        "li",
+        { className: "person self" },
+        avatar(session, pseudonym),
+        named(pseudonym),
+        element("span", { className: "soft", textContent: "you" }),
+      );
     }
     const hint = element("span", { className: "hint", textContent: "write privately" });
     const button = element("button", { type: "button", onclick: () => this.#choose(session, pseudonym) });
