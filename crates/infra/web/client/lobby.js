@@ -57,7 +57,7 @@ export class Lobby {
       lost: () => this.#lost(),
       over: (reason) => this.#over(reason ?? "Your session is over. Log in again to go on."),
     });
-    this.#view.draw();
+    this.#view.drawNow();
   }
 
   /** Another tab has ended the session. */
@@ -236,7 +236,7 @@ export class Lobby {
     if (!this.#ended) return;
     if (answer?.id !== undefined) this.#stored(post, answer);
     else if (answer === undefined || PASSING.has(answer.code)) return this.#later(post, answer);
-    else this.#outbox.refuse(post.clientId, answer.error);
+    else this.#outbox.refuse(post.clientId, inWords(answer.error, post));
     this.#waits = 0;
     this.#view.draw();
     this.#flush();
@@ -290,14 +290,12 @@ export class Lobby {
 
   #select(key) {
     this.#conversations.select(key);
-    this.#view.draw();
-    this.#view.focus();
+    this.#view.turn();
   }
 
   #close(key) {
     this.#conversations.close(key);
-    this.#view.draw();
-    this.#view.focus();
+    this.#view.turn();
   }
 
   #read() {
@@ -350,4 +348,9 @@ export class Lobby {
     this.#ended = undefined;
     ended(reason);
   }
+}
+
+/** The server calls whom a post is for by their session, as the post does; people call them by their name. */
+function inWords(reason, { to, name }) {
+  return to === undefined ? reason : reason.replaceAll(to, name);
 }

@@ -37,6 +37,11 @@ keep.session.onChange((session) => {
   if (!session) lobby?.leave("You are logged out.");
 });
 
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  find("message").focus();
+});
+
 watchTheme();
 const known = keep.session.read();
 if (known) enter(known);

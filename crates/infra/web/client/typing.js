@@ -1,7 +1,7 @@
 // Who is typing. Nobody tells the end of it: it is over when it has not been heard of for a while, or the message is there.
 
 const LASTS_MS = 5000;
-const TELL_EVERY_MS = 3000;
+const TELL_EVERY_MS = 2000;
 
 export class Typing {
   #heard = new Map();

@@ -49,7 +49,10 @@ test("a new beginning is behind the last message, with what came before still to
   const timeline = begun();
   timeline.arrive(said(1));
   timeline.reset(7);
-  assert.deepEqual([ids(timeline), timeline.position, timeline.oldest, timeline.hasEarlier], [[], 7, 8, true]);
+  assert.deepEqual(
+    [ids(timeline), timeline.position, timeline.oldest, timeline.hasEarlier],
+    [[], 7, 8, true],
+  );
   timeline.reset(0);
   assert.equal(timeline.hasEarlier, false);
 });
@@ -90,5 +93,8 @@ test("the oldest are forgotten where there are too many, and can be fetched agai
 
 test("a place is found among the entries", () => {
   const entries = [1, 3, 5].map((place) => ({ place }));
-  assert.deepEqual([-Infinity, 1, 2, 5, 6].map((place) => placeOf(entries, place)), [0, 0, 1, 2, 3]);
+  assert.deepEqual(
+    [-Infinity, 1, 2, 5, 6].map((place) => placeOf(entries, place)),
+    [0, 0, 1, 2, 3],
+  );
 });

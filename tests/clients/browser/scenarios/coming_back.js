@@ -18,7 +18,7 @@ async function the_server_is_killed(stage) {
     await sayAnd(bob, `in the middle of it ${round}`);
     await stage.ask("kill");
     await alice.page.getByText("Reconnecting…", { exact: true }).waitFor();
-    await alice.page.getByText("The connection is lost").waitFor();
+    await alice.page.locator("#away").waitFor();
     await sayAnd(alice, `while it is away ${round}`);
     await alice.page.locator("#messages .pending").waitFor();
     await stage.ask("start");

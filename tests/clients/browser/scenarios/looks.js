@@ -5,33 +5,38 @@ const path = require("node:path");
 const axe = require("axe-core");
 const { equals } = require("../harness.js");
 
-const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
-/** Where pictures of what is seen are to be put, if anywhere. */
-const PICTURES = process.env.LOBBY_SCREENSHOTS;
+const SCREEN = { viewport: { width: 1040, height: 650 }, locale: "en-GB" };
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, locale: "en-GB" };
+/** Where pictures are to be put, if anywhere, and of what. */
+const FOLDER = process.env.LOBBY_SCREENSHOTS;
+const PICTURES = ["login", "conversation", "dark", "private", "reconnecting", "phone", "phone-people"];
 
 /** What is on the screen can be used by everybody, as far as a program can tell; and it is a picture, if one is wanted. */
 async function look(person, name) {
   await person.page.evaluate(axe.source);
   const { violations } = await person.page.evaluate(() => window.axe.run());
-  const found = violations.flatMap(({ id, nodes }) => nodes.map(({ failureSummary, html }) => [id, html, failureSummary]));
+  const found = violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ failureSummary, html }) => [id, html, failureSummary]),
+  );
   assert.deepEqual(found, [], name);
-  if (!PICTURES) return;
-  await person.page.screenshot({ path: path.join(PICTURES, `${name}.png`), animations: "disabled", caret: "hide" });
+  if (!FOLDER || !PICTURES.includes(name)) return;
+  const file = path.join(FOLDER, `web-${name}.png`);
+  await person.page.screenshot({ path: file, animations: "disabled", caret: "hide" });
 }
 
 async function conversation(stage) {
-  const zoe = await stage.person("Zoë");
-  const ming = await stage.person("李明");
-  const amina = await stage.person("Amina");
-  const jo = await stage.person("Jo");
+  const zoe = await stage.person("Zoë", SCREEN);
+  const ioanna = await stage.person("Ιωάννα", SCREEN);
+  const amina = await stage.person("Amina", SCREEN);
+  const jo = await stage.person("Jo", SCREEN);
   const lines = [
     [zoe, "Good morning! Who is up for a walk along the river later?"],
-    [ming, "Me. Is six too late?"],
+    [ioanna, "Me. Is six too late?"],
     [amina, "Six is fine for me."],
     [amina, "I bring tea, and the map with the new path on it."],
-    [jo, "Then I bring the biscuits 🍪"],
+    [jo, "Then I bring the biscuits."],
     [zoe, "Perfect. We meet at the bridge, by the big chestnut tree.\nIf it rains: at mine."],
-    [ming, "See you all at six, then!"],
+    [ioanna, "See you all at six, then!"],
   ];
   for (const [who, text] of lines) {
     await who.say(text);
@@ -42,23 +47,23 @@ async function conversation(stage) {
     await amina.say(text);
     await amina.sees(text);
   }
-  return { zoe, ming, amina, jo };
+  return { zoe, ioanna, amina, jo };
 }
 
 async function states(stage) {
-  const somebody = await stage.somebody();
+  const somebody = await stage.somebody(SCREEN);
   await look(somebody, "login");
   await somebody.tryName("x");
   await somebody.page.getByText("A pseudonym has").waitFor();
   await look(somebody, "refused");
-  const alone = await stage.person("Alone");
+  const alone = await stage.person("Alone", SCREEN);
   await alone.page.getByText("Nothing has been said yet").waitFor();
   await look(alone, "empty");
   await alone.page.getByRole("button", { name: "Log out" }).click();
 
-  const { amina, jo, zoe, ming } = await conversation(stage);
+  const { amina, jo, zoe, ioanna } = await conversation(stage);
   await equals("who is online", 4, async () => (await jo.online()).length);
-  await zoe.page.locator("#message").pressSequentially("Oh");
+  await zoe.page.locator("#message").pressSequentially("Bring your umbrellas", { delay: 150 });
   await jo.reads("#typing", "Zoë is typing…");
   await look(jo, "conversation");
   await jo.page.emulateMedia({ colorScheme: "dark" });
@@ -76,15 +81,15 @@ async function states(stage) {
   await phone.page.getByRole("button", { name: "People and conversations" }).click();
   await look(phone, "phone-people");
 
-  await ming.say("x".repeat(4001));
-  await ming.page.locator(".refused").waitFor();
+  await ioanna.say("Ring the bell: \u0007");
+  await ioanna.page.locator(".refused").waitFor();
   await stage.ask("kill");
-  await ming.page.getByText("Reconnecting…", { exact: true }).waitFor();
-  await ming.say("I am a bit late, sorry");
-  await ming.page.locator(".pending").waitFor();
-  await look(ming, "reconnecting");
-  await ming.page.getByRole("button", { name: "Dark colours" }).click();
-  await look(ming, "reconnecting-dark");
+  await ioanna.page.getByText("Reconnecting…", { exact: true }).waitFor();
+  await ioanna.say("I am a bit late, sorry");
+  await ioanna.page.locator(".pending").waitFor();
+  await look(ioanna, "reconnecting");
+  await ioanna.page.getByRole("button", { name: "Dark colours" }).click();
+  await look(ioanna, "reconnecting-dark");
 }
 
 async function theme(stage) {
@@ -138,7 +143,11 @@ async function keyboard(stage) {
   const bob = await stage.person("Bob");
   const person = await stage.somebody();
   const { keyboard: keys } = person.page;
-  const focused = () => person.page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+  const focused = () =>
+    person.page.evaluate(() => {
+      const { activeElement, body } = document;
+      return activeElement === body ? "nothing" : activeElement.id || activeElement.textContent;
+    });
   const tabTo = async (text) => {
     for (let presses = 0; presses < 30; presses += 1) {
       if ((await focused()).includes(text)) return;
@@ -177,7 +186,9 @@ async function keyboard(stage) {
   await keys.press("Enter");
   await bob.select("Ann");
   await bob.seesJust(["quietly"]);
-  await equals("news", true, async () => (await bob.page.locator("#announcements").textContent()).includes("Ann privately: quietly"));
+  await equals("news", true, async () =>
+    (await bob.page.locator("#announcements").textContent()).includes("Ann privately: quietly"),
+  );
   await person.page.reload();
   await person.connected();
   await tabTo("log-out");

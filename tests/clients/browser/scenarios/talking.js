@@ -82,7 +82,10 @@ async function tabs_of_one_session(stage) {
   const third = await again.anotherTab();
   await third.connected();
   await third.page.getByRole("button", { name: "Log out" }).click();
-  await again.page.getByText("You are logged out.").or(again.page.getByText("Your session is over.")).waitFor();
+  await again.page
+    .getByText("You are logged out.")
+    .or(again.page.getByText("Your session is over."))
+    .waitFor();
   await equals("who is online", ["Bob"], () => bob.online());
 
   // A log-in is for all tabs, too.

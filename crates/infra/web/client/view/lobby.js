@@ -59,6 +59,10 @@ export class LobbyView {
     else requestAnimationFrame(() => this.#draw());
   }
 
+  drawNow() {
+    this.#draw();
+  }
+
   announce(text) {
     this.#announcer.announce(text);
   }
@@ -73,9 +77,13 @@ export class LobbyView {
     this.draw();
   }
 
-  /** To where one goes on. On a touch screen that is no place to write in, which would bring up the keyboard. */
-  focus() {
+  /**
+   * Another conversation, to go on in: drawn at once, so that what is typed next is written there. On a touch screen the focus
+   * goes to no place to write in, which would bring up the keyboard.
+   */
+  turn() {
     this.#panel.close();
+    this.#draw();
     if (matchMedia("(pointer: coarse)").matches) find("conversation-title").focus();
     else this.#composer.focus();
   }
