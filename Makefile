@@ -171,6 +171,7 @@ vendored := socket.io-client socket.io-parser engine.io-client engine.io-parser 
 
 .PHONY: screenshots
 screenshots: clients tool-nextest tool-chromium ## Take the pictures of the web client in docs/images
+	cargo build --locked --bin lobby
 	LOBBY_SCREENSHOTS=$(CURDIR)/docs/images cargo nextest run --package lobby-tests --locked -E 'test(=browser::nobody_is_shut_out_of_what_the_page_shows)'
 
 .PHONY: clients

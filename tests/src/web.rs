@@ -40,7 +40,10 @@ async fn the_page_and_its_files_are_served_with_a_strict_policy() {
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
         ] {
-            assert!(policy.split("; ").any(|part| part == directive), "{path}: {directive} is not in {policy}");
+            assert!(
+                policy.split("; ").any(|part| part == directive),
+                "{path}: {directive} is not in {policy}"
+            );
         }
         assert!(!policy.contains("unsafe"), "{policy}");
         let head = app.request(Method::HEAD, path).await;
@@ -109,9 +112,13 @@ fn what_is_vendored_is_what_npm_installs() {
     let original = original.expect("`make target/web/.ready` installs it");
     assert!(original == fs::read(vendored.join(bundle)).expect("it is vendored"), "`make vendor` copies it");
     let licences = fs::read_to_string(vendored.join("LICENSE-socket.io.txt")).expect("it is vendored");
-    for part in
-        ["socket.io-client", "socket.io-parser", "engine.io-client", "engine.io-parser", "@socket.io/component-emitter"]
-    {
+    for part in [
+        "socket.io-client",
+        "socket.io-parser",
+        "engine.io-client",
+        "engine.io-parser",
+        "@socket.io/component-emitter",
+    ] {
         let licence = fs::read_to_string(installed.join(part).join("LICENSE")).expect("it has one");
         assert!(licences.contains(&format!("{part}\n\n{licence}")), "`make vendor` copies that of {part}");
     }
@@ -122,7 +129,8 @@ fn the_modules_of_the_page_pass_their_own_tests() {
     let mut node = Command::new("node");
     let tests = repository().join("crates/infra/web/tests");
     let tests = fs::read_dir(tests).expect("there are tests").map(|file| file.expect("it is read").path());
-    let output = node.args(["--test", "--test-reporter=tap"]).args(tests).output().expect("Node is installed");
+    let output =
+        node.args(["--test", "--test-reporter=tap"]).args(tests).output().expect("Node is installed");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}");
     let passed = told.lines().find_map(|line| line.strip_prefix("# pass ")).expect("it says how many");

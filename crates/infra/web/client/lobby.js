@@ -170,6 +170,7 @@ export class Lobby {
   }
 
   #lost() {
+    this.#typing = new Typing();
     this.#state = this.#log === undefined ? "connecting" : "reconnecting";
     this.#view.draw();
   }
