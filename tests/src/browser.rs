@@ -146,6 +146,11 @@ async fn nothing_is_lost_or_doubled_where_the_server_is_killed() {
 }
 
 #[tokio::test]
+async fn a_message_whose_answer_was_lost_is_there_once() {
+    play_alone("an_answer_is_lost").await;
+}
+
+#[tokio::test]
 async fn what_was_written_is_sent_by_the_page_that_is_loaded_again() {
     play_with_program("a_page_is_loaded_again", "none").await;
 }

@@ -34,6 +34,8 @@ export class Lobby {
   #history = { isLoading: false, trouble: undefined };
   // Counts how often the timeline has begun anew: what was asked for before is of no use after.
   #era = 0;
+  // The same of the list of who is online.
+  #listed = 0;
   #waits = 0;
   #timer;
   #isLeaving = false;
@@ -116,6 +118,7 @@ export class Lobby {
     this.#log = log;
     if (isAnew) this.#begin(lastId);
     this.#came(this.#roster.reset(session), wasKnown);
+    this.#listed += 1;
     this.#state = "connected";
     this.#waits = 0;
     this.#history.trouble = undefined;
@@ -203,15 +206,16 @@ export class Lobby {
   }
 
   async #fillRoster() {
-    const log = this.#log;
+    const list = this.#listed;
     try {
       for await (const { users, revision } of api.everybody(this.#self.token)) {
-        if (log !== this.#log || this.#state !== "connected") return;
+        if (list !== this.#listed) return;
         this.#roster.fill(users, revision);
         this.#view.draw("people");
       }
-      this.#roster.filled();
+      if (list === this.#listed) this.#roster.filled();
     } catch (error) {
+      if (!this.#ended) return;
       this.#view.notice(`Not everybody who is online could be listed. ${error.message}`);
     }
   }
@@ -344,6 +348,7 @@ export class Lobby {
     this.#connection.close();
     this.#view.close();
     this.#era += 1;
+    this.#listed += 1;
     keep.outbox.write(this.#self.session, []);
     const ended = this.#ended;
     this.#ended = undefined;

@@ -54,6 +54,30 @@ async function a_page_is_loaded_again(stage) {
   await alice.seesJust(["not lost"]);
 }
 
+/** The server has stored the message, and the connection is gone before its answer comes. */
+async function an_answer_is_lost(stage) {
+  const bob = await stage.person("Bob");
+  const alice = await stage.somebody();
+  let answers = 0;
+  await alice.context.routeWebSocket(/socket\.io/, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((message) => {
+      const isAnswer = /^43\d+\[/.test(message);
+      if (isAnswer) answers += 1;
+      if (isAnswer && answers === 1) socket.close();
+      else if (answers > 0 || !message.startsWith('42["new_message"')) socket.send(message);
+    });
+  });
+  await alice.page.reload();
+  await alice.logIn("Alice");
+  await alice.say("once");
+  await alice.page.getByText("Reconnecting…", { exact: true }).waitFor();
+  await alice.connected();
+  await alice.say("and then");
+  for (const who of [alice, bob]) await who.seesJust(["once", "and then"]);
+  assert.ok(answers >= 3, `${answers} answers`);
+}
+
 /** The lobby keeps three messages: what was missed is not all there any more, and that is said. */
 async function some_is_not_kept(stage) {
   const alice = await stage.person("Alice");
@@ -81,4 +105,10 @@ async function more_than_are_told_of(stage) {
   await equals("who is online", everybody.slice(0, -1), () => alice.online());
 }
 
-module.exports = { the_server_is_killed, a_page_is_loaded_again, some_is_not_kept, more_than_are_told_of };
+module.exports = {
+  the_server_is_killed,
+  an_answer_is_lost,
+  a_page_is_loaded_again,
+  some_is_not_kept,
+  more_than_are_told_of,
+};

@@ -39,20 +39,30 @@ async function a_message_is_refused(stage) {
   await refused.getByText("Not sent. 'Bob' is not online.").waitFor();
 }
 
-async function a_session_ends_elsewhere(stage) {
-  const alice = await stage.person("Alice");
-  const bearer = await alice.page.evaluate(() => JSON.parse(localStorage.getItem("lobby.session")).token);
+async function logOutElsewhere(stage, token) {
   const answer = await fetch(`${stage.url}/logout`, {
     method: "POST",
-    headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/json" },
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
     body: JSON.stringify({ pseudonym: "Alice" }),
   });
   assert.equal(answer.status, 200);
+}
+
+async function a_session_ends_elsewhere(stage) {
+  const alice = await stage.person("Alice");
+  const token = () => alice.page.evaluate(() => JSON.parse(localStorage.getItem("lobby.session")).token);
+  await logOutElsewhere(stage, await token());
   await alice.page.getByText("Your session is over. Log in again to go on.").waitFor();
   assert.equal(await alice.page.getByLabel("Your name").inputValue(), "Alice");
   await alice.logIn("Alice");
   await alice.page.reload();
   await alice.connected();
+
+  const second = await token();
+  await alice.page.goto("about:blank");
+  await logOutElsewhere(stage, second);
+  await alice.page.goto(stage.url);
+  await alice.reads("#login-notice", "The token is not valid, or its session is over.");
 }
 
 /** A page shows what it is given, and runs nothing: that the watching scenarios would notice is shown here. */

@@ -40,7 +40,7 @@ export class LobbyView {
     this.#conversations = new ConversationsView(actions);
     this.#composer = new Composer(actions, signal);
     find("log-out").addEventListener("click", () => actions.logOut(), { signal });
-    document.addEventListener("visibilitychange", () => this.#messages.follows && actions.read(), { signal });
+    document.addEventListener("visibilitychange", () => this.#turned(actions), { signal });
     window.addEventListener("online", () => actions.hurry(), { signal });
     find("me").replaceChildren(named(self.pseudonym));
     this.#ticking = setInterval(() => this.#drawTyping(this.#picture()), LOOK_MS);
@@ -57,6 +57,12 @@ export class LobbyView {
     this.#isDue = true;
     if (document.hidden) setTimeout(() => this.#draw(), HIDDEN_MS);
     else requestAnimationFrame(() => this.#draw());
+  }
+
+  /** What was to be drawn in a frame would not be, and the title tells what is unread. */
+  #turned(actions) {
+    if (document.hidden && this.#isDue) this.#draw();
+    if (!document.hidden && this.#messages.follows) actions.read();
   }
 
   drawNow() {
