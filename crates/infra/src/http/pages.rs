@@ -1,4 +1,4 @@
-//! The web client: files of `web/client`, built into the program. A debug build reads them from there at each request.
+//! The web client: files of `web/client`, built into the program.
 //!
 //! Invariant: nothing that a page shows can become code. The policy takes scripts and styles from files of ours only, and lets no
 //! text be made into markup.

@@ -111,11 +111,11 @@ async function theme(stage) {
 async function phone(stage) {
   const person = await stage.somebody(PHONE);
   const fits = async () => {
-    const [needed, given] = await person.page.evaluate(() => {
-      const { scrollWidth, clientWidth } = document.documentElement;
-      return [Math.max(scrollWidth, document.body.scrollWidth), clientWidth];
-    });
-    assert.ok(needed <= given, `${needed} pixels are needed, ${given} are there`);
+    for (const part of ["html", "body", "#scroll", "#side", "#people"]) {
+      const look = ({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth];
+      const [needed, given] = await person.page.locator(part).evaluate(look);
+      assert.ok(needed <= given, `${part} needs ${needed} pixels, ${given} are there`);
+    }
   };
   await fits();
   await person.logIn("W".repeat(32));

@@ -153,6 +153,12 @@ async function scrolling_back(stage) {
   await alice.sees("message 130");
   assert.ok(!(await alice.said()).includes("message 1"));
   const scroll = alice.page.locator("#scroll");
+  await equals("the first page", "message 81", async () => (await alice.said())[0]);
+  await scroll.evaluate((it) => it.scrollTo(0, 0));
+  await alice.sees("message 31");
+  // What was in sight still is, with what came before above it.
+  const { y } = await alice.page.getByText("message 81", { exact: true }).boundingBox();
+  assert.ok(y > 0 && y < 400, `it is at ${y}`);
   await scroll.hover();
   await until("the first message", async () => {
     await alice.page.mouse.wheel(0, -600);
