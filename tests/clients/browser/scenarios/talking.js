@@ -10,7 +10,7 @@ async function two_people_talk(stage) {
   await equals("who is online", ["Alice", "Bob"], () => bob.online());
   await alice.page.getByText("Bob joined").waitFor();
 
-  await bob.page.locator("#message").pressSequentially("Hel");
+  await bob.page.locator("#message").pressSequentially("Hello");
   await alice.reads("#typing", "Bob is typing…");
   await bob.say("Hello, Alice!");
   await alice.sees("Hello, Alice!");
