@@ -31,7 +31,7 @@ async function the_server_is_killed(stage) {
     await equals("who is online", ["Alice", "Bob"], () => alice.online());
   }
   assert.deepEqual(await alice.said(), await bob.said());
-  assert.equal(await alice.page.getByText("Bob left").count(), 0);
+  assert.equal(await alice.page.locator("#messages .note", { hasText: "Bob left" }).count(), 0);
 }
 
 /** What is written while the server is away, and is not sent before the page is left. */

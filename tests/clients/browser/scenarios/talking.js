@@ -8,7 +8,7 @@ async function two_people_talk(stage) {
   const bob = await stage.person("Bob");
   await equals("who is online", ["Alice", "Bob"], () => alice.online());
   await equals("who is online", ["Alice", "Bob"], () => bob.online());
-  await alice.page.getByText("Bob joined").waitFor();
+  await alice.page.locator("#messages .note", { hasText: "Bob joined" }).waitFor();
 
   await bob.page.locator("#message").pressSequentially("Hello");
   await alice.reads("#typing", "Bob is typing…");
@@ -20,7 +20,7 @@ async function two_people_talk(stage) {
   assert.deepEqual(await bob.page.locator("#messages .own .content").allTextContents(), ["Hello, Alice!"]);
 
   await bob.page.getByRole("button", { name: "Log out" }).click();
-  await alice.page.getByText("Bob joined · Bob left").or(alice.page.getByText("Bob left")).waitFor();
+  await alice.page.locator("#messages .note", { hasText: "Bob left" }).waitFor();
   await equals("who is online", ["Alice"], () => alice.online());
   await equals("where Bob is", "pseudonym", () => bob.page.evaluate(() => document.activeElement.id));
   await equals("Bob's messages", 0, () => bob.page.locator("#messages li").count());
@@ -66,7 +66,7 @@ async function tabs_of_one_session(stage) {
   const again = await alice.anotherTab();
   await again.connected();
   await equals("who is online", ["Alice", "Bob"], () => bob.online());
-  assert.equal(await bob.page.getByText("Alice joined").count(), 0);
+  assert.equal(await bob.page.locator("#messages .note", { hasText: "Alice joined" }).count(), 0);
   await again.say("from the second");
   await alice.say("from the first");
   for (const tab of [alice, again, bob]) {
