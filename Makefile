@@ -14,7 +14,7 @@ TYPOS := 1.52.0
 CARGO_FUZZ := 0.13.2
 KOSOKU := 0.1.0
 
-# The oldest PostgreSQL that does. It comes from the system's packages, and so do strace and faketime.
+# The oldest PostgreSQL that does. It comes from the system's packages, and so do nginx, strace and faketime.
 POSTGRES := 14
 
 # How long `make fuzz` tries to break each decoder.
@@ -44,7 +44,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients tool-nextest tool-postgres tool-strace tool-faketime ## Run all tests, the real clients' and the documentation's too
+test: clients tool-nextest tool-postgres tool-nginx tool-strace tool-faketime ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -184,6 +184,10 @@ tool-postgres:
 		[ "$$major" -lt $(POSTGRES) ] || exit 0; \
 	done; \
 	.ci/install postgresql 'PostgreSQL $(POSTGRES) or newer'
+
+.PHONY: tool-nginx
+tool-nginx:
+	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || .ci/install nginx-light nginx
 
 .PHONY: tool-strace
 tool-strace:

@@ -8,6 +8,7 @@
 //! | [`http`] | REST and problem details |
 //! | [`sweeper`] | deletes what is not to be kept, in the background |
 //! | [`send_message`] | what a client sends to say something, over REST and sockets alike |
+//! | [`cluster`] | nodes that serve the same clients: requests passed on from one to another |
 //! | [`identify`] | who is calling, over REST and sockets alike |
 //! | [`wire`], [`refusal`] | JSON shapes and refusals, the same over REST and sockets |
 //! | [`token`], [`signature`], [`clock`] | signed tokens; signing; time and random ids |
@@ -16,6 +17,7 @@
 //! decides.
 
 pub mod clock;
+pub mod cluster;
 pub mod http;
 pub mod identify;
 pub mod persistence;

@@ -5,15 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_socketio::SocketIo;
+use actix_socketio::{Elsewhere, SocketIo};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, middleware, web};
 use lobby_domain::auth::AuthMode;
 use lobby_domain::ports::{Clock, MessageLog, Presence, Sessions, Tokens};
-use lobby_domain::presence::Limits;
+use lobby_domain::presence::{Limits, NodeId};
 use lobby_domain::pseudonym::NamePolicy;
 use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages, ReadHistory};
 use lobby_infra::clock::{RandomSessionIds, SystemClock, random_node_id};
+use lobby_infra::cluster::{self, Marks, Nodes, Relay, RelayLimits};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Messages, Readiness};
 use lobby_infra::identify::{Identify, Touched};
@@ -45,6 +46,7 @@ pub struct Application {
     own: [Store; 2],
     hub: Arc<Hub>,
     socketio: SocketIo,
+    relay: Option<Relay>,
     readiness: Readiness,
     writer: JoinHandle<()>,
     keeper: Arc<Keeper>,
@@ -56,8 +58,18 @@ pub struct Application {
 type Failure = Box<dyn std::error::Error>;
 
 impl Application {
-    /// Starts the writer and binds the address.
+    /// Binds the address and starts the writer.
     pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
+        Self::build_on(bind(&settings)?, settings, store, secrets).await
+    }
+
+    /// The same with an address that is bound already, see [`bind`].
+    pub async fn build_on(
+        listener: TcpListener,
+        settings: Settings,
+        store: Store,
+        secrets: &SecretKeys,
+    ) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let shared = Arc::new(store.clone());
         let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared));
@@ -69,23 +81,27 @@ impl Application {
         let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
         background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
-        let keeper = Arc::new(keeper(&services, Arc::new(own[1].clone()), limits(&settings)));
+        let node = random_node_id();
+        let keeper = Arc::new(keeper(node, &services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
         let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone());
+        let marks = Marks::new(secrets, keeper.attendants.clone());
+        let nodes = settings.cluster.address.as_ref().map(|_| Nodes::new(store.clone()));
+        let relay = nodes.as_ref().map(|nodes| relay(nodes.clone(), marks.clone(), &settings));
+        if let Some(nodes) = nodes {
+            background.spawn(nodes.follow());
+        }
 
-        let (host, port) = (settings.server.host.clone(), settings.server.port);
-        let listener = TcpListener::bind((host.as_str(), port)).map_err(|error| {
-            format!("server.host and server.port: cannot listen on {host}:{port}: {error}")
-        })?;
         let address = listener.local_addr()?;
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
-        let socketio = SocketIo::new(socketio_config(&settings, &origins));
+        let socketio = SocketIo::new(socketio_config(&settings, &origins, node, relay.as_ref()));
         let doors = Doors {
             services,
             writer: commands,
             attendants: keeper.attendants.clone(),
             touched: Touched::new(&keeper.limits),
             readiness: readiness.clone(),
+            marks,
             origins,
             socketio: socketio.clone(),
             pids: Pids::new(secrets),
@@ -98,6 +114,7 @@ impl Application {
             own,
             hub,
             socketio,
+            relay,
             readiness,
             writer,
             keeper,
@@ -130,7 +147,7 @@ impl Application {
         self.readiness.drain();
         self.keeper.stop_reaping();
         let stopping = async {
-            say_goodbye(&handle, &self.hub, &self.socketio).await;
+            say_goodbye(&handle, &self.hub, &self.socketio, self.relay.as_ref()).await;
             serving.await??;
             // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
             self.writer.await?;
@@ -148,12 +165,24 @@ impl Application {
 }
 
 /// Sockets first: actix waits for connections that have to end by themselves, and these do not.
-async fn say_goodbye(handle: &ServerHandle, hub: &Hub, socketio: &SocketIo) {
+async fn say_goodbye(handle: &ServerHandle, hub: &Hub, socketio: &SocketIo, relay: Option<&Relay>) {
     handle.pause().await;
     hub.close_all().await;
     // Those that are no members of the hub yet.
     socketio.shut_down();
+    // Those that belong to other nodes.
+    if let Some(relay) = relay {
+        relay.stop();
+    }
     handle.stop(true).await;
+}
+
+/// Binds the address of the settings: from here on clients wait instead of being refused.
+pub fn bind(settings: &Settings) -> Result<TcpListener, Failure> {
+    let (host, port) = (settings.server.host.as_str(), settings.server.port);
+    let bound = TcpListener::bind((host, port));
+    Ok(bound
+        .map_err(|error| format!("server.host and server.port: cannot listen on {host}:{port}: {error}"))?)
 }
 
 /// Where the data is, by the settings.
@@ -168,7 +197,10 @@ pub fn store_settings(settings: &Settings) -> Result<StoreSettings, OpenStoreErr
         statement: database.statement_timeout,
         idle: database.idle_in_transaction_timeout,
     };
-    Ok(StoreSettings::new(&database.url, durability, timeouts)?.with_limits(limits(settings)))
+    let address = settings.cluster.address.as_ref().map(ToString::to_string);
+    Ok(StoreSettings::new(&database.url, durability, timeouts)?
+        .with_limits(limits(settings))
+        .with_address(address))
 }
 
 fn limits(settings: &Settings) -> Limits {
@@ -182,9 +214,9 @@ fn limits(settings: &Settings) -> Limits {
     }
 }
 
-fn keeper(services: &Services, presence: Arc<dyn Presence>, limits: Limits) -> Keeper {
+fn keeper(node: NodeId, services: &Services, presence: Arc<dyn Presence>, limits: Limits) -> Keeper {
     Keeper {
-        node: random_node_id(),
+        node,
         attendants: Attendants::new(&limits),
         presence,
         clock: services.clock.clone(),
@@ -287,6 +319,7 @@ struct Doors {
     attendants: Attendants,
     touched: Touched,
     readiness: Readiness,
+    marks: Marks,
     origins: OriginPolicy,
     socketio: SocketIo,
     pids: Pids,
@@ -341,8 +374,10 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
             .wrap(origin::cors(&doors.origins))
             .wrap(middleware::from_fn(origin::guard))
             .wrap(TracingLogger::default())
+            .wrap(middleware::from_fn(cluster::guard))
             .app_data(web::Data::new(doors.origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))
+            .app_data(web::Data::new(doors.marks.clone()))
             .app_data(accounts.clone())
             .app_data(messages.clone())
             .service(plain::service(gateway.clone(), plain.clone()))
@@ -357,7 +392,27 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
     lobby_websocket::serve(listener, &serving, factory)
 }
 
-fn socketio_config(settings: &Settings, origins: &OriginPolicy) -> actix_socketio::Config {
+/// A node that answers nothing is given up after its clients have given it up.
+const MARGIN: Duration = Duration::from_secs(5);
+
+fn relay(nodes: Nodes, marks: Marks, settings: &Settings) -> Relay {
+    let (socketio, websocket) = (&settings.socketio, &settings.websocket);
+    let limits = RelayLimits {
+        at_once: settings.cluster.forwards,
+        answer_within: socketio.ping_interval + socketio.ping_timeout + MARGIN,
+        // One packet that is larger than an answer should be is an answer by itself.
+        answer_bytes: socketio.max_payload.max(websocket.outbox) * 2,
+        write_timeout: websocket.write_timeout,
+    };
+    Relay::new(nodes, marks, limits)
+}
+
+fn socketio_config(
+    settings: &Settings,
+    origins: &OriginPolicy,
+    node: NodeId,
+    relay: Option<&Relay>,
+) -> actix_socketio::Config {
     let origins = origins.clone();
     actix_socketio::Config {
         ping_interval: settings.socketio.ping_interval,
@@ -370,6 +425,8 @@ fn socketio_config(settings: &Settings, origins: &OriginPolicy) -> actix_socketi
         // The lobby has one namespace; a client that asks for others gets its refusals, but not without end.
         max_namespaces: 4,
         allow_request: Some(Arc::new(move |head| origins.allows(head))),
+        node: relay.map(|_| cluster::name_of(node)),
+        elsewhere: relay.map(|relay| Arc::new(relay.clone()) as Arc<dyn Elsewhere>),
         ..actix_socketio::Config::default()
     }
 }

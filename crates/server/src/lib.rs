@@ -9,6 +9,7 @@
 //! | [`telemetry`] | logs |
 //! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
+//! | [`waiting`] | opens the database, and waits for one that is away |
 //! | [`welcome`] | where to go next, printed at the start |
 //!
 //! Invariant: no rule of the lobby is decided in here.
@@ -21,4 +22,5 @@ pub mod open_files;
 pub mod secret;
 pub mod settings;
 pub mod telemetry;
+pub mod waiting;
 pub mod welcome;

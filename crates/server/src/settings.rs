@@ -7,6 +7,7 @@ mod tests;
 use std::time::Duration;
 
 pub use load::{DEFAULTS, SettingsError, Sources};
+use lobby_infra::cluster;
 use serde::{Deserialize, Deserializer, de};
 
 /// All settings, checked.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub messages: Messages,
     /// Who is online.
     pub presence: Presence,
+    /// Other servers for the same clients.
+    pub cluster: Cluster,
     /// Socket.IO's own settings.
     pub socketio: SocketIo,
     /// The plain WebSocket, and what all sockets share.
@@ -134,6 +137,16 @@ pub struct Presence {
     pub snapshot: usize,
 }
 
+/// `cluster`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Cluster {
+    #[serde(deserialize_with = "address_or_none")]
+    pub address: Option<cluster::Address>,
+    pub forwards: usize,
+}
+
 /// `socketio`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -220,6 +233,14 @@ fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u
         Ok(_) | Err(_) => {
             Err(de::Error::custom(format!("'{text}' is neither a whole number from 1 nor '{NONE}'")))
         }
+    }
+}
+
+/// Where a node is reached, or `none`.
+fn address_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<cluster::Address>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        NONE => Ok(None),
+        text => text.parse().map(Some).map_err(de::Error::custom),
     }
 }
 

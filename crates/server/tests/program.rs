@@ -192,6 +192,7 @@ async fn the_schema_is_migrated_by_hand_too() {
         "m20261125_000001_keep_the_roster",
         "m20261125_000002_keep_presence",
         "m20261125_000003_append_in_one",
+        "m20261127_000001_reach_nodes",
     ];
     // The first so many are applied.
     let status = |applied| {

@@ -19,6 +19,7 @@ pub struct StoreSettings {
     durability: Durability,
     pub(super) timeouts: Timeouts,
     limits: Limits,
+    address: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,13 +69,30 @@ impl StoreSettings {
                 return Err(OpenStoreError::UnknownKind(kind.to_owned()));
             }
         };
-        Ok(Self { url: url.to_owned(), place, durability, timeouts, limits: Limits::default() })
+        Ok(Self {
+            url: url.to_owned(),
+            place,
+            durability,
+            timeouts,
+            limits: Limits::default(),
+            address: None,
+        })
     }
 
     /// With other limits of presence than the default ones.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// For a node that the others reach at this address; what there is to say about it is up to them.
+    #[must_use]
+    pub fn with_address(self, address: Option<String>) -> Self {
+        Self { address, ..self }
+    }
+
+    pub(super) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -133,7 +151,7 @@ pub enum Durability {
     Normal,
 }
 
-/// Why the database could not be opened.
+/// Why the database could not be opened. [`Self::may_pass`] says whether to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
     /// A kind of database that is not served.

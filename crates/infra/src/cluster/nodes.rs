@@ -1,0 +1,88 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_socketio::NodeName;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+use super::address::{Address, name_of};
+use crate::persistence::Store;
+
+/// Between two looks which nodes are up.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The same where somebody asks for one that is not known: it may have started just now. Whoever makes names up has no more
+/// looked for than this.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a request waits for that look.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Which nodes are up, and where. Clones share it.
+#[derive(Clone)]
+pub struct Nodes {
+    store: Store,
+    known: watch::Sender<Known>,
+    /// Somebody has asked for a node that is not known.
+    asked: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    addresses: HashMap<String, Address>,
+    /// Counts the looks.
+    looks: u64,
+}
+
+impl Nodes {
+    /// Knows none, before [`Self::follow`] has looked.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store, known: watch::Sender::default(), asked: Arc::default() }
+    }
+
+    /// Looks again and again. While the database is away, those count that were up before.
+    pub async fn follow(self) {
+        loop {
+            match self.store.addresses().await {
+                Ok(rows) => {
+                    self.know(rows.into_iter().filter_map(|(node, address)| {
+                        Some((name_of(node).to_string(), address.parse().ok()?))
+                    }))
+                }
+                Err(error) => tracing::debug!(%error, "it stays unknown which nodes are up"),
+            }
+            sleep(LOOK_AGAIN).await;
+            let _due = timeout(LOOK_EVERY - LOOK_AGAIN, self.asked.notified()).await;
+        }
+    }
+
+    /// Where a node is reached, if it is up and can be.
+    pub(super) async fn find(&self, node: &NodeName) -> Option<Address> {
+        let mut known = self.known.subscribe();
+        let before = {
+            let known = known.borrow_and_update();
+            if let Some(address) = known.addresses.get(node.as_str()) {
+                return Some(address.clone());
+            }
+            known.looks
+        };
+        self.asked.notify_one();
+        // Where the database is away nobody waits for long.
+        let looked = timeout(PATIENCE, known.wait_for(|known| known.looks > before)).await;
+        looked.ok()?.ok()?.addresses.get(node.as_str()).cloned()
+    }
+
+    /// Waits until a node is not up any more.
+    pub(super) async fn gone(&self, node: &NodeName) {
+        let mut known = self.known.subscribe();
+        let gone = known.wait_for(|known| !known.addresses.contains_key(node.as_str())).await;
+        drop(gone.expect("the sending half is ours"));
+    }
+
+    fn know(&self, addresses: impl Iterator<Item = (String, Address)>) {
+        let addresses = addresses.collect();
+        self.known.send_modify(|known| *known = Known { addresses, looks: known.looks + 1 });
+    }
+}
