@@ -38,6 +38,8 @@ pub async fn open(settings: &StoreSettings, listener: &TcpListener) -> Result<St
     if let Ok(opened) = timeout(AT_ONCE, &mut opening).await {
         return Ok(opened?);
     }
+    let database = settings.shown();
+    tracing::warn!(database, "waiting for the database: this node listens, is not ready, and goes on trying");
     let room = WaitingRoom::open(listener.try_clone()?)?;
     let opened = opening.await;
     room.close().await;
@@ -54,7 +56,7 @@ async fn keep_trying(settings: &StoreSettings) -> Result<Store, OpenStoreError> 
         };
         // Once for each reason, not for each attempt.
         if last.as_ref() != Some(&error) {
-            tracing::warn!(%error, "waiting for the database: this node listens, is not ready, and goes on trying");
+            tracing::warn!(%error, "the database is away");
         }
         last = Some(error);
         sleep(pause).await;

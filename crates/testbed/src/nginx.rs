@@ -22,7 +22,7 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
 /// A running nginx on the loopback interface, in front of several HTTP servers: each request goes to the next of them, whoever
-/// sends it and whatever it belongs to. A server that takes no connections is left out for a second.
+/// sends it and whatever it belongs to. One that takes no connections is asked again each time, and the next one instead.
 ///
 /// It passes WebSockets on, buffers nothing, and asks no other server where one may have had a request, unless that was a GET.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Nginx {
     fn configuration(&self, servers: &[SocketAddr]) -> String {
         let mut upstream = String::new();
         for server in servers {
-            write!(upstream, "server {server} max_fails=1 fail_timeout=1s; ").expect("a text takes texts");
+            write!(upstream, "server {server} max_fails=0; ").expect("a text takes texts");
         }
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {}/{kind};", self.folder.path().display()))

@@ -121,6 +121,12 @@ impl StoreSettings {
         Some(path.into())
     }
 
+    /// Which database it is, without its password.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown(&self.url)
+    }
+
     pub(super) fn durability(&self) -> Durability {
         self.durability
     }
