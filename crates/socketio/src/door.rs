@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::engine::handshake::{self, Continue, Refusal, Request, Wanted, check};
 use crate::engine::session::open_packet;
-use crate::registry::{self, Entry, Post, Registry};
+use crate::registry::{self, Entry, Post, Registry, Repeatable};
 use crate::transport::{WebSocket, limits, pipe};
 use crate::wire::Wire;
 use crate::{Config, DisconnectReason, Handshake, NodeName, Passed, PassedBody, Transport, sid};
@@ -108,8 +108,14 @@ impl Door {
         match check(asked(request), &self.config.transports, find, allowed)? {
             Wanted::Open(Transport::WebSocket) => self.open_websocket(request, body, serve),
             Wanted::Open(Transport::Polling) => Ok(self.open_polling(request, serve)),
-            Wanted::Continue(Found::Here(entry), Continue::Poll) => poll(&entry).await,
-            Wanted::Continue(Found::Here(entry), Continue::Post) => self.post(&entry, request, body).await,
+            Wanted::Continue(Found::Here(entry), Continue::Poll) => {
+                refuse_repeated(&entry, Repeatable::Poll, request)?;
+                poll(&entry).await
+            }
+            Wanted::Continue(Found::Here(entry), Continue::Post) => {
+                refuse_repeated(&entry, Repeatable::Post, request)?;
+                self.post(&entry, request, body).await
+            }
             Wanted::Continue(Found::Here(entry), Continue::Upgrade) => self.upgrade(&entry, request, body),
             Wanted::Continue(Found::Elsewhere(node), how) => self.pass_on(node, how, request, body).await,
         }
@@ -207,6 +213,15 @@ impl Door {
         entry.pass(registry::Request::Upgrade(pipe));
         Ok(response)
     }
+}
+
+/// Somebody between has sent a request again. The packets that answered the poll before are lost, or those of the POST were
+/// taken: what its client is missing is not known. It opens a new session.
+fn refuse_repeated(entry: &Entry, which: Repeatable, request: &HttpRequest) -> Result<(), Refusal> {
+    if entry.is_repeated(which, handshake::stamp(request.query_string())) {
+        return Err(end(entry, DisconnectReason::TransportError, Refusal::UnknownSid));
+    }
+    Ok(())
 }
 
 /// What is left to refuse here is a bad or missing `Sec-WebSocket-…` header.
