@@ -104,6 +104,16 @@ impl Attendants {
         self.desk().attendance.clock().estimate(now)
     }
 
+    /// As if the database had answered a beat with this.
+    #[cfg(test)]
+    pub(crate) fn told(&self, now: Moment) {
+        let at = self.now();
+        let beaten = lobby_domain::ports::Beaten { now, alone: true, held: true };
+        let mut desk = self.desk();
+        desk.attendance.beat(at);
+        desk.attendance.beaten(beaten, at);
+    }
+
     /// As [`Self::arrive`], and nobody waits. Where that is yet to be recorded, the second tells whether it was, or the session is over.
     ///
     /// What is given out first notes the end of the connection, also where nobody waits any more for the second.

@@ -163,7 +163,7 @@ async fn a_socket_that_is_passed_on_ends_with_either_node() {
             texts.push(message.into_text().expect("text").to_string());
         }
         assert_eq!(texts[0], "3probe");
-        cluster.nodes[stopping].stop_for_now().await;
-        in_time("the socket to end", async { while let Some(Ok(_)) = socket.next().await {} }).await;
+        let end = async { while let Some(Ok(_)) = socket.next().await {} };
+        tokio::join!(cluster.nodes[stopping].stop_for_now(), in_time("the socket to end", end));
     }
 }

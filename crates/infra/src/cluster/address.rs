@@ -40,8 +40,11 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let authority =
             text.strip_prefix("http://").and_then(|authority| authority.parse::<Authority>().ok());
-        // Neither is sent anywhere.
-        let is_bare = |authority: &Authority| !authority.as_str().contains('@') && authority.port().is_some();
+        let is_bare = |authority: &Authority| {
+            !authority.host().is_empty()
+                && authority.port_u16().is_some()
+                && !authority.as_str().contains('@')
+        };
         authority.filter(is_bare).map(Self).ok_or_else(|| InvalidAddress(text.to_owned()))
     }
 }

@@ -85,3 +85,6 @@ fn refused(bad: &BadMark) -> Refusal {
     let detail = format!("only nodes of this lobby pass requests on to each other: {bad}");
     Refusal::new(StatusCode::FORBIDDEN, "not_relayed", detail)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_socketio::{Elsewhere, NodeName, Passed, PassedBody, PassedOn};
@@ -80,6 +81,8 @@ pub struct Relay {
     marks: Marks,
     client: Client<HttpConnector, Full<Bytes>>,
     places: Arc<Semaphore>,
+    /// Whether the last who came found no place.
+    is_full: Arc<AtomicBool>,
     stopping: watch::Sender<bool>,
     limits: RelayLimits,
 }
@@ -113,7 +116,8 @@ impl Relay {
             .pool_idle_timeout(KEEP_IDLE)
             .build(connector);
         let places = Arc::new(Semaphore::new(limits.at_once));
-        Self { nodes, marks, client, places, stopping: watch::Sender::new(false), limits }
+        let stopping = watch::Sender::new(false);
+        Self { nodes, marks, client, places, is_full: Arc::default(), stopping, limits }
     }
 
     /// Ends sockets and polls that are passed on: the node goes away. What clients have sent may still arrive.
@@ -127,15 +131,23 @@ impl Relay {
             tracing::debug!("a request that was passed on would have to be passed on again");
             return None;
         }
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            tracing::warn!("more would be passed on than cluster.forwards: a session is taken for unknown");
-            return None;
-        };
+        let place = self.place()?;
         let address = self.nodes.find(&node).await?;
         match body {
             PassedBody::Whole(body) => self.pass_whole(&node, &address, request, body, place).await,
             PassedBody::Upgrade(body) => self.pass_socket(&address, request, body, place).await,
         }
+    }
+
+    /// A place among those that are passed on. The operator hears of it once, however many find none.
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let place = self.places.clone().try_acquire_owned().ok();
+        if self.is_full.swap(place.is_none(), Ordering::Relaxed) < place.is_none() {
+            tracing::warn!(
+                "more would be passed on than cluster.forwards: their sessions are taken for unknown"
+            );
+        }
+        place
     }
 
     async fn pass_whole(
