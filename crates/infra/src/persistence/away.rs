@@ -9,7 +9,7 @@ const PASSING: [&str; 3] = ["08", "53", "57"];
 
 impl OpenStoreError {
     /// Whether the database is away, or not yet there, and may be opened later with the same settings. Else only somebody who
-    /// changes something can help: a name or password that is wrong, a database that is not there, a schema that is newer.
+    /// changes something can help: a name or password that is wrong, a database that is not there, a schema that is another.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {

@@ -185,7 +185,7 @@ pub enum OpenStoreError {
         /// Why.
         source: std::io::Error,
     },
-    /// A step of the schema failed, or the schema is of a newer version.
+    /// A step of the schema failed, or the schema is not one of ours.
     #[error("the database schema cannot be brought up to date: {0}")]
     Migrate(#[source] DbErr),
 }
