@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_socketio::{Elsewhere, SocketIo};
+use actix_socketio::SocketIo;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, middleware, web};
 use lobby_domain::auth::AuthMode;
@@ -14,7 +14,7 @@ use lobby_domain::presence::{Limits, NodeId};
 use lobby_domain::pseudonym::NamePolicy;
 use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages, ReadHistory};
 use lobby_infra::clock::{RandomSessionIds, SystemClock, random_node_id};
-use lobby_infra::cluster::{self, Marks, Nodes, Relay, RelayLimits};
+use lobby_infra::cluster::{self, Marks, Nodes, Relay};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Messages, Readiness};
 use lobby_infra::identify::{Identify, Touched};
@@ -23,7 +23,7 @@ use lobby_infra::presence::{Attendants, Keeper};
 use lobby_infra::realtime::follow::follow;
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
-use lobby_infra::realtime::plain::{self, PlainSettings};
+use lobby_infra::realtime::plain;
 use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
 use lobby_infra::realtime::socketio::LobbyHandler;
@@ -31,11 +31,12 @@ use lobby_infra::signature::SecretKeys;
 use lobby_infra::sweeper::{self, Keep, Sweeper};
 use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
-use lobby_websocket::{Heartbeat, Serving};
+use lobby_websocket::Serving;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
 use crate::settings::{self, Settings};
+use crate::sockets::{plain_settings, relay, socketio_config};
 
 /// A lobby that listens, and serves once it is run.
 pub struct Application {
@@ -390,63 +391,4 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
         shutdown_timeout: settings.server.shutdown_timeout.saturating_sub(COMMITTING).max(LEAST_TO_LEAVE),
     };
     lobby_websocket::serve(listener, &serving, factory)
-}
-
-/// A node that answers nothing is given up after its clients have given it up.
-const MARGIN: Duration = Duration::from_secs(5);
-
-fn relay(nodes: Nodes, marks: Marks, settings: &Settings) -> Relay {
-    let (socketio, websocket) = (&settings.socketio, &settings.websocket);
-    let limits = RelayLimits {
-        at_once: settings.cluster.forwards,
-        answer_within: socketio.ping_interval + socketio.ping_timeout + MARGIN,
-        // One packet that is larger than an answer should be is an answer by itself.
-        answer_bytes: socketio.max_payload.max(websocket.outbox) * 2,
-        write_timeout: websocket.write_timeout,
-    };
-    Relay::new(nodes, marks, limits)
-}
-
-fn socketio_config(
-    settings: &Settings,
-    origins: &OriginPolicy,
-    node: NodeId,
-    relay: Option<&Relay>,
-) -> actix_socketio::Config {
-    let origins = origins.clone();
-    actix_socketio::Config {
-        ping_interval: settings.socketio.ping_interval,
-        ping_timeout: settings.socketio.ping_timeout,
-        connect_timeout: settings.socketio.connect_timeout,
-        upgrade_timeout: settings.socketio.upgrade_timeout,
-        transports: settings.socketio.transports.iter().copied().map(transport).collect(),
-        max_payload: settings.socketio.max_payload,
-        outbox_bytes: settings.websocket.outbox,
-        // The lobby has one namespace; a client that asks for others gets its refusals, but not without end.
-        max_namespaces: 4,
-        allow_request: Some(Arc::new(move |head| origins.allows(head))),
-        node: relay.map(|_| cluster::name_of(node)),
-        elsewhere: relay.map(|relay| Arc::new(relay.clone()) as Arc<dyn Elsewhere>),
-        ..actix_socketio::Config::default()
-    }
-}
-
-fn plain_settings(settings: &Settings) -> PlainSettings {
-    let websocket = &settings.websocket;
-    PlainSettings {
-        limits: lobby_websocket::Limits {
-            max_message: websocket.max_message,
-            outbox_bytes: websocket.outbox,
-            heartbeat: Some(Heartbeat { interval: websocket.ping_interval, timeout: websocket.ping_timeout }),
-            ..lobby_websocket::Limits::default()
-        },
-        connect_timeout: websocket.connect_timeout,
-    }
-}
-
-fn transport(setting: settings::Transport) -> actix_socketio::Transport {
-    match setting {
-        settings::Transport::Polling => actix_socketio::Transport::Polling,
-        settings::Transport::WebSocket => actix_socketio::Transport::WebSocket,
-    }
 }

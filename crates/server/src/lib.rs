@@ -6,6 +6,7 @@
 //! | [`environment`] | environment variables and `.env` |
 //! | [`secret`] | `SECRET_KEY`, given or made |
 //! | [`application`] | wires the adapters, runs, and stops in order |
+//! | `sockets` | the settings of sockets, as the layers below want them |
 //! | [`telemetry`] | logs |
 //! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
@@ -21,6 +22,7 @@ pub mod environment;
 pub mod open_files;
 pub mod secret;
 pub mod settings;
+mod sockets;
 pub mod telemetry;
 pub mod waiting;
 pub mod welcome;

@@ -24,7 +24,7 @@ const ASK_EVERY: Duration = Duration::from_millis(5);
 /// A running nginx on the loopback interface, in front of several HTTP servers: each request goes to the next of them, whoever
 /// sends it and whatever it belongs to. One that takes no connections is asked again each time, and the next one instead.
 ///
-/// It passes WebSockets on, buffers nothing, and asks no other server where one may have had a request, unless that was a GET.
+/// It passes every WebSocket on, buffers nothing, and asks no other server where one may have had a request, unless that was a GET.
 #[derive(Debug)]
 pub struct Nginx {
     port: u16,
@@ -52,6 +52,7 @@ impl Nginx {
     }
 
     /// What has gone wrong, as it sees it: among other things, which servers it could not reach.
+    #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_file()).expect("it has a log")
     }

@@ -100,9 +100,9 @@ async fn clients_of_a_node_that_is_killed_are_recovered_elsewhere_and_have_misse
     let url = format!("http://{}/messages", cluster.nodes[0].socket());
     let (talk, is_over) = talk(url, speaker);
     let mut seen = vec![Seen::default(); TABS];
-    for tab in 0..TABS {
+    for (tab, seen) in seen.iter_mut().enumerate() {
         client.event(&tab.to_string(), "new_message").await;
-        seen[tab].last = 1;
+        seen.last = 1;
     }
     cluster.nodes[2].kill().await;
     cluster.nodes[2].start_again().await;

@@ -33,7 +33,7 @@ pub async fn guard(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     if request.headers().contains_key(MARK) {
-        let vouched = vouched(&marks, &request).map_err(|bad| refused(&bad))?;
+        let vouched = vouched(&marks, &request).map_err(refused)?;
         take_body(&mut request, &vouched).await?;
         let head = request.head_mut();
         head.headers_mut().remove(MARK);
@@ -55,7 +55,7 @@ fn vouched(marks: &Marks, request: &ServiceRequest) -> Result<Vouched, BadMark> 
 async fn take_body(request: &mut ServiceRequest, vouched: &Vouched) -> Result<(), Error> {
     let body = if request.method().is_safe() { Bytes::new() } else { read(request.take_payload()).await? };
     if digest(&body) != vouched.body {
-        return Err(refused(&BadMark::Forged).into());
+        return Err(refused(BadMark::Forged).into());
     }
     if !request.method().is_safe() {
         let body = stream::once(async { Ok::<_, PayloadError>(body) });
@@ -80,7 +80,7 @@ async fn read(mut payload: Payload) -> Result<Bytes, Error> {
     Ok(read?)
 }
 
-fn refused(bad: &BadMark) -> Refusal {
+fn refused(bad: BadMark) -> Refusal {
     tracing::debug!(%bad, "what looks passed on by a node is refused");
     let detail = format!("only nodes of this lobby pass requests on to each other: {bad}");
     Refusal::new(StatusCode::FORBIDDEN, "not_relayed", detail)

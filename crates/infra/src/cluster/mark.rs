@@ -88,17 +88,17 @@ fn make_at(signer: &Signer, now: Moment, passed: Passed<'_>, vouched: &Vouched) 
     let time = now.0.to_string();
     let client = vouched.client.map_or_else(|| NO_CLIENT.to_owned(), |client| client.to_string());
     let body = URL_SAFE_NO_PAD.encode(vouched.body);
-    let signed = signer.sign(&whole([passed.method, passed.target, &time, &client, &body]));
-    format!("{time};{client};{body};{signed}")
+    let seal = signer.sign(&whole([passed.method, passed.target, &time, &client, &body]));
+    format!("{time};{client};{body};{seal}")
 }
 
 /// The signature first: whoever has made none learns nothing else.
 fn check_at(signer: &Signer, now: Moment, mark: &str, passed: Passed<'_>) -> Result<Vouched, BadMark> {
     let parts: Vec<&str> = mark.split(';').collect();
-    let [time, client, body, signed] = parts[..] else { return Err(BadMark::Forged) };
+    let [time, client, body, seal] = parts[..] else { return Err(BadMark::Forged) };
     let said = whole([passed.method, passed.target, time, client, body]);
     // What was verified is what a node has signed; comparing it gives nothing away that is not in the request.
-    if signer.verify::<32>(signed) != Some(said) {
+    if signer.verify::<32>(seal) != Some(said) {
         return Err(BadMark::Forged);
     }
     let vouched = parse(client, body).ok_or(BadMark::Forged)?;

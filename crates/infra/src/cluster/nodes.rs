@@ -3,16 +3,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_socketio::NodeName;
+use lobby_domain::presence::NodeId;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::address::{Address, name_of};
 use crate::persistence::Store;
 
-/// Between two looks which nodes are up.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long nobody looks which nodes are up, where nobody asks: as good as a second.
+const LOOK_AFTER: Duration = Duration::from_millis(900);
 
-/// The same where somebody asks for one that is not known: it may have started just now. Whoever makes names up has no more
+/// Between two looks, where somebody asks for one that is not known: it may have started just now. Whoever makes names up has no more
 /// looked for than this.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -46,15 +47,11 @@ impl Nodes {
     pub async fn follow(self) {
         loop {
             match self.store.addresses().await {
-                Ok(rows) => {
-                    self.know(rows.into_iter().filter_map(|(node, address)| {
-                        Some((name_of(node).to_string(), address.parse().ok()?))
-                    }))
-                }
+                Ok(rows) => self.know(rows),
                 Err(error) => tracing::debug!(%error, "it stays unknown which nodes are up"),
             }
             sleep(LOOK_AGAIN).await;
-            let _due = timeout(LOOK_EVERY - LOOK_AGAIN, self.asked.notified()).await;
+            let _due = timeout(LOOK_AFTER, self.asked.notified()).await;
         }
     }
 
@@ -81,8 +78,11 @@ impl Nodes {
         drop(gone.expect("the sending half is ours"));
     }
 
-    fn know(&self, addresses: impl Iterator<Item = (String, Address)>) {
-        let addresses = addresses.collect();
+    /// A node with an address that makes no sense cannot be reached.
+    fn know(&self, rows: Vec<(NodeId, String)>) {
+        let known =
+            |(node, address): (NodeId, String)| Some((name_of(node).to_string(), address.parse().ok()?));
+        let addresses = rows.into_iter().filter_map(known).collect();
         self.known.send_modify(|known| *known = Known { addresses, looks: known.looks + 1 });
     }
 }

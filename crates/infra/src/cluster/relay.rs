@@ -142,7 +142,8 @@ impl Relay {
     /// A place among those that are passed on. The operator hears of it once, however many find none.
     fn place(&self) -> Option<OwnedSemaphorePermit> {
         let place = self.places.clone().try_acquire_owned().ok();
-        if self.is_full.swap(place.is_none(), Ordering::Relaxed) < place.is_none() {
+        let was_full = self.is_full.swap(place.is_none(), Ordering::Relaxed);
+        if place.is_none() && !was_full {
             tracing::warn!(
                 "more would be passed on than cluster.forwards: their sessions are taken for unknown"
             );

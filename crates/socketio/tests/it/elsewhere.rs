@@ -1,5 +1,6 @@
 //! Two servers for the same clients: what lands on the wrong one is passed on, by the simplest relay that does.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -42,7 +43,7 @@ impl Elsewhere for Relay {
 fn head(request: &HttpRequest) -> Vec<u8> {
     let mut head = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri());
     for (name, value) in request.headers() {
-        head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+        write!(head, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
     }
     format!("{head}\r\n").into_bytes()
 }
