@@ -10,7 +10,7 @@
 
 use lobby_testbed::{Nginx, Postgres};
 
-use crate::harness::{Database, Launch, Program};
+use crate::harness::{Database, Launch, Program, becomes_so};
 
 mod clients;
 mod killed;
@@ -44,6 +44,10 @@ impl Cluster {
         for node in &mut nodes {
             node.opened().await;
         }
+        // They are ready a moment before all others can know of them.
+        let rows = count.to_string();
+        let known = async || database.psql(DATABASE, "SELECT count(*) FROM nodes").await == rows;
+        becomes_so("the nodes to be known", known).await;
         let sockets: Vec<_> = nodes.iter().map(Program::socket).collect();
         Self { nodes, front: Nginx::start(&sockets).await, database }
     }

@@ -17,7 +17,7 @@ const LOOK_AFTER: Duration = Duration::from_millis(900);
 /// looked for than this.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How long a request waits for that look.
+/// How long a request waits for such looks.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Which nodes are up, and where. Clones share it.
@@ -32,8 +32,6 @@ pub struct Nodes {
 #[derive(Debug, Default)]
 struct Known {
     addresses: HashMap<String, Address>,
-    /// Counts the looks.
-    looks: u64,
 }
 
 impl Nodes {
@@ -55,20 +53,21 @@ impl Nodes {
         }
     }
 
-    /// Where a node is reached, if it is up and can be.
+    /// Where a node is reached, if it is up and can be. One that is not known may be about to say so: it is looked for again
+    /// for a moment.
     pub(super) async fn find(&self, node: &NodeName) -> Option<Address> {
         let mut known = self.known.subscribe();
-        let before = {
-            let known = known.borrow_and_update();
-            if let Some(address) = known.addresses.get(node.as_str()) {
-                return Some(address.clone());
+        let looking = async {
+            loop {
+                if let Some(address) = known.borrow_and_update().addresses.get(node.as_str()) {
+                    return Some(address.clone());
+                }
+                self.asked.notify_one();
+                known.changed().await.ok()?;
             }
-            known.looks
         };
-        self.asked.notify_one();
-        // Where the database is away nobody waits for long.
-        let looked = timeout(PATIENCE, known.wait_for(|known| known.looks > before)).await;
-        looked.ok()?.ok()?.addresses.get(node.as_str()).cloned()
+        // Where the database is away nobody waits for long either.
+        timeout(PATIENCE, looking).await.ok()?
     }
 
     /// Waits until a node is not up any more.
@@ -83,6 +82,6 @@ impl Nodes {
         let known =
             |(node, address): (NodeId, String)| Some((name_of(node).to_string(), address.parse().ok()?));
         let addresses = rows.into_iter().filter_map(known).collect();
-        self.known.send_modify(|known| *known = Known { addresses, looks: known.looks + 1 });
+        self.known.send_replace(Known { addresses });
     }
 }

@@ -131,8 +131,8 @@ impl Relay {
             tracing::debug!("a request that was passed on would have to be passed on again");
             return None;
         }
-        let place = self.place()?;
         let address = self.nodes.find(&node).await?;
+        let place = self.place()?;
         match body {
             PassedBody::Whole(body) => self.pass_whole(&node, &address, request, body, place).await,
             PassedBody::Upgrade(body) => self.pass_socket(&address, request, body, place).await,
