@@ -9,10 +9,12 @@ use actix_socketio::SocketIo;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, middleware, web};
 use lobby_domain::auth::AuthMode;
-use lobby_domain::ports::{Clock, MessageLog, Presence, Sessions, Tokens};
+use lobby_domain::ports::{Bus, Clock, MessageLog, Presence, Sessions, Tokens};
 use lobby_domain::presence::Limits;
 use lobby_domain::pseudonym::NamePolicy;
 use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages, ReadHistory};
+use lobby_infra::bus::in_process::InProcess;
+use lobby_infra::bus::redis::Redis;
 use lobby_infra::clock::{RandomSessionIds, SystemClock, random_node_id};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Messages, Readiness};
@@ -22,6 +24,7 @@ use lobby_infra::presence::{Attendants, Keeper};
 use lobby_infra::realtime::follow::follow;
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
+use lobby_infra::realtime::listen::listen;
 use lobby_infra::realtime::plain::{self, PlainSettings};
 use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
@@ -60,18 +63,21 @@ impl Application {
     pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let shared = Arc::new(store.clone());
-        let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared));
+        let mut background = JoinSet::new();
+        let bus = bus(&settings, &mut background)?;
+        let hub = Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared);
+        let hub = Arc::new(hub.on_bus(bus.clone()));
         let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
         let own = [store.with_own_reader().await?, store.with_own_writer().await?];
         let for_writer = Services::new(&settings, &own[0], &hub, secrets);
         let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
-        let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
+        background.spawn(listen(hub.clone()));
         background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
         let keeper = Arc::new(keeper(&services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
-        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone());
+        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone(), bus);
 
         let (host, port) = (settings.server.host.clone(), settings.server.port);
         let listener = TcpListener::bind((host.as_str(), port)).map_err(|error| {
@@ -169,6 +175,15 @@ pub fn store_settings(settings: &Settings) -> Result<StoreSettings, OpenStoreErr
         idle: database.idle_in_transaction_timeout,
     };
     Ok(StoreSettings::new(&database.url, durability, timeouts)?.with_limits(limits(settings)))
+}
+
+/// The bus by the settings, and what keeps it up.
+fn bus(settings: &Settings, background: &mut JoinSet<()>) -> Result<Arc<dyn Bus>, Failure> {
+    let Some(address) = &settings.bus.url else { return Ok(Arc::new(InProcess::default())) };
+    let redis = Redis::new(address, &settings.bus.channel).map_err(|error| format!("bus.url: {error}"))?;
+    let redis = Arc::new(redis);
+    background.spawn(redis.clone().run());
+    Ok(redis)
 }
 
 fn limits(settings: &Settings) -> Limits {
