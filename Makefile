@@ -200,7 +200,8 @@ tool-postgres:
 
 .PHONY: tool-redis
 tool-redis:
-	@$(call new-enough,redis-server,$(REDIS)) || .ci/install redis-server 'Redis $(REDIS) or newer'
+	@printf '%s\n' $(REDIS) "$$(redis-server --version 2>/dev/null | sed -n 's/.* v=\([0-9.]*\).*/\1/p')" | sort -VC || \
+		.ci/install redis-server 'Redis $(REDIS) or newer'
 
 .PHONY: tool-strace
 tool-strace:
