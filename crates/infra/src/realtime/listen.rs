@@ -27,3 +27,6 @@ async fn heed(hub: &Hub, hint: Hint) {
         News::Superseded(pid) => hub.supersede_here(pid).await,
     }
 }
+
+#[cfg(test)]
+mod tests;
