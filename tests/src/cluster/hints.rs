@@ -60,7 +60,7 @@ async fn who_comes_and_goes_at_one_node_is_told_and_closed_at_another_that_canno
             assert_eq!(listener.event("user_left").await["session"], json!(zoe.session));
         })
         .await;
-    drop(listener);
+    drop((zoes, second, listener));
     stop(nodes).await;
 }
 
