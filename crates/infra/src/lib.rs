@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`persistence`] | sessions and messages in a database (sea-orm) |
+//! | [`bus`] | what nodes tell each other at once |
 //! | [`writer`] | the one task that all changes go through |
 //! | [`realtime`] | hub, shards and the two socket protocols |
 //! | [`http`] | REST and problem details |
@@ -16,6 +17,7 @@
 //! Invariant: the domain knows nothing of this crate, and nothing in here decides what a rule of the domain
 //! decides.
 
+pub mod bus;
 pub mod clock;
 pub mod cluster;
 pub mod http;

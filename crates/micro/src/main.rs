@@ -20,7 +20,7 @@ use criterion::Criterion;
 
 /// What the lobby allocates with.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
     let criterion = Criterion::default()

@@ -18,11 +18,12 @@ use lobby_infra::cluster::{self, Marks, Nodes, Relay};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Messages, Readiness};
 use lobby_infra::identify::{Identify, Touched};
-use lobby_infra::persistence::{Durability, OpenStoreError, Store, StoreSettings, Timeouts};
+use lobby_infra::persistence::Store;
 use lobby_infra::presence::{Attendants, Keeper};
 use lobby_infra::realtime::follow::follow;
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
+use lobby_infra::realtime::listen::listen;
 use lobby_infra::realtime::plain;
 use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
@@ -35,6 +36,7 @@ use lobby_websocket::Serving;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
+use crate::backends::{bus, limits};
 use crate::settings::{self, Settings};
 use crate::sockets::{plain_settings, relay, socketio_config};
 
@@ -73,19 +75,22 @@ impl Application {
     ) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let shared = Arc::new(store.clone());
-        let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared));
+        let mut background = JoinSet::new();
+        let bus = bus(&settings, secrets, &mut background)?;
+        let hub = Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared);
+        let hub = Arc::new(hub.on_bus(bus.clone()));
         let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
         let own = [store.with_own_reader().await?, store.with_own_writer().await?];
         let for_writer = Services::new(&settings, &own[0], &hub, secrets);
         let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
-        let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
+        background.spawn(listen(hub.clone()));
         background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
         let node = random_node_id();
         let keeper = Arc::new(keeper(node, &services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
-        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone());
+        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone(), bus);
         let marks = Marks::new(secrets, keeper.attendants.clone());
         let nodes = settings.cluster.address.as_ref().map(|_| Nodes::new(store.clone()));
         let relay = nodes.as_ref().map(|nodes| relay(nodes.clone(), marks.clone(), &settings));
@@ -184,35 +189,6 @@ pub fn bind(settings: &Settings) -> Result<TcpListener, Failure> {
     let bound = TcpListener::bind((host, port));
     Ok(bound
         .map_err(|error| format!("server.host and server.port: cannot listen on {host}:{port}: {error}"))?)
-}
-
-/// Where the data is, by the settings.
-pub fn store_settings(settings: &Settings) -> Result<StoreSettings, OpenStoreError> {
-    let durability = match settings.database.durability {
-        settings::Durability::Full => Durability::Full,
-        settings::Durability::Normal => Durability::Normal,
-    };
-    let database = &settings.database;
-    let timeouts = Timeouts {
-        lock: database.lock_timeout,
-        statement: database.statement_timeout,
-        idle: database.idle_in_transaction_timeout,
-    };
-    let address = settings.cluster.address.as_ref().map(ToString::to_string);
-    Ok(StoreSettings::new(&database.url, durability, timeouts)?
-        .with_limits(limits(settings))
-        .with_address(address))
-}
-
-fn limits(settings: &Settings) -> Limits {
-    let presence = &settings.presence;
-    Limits {
-        grace: presence.grace,
-        unconnected: presence.unconnected,
-        unclaimed: presence.unclaimed,
-        hold: settings.auth.hold,
-        lease: presence.lease,
-    }
 }
 
 fn keeper(node: NodeId, services: &Services, presence: Arc<dyn Presence>, limits: Limits) -> Keeper {

@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 use lobby_infra::persistence::Store;
 use tokio::sync::watch;
 
-use crate::application::{Application, bind, store_settings};
+use crate::application::{Application, bind};
+use crate::backends::store_settings;
 use crate::environment::Environment;
 #[cfg(unix)]
 use crate::open_files;

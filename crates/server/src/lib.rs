@@ -6,6 +6,7 @@
 //! | [`environment`] | environment variables and `.env` |
 //! | [`secret`] | `SECRET_KEY`, given or made |
 //! | [`application`] | wires the adapters, runs, and stops in order |
+//! | [`backends`] | the database and the bus, by the settings |
 //! | `sockets` | the settings of sockets, as the layers below want them |
 //! | [`telemetry`] | logs |
 //! | [`open_files`] | how many files and sockets may be open |
@@ -16,6 +17,7 @@
 //! Invariant: no rule of the lobby is decided in here.
 
 pub mod application;
+pub mod backends;
 pub mod cli;
 pub mod environment;
 #[cfg(unix)]

@@ -7,6 +7,7 @@ mod tests;
 use std::time::Duration;
 
 pub use load::{DEFAULTS, SettingsError, Sources};
+use lobby_infra::bus::redis::Address;
 use lobby_infra::cluster;
 use serde::{Deserialize, Deserializer, de};
 
@@ -18,6 +19,8 @@ pub struct Settings {
     pub server: Server,
     /// Where the data is.
     pub database: Database,
+    /// Where nodes hear of each other.
+    pub bus: Bus,
     /// Who needs a token.
     pub auth: Auth,
     /// Which names are allowed.
@@ -72,6 +75,16 @@ pub struct Database {
 pub enum Durability {
     Full,
     Normal,
+}
+
+/// `bus`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Bus {
+    #[serde(deserialize_with = "bus_or_none")]
+    pub url: Option<Address>,
+    pub channel: String,
 }
 
 /// `auth`
@@ -221,6 +234,14 @@ fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     match String::deserialize(deserializer)?.as_str() {
         NONE => Ok(None),
         text => parse_duration(text).map(Some),
+    }
+}
+
+/// Where a bus is, or `none`. The text may have a password in it, so what is wrong with it is told without it.
+fn bus_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        NONE => Ok(None),
+        url => Address::parse(url).map(Some).map_err(de::Error::custom),
     }
 }
 

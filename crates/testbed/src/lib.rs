@@ -3,6 +3,7 @@
 //!
 //! - [`Postgres`] is a PostgreSQL server of one's own.
 //! - [`Nginx`] is a load balancer in front of several servers.
+//! - [`Redis`] is a Redis server of one's own.
 //! - [`Proxy`] stands between a client and such a server, and breaks what is between them when told to.
 //!
 //! It is a dev-dependency, and knows nothing of the lobby. It runs on Unix.
@@ -16,8 +17,10 @@ mod nginx;
 mod ports;
 mod postgres;
 mod proxy;
+mod redis;
 mod supervised;
 
 pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use proxy::{Fired, Proxy, When};
+pub use redis::Redis;

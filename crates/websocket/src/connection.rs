@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{Error, HttpRequest, HttpResponse, body::BoxBody, web};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, body::BoxBody, web};
 use bytes::Bytes;
 use bytestring::ByteString;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use crate::{
     guard::Refusal,
     reader::{Event, Reader},
     silence::{Beat, Silence},
-    stream::Lane,
+    upgrade::Offer,
 };
 
 /// Answers a WebSocket handshake. The response must be returned from the handler, the connection be driven by a
@@ -26,21 +26,21 @@ use crate::{
 ///
 /// On a server started by [`serve`](crate::serve) frames go straight to the socket. On any other everything works too, slower; what is
 /// then its business: `HttpServer::h1_allow_half_closed(false)`, so that a peer which only closes its sending side is gone at
-/// once; `tcp_nodelay(true)`; an end for peers that never read. On either, actix's `client_disconnect_timeout` is how long it lets
-/// the peer close TCP first after the last frame, and so how long a peer that waits for the server to do so (a browser
-/// does) waits.
+/// once; `tcp_nodelay(true)`; an end for peers that never read; and `client_disconnect_timeout`, which is how long it lets the peer
+/// close TCP first after the last frame, and so how long a peer that waits for the server to do so (a browser does) waits.
 pub fn accept(
     request: &HttpRequest,
     body: web::Payload,
     limits: &Limits,
 ) -> Result<(HttpResponse, Connection), Error> {
     let (response, reader) = Reader::accept(request, body, limits)?;
-    let outbox = Outbox::new(limits.outbox_bytes, request.conn_data::<Lane>().cloned());
-    let mut replaced = None;
-    let response = response.map_body(|_, body| {
-        replaced = Some(body);
-        BoxBody::new(OutboxBody::new(outbox.clone()))
-    });
+    let (outbox, body) = if let Some(offer) = request.extensions_mut().remove::<Offer>() {
+        (offer.take(limits.outbox_bytes), BoxBody::new(()))
+    } else {
+        let outbox = Outbox::new(limits.outbox_bytes);
+        (outbox.clone(), BoxBody::new(OutboxBody::new(outbox)))
+    };
+    let response = response.set_body(body);
     let connection = Connection {
         reader,
         outbox,
@@ -49,7 +49,6 @@ pub fn accept(
         close_deadline: None,
         alarm: Alarm::default(),
         closed: None,
-        _replaced: replaced,
     };
     Ok((response, connection))
 }
@@ -63,8 +62,6 @@ pub struct Connection {
     close_deadline: Option<Instant>,
     alarm: Alarm,
     closed: Option<Closed>,
-    /// The body that actix-ws made: its end would end the decoder.
-    _replaced: Option<BoxBody>,
 }
 
 /// What a connection brings.

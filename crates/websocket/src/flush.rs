@@ -7,13 +7,13 @@ use std::{
 
 use actix_web::rt::{self, task::JoinHandle};
 
-use crate::{pending::Joined, queue::Queue, stream::Lane};
+use crate::{pending::Joined, queue::Queue, stream::Stream};
 
 /// Flushes a queue as often as the socket takes more, until it has taken all, or this is dropped.
 pub(crate) struct Refill(JoinHandle<()>);
 
 impl Refill {
-    pub(crate) fn start(lane: Lane, queue: Weak<RefCell<Queue>>) -> Self {
+    pub(crate) fn start(lane: Stream, queue: Weak<RefCell<Queue>>) -> Self {
         Self(rt::spawn(refill(lane, queue)))
     }
 }
@@ -24,7 +24,7 @@ impl Drop for Refill {
     }
 }
 
-async fn refill(lane: Lane, queue: Weak<RefCell<Queue>>) {
+async fn refill(lane: Stream, queue: Weak<RefCell<Queue>>) {
     // A broken socket is ready too, and tells what is wrong with it when it is written to.
     while poll_fn(|cx| lane.poll_writable(cx)).await.is_ok() {
         let Some(queue) = queue.upgrade() else { return };

@@ -1,6 +1,6 @@
 //! A guarded WebSocket connection (RFC 6455, server side) over actix-web, for any use.
 //!
-//! actix-ws does the handshake and decodes frames. This crate puts bounds around it: sizes are refused before
+//! actix-ws does the handshake, its decoder the frames. This crate puts bounds around it: sizes are refused before
 //! anything is buffered, what waits for a peer is bounded in bytes, a message for many peers is framed once and
 //! shared, all that is pending leaves in one write, and closing, pings and timeouts are done as the RFC says.
 //!
@@ -14,9 +14,9 @@
 //! - [`CloseCode`]: why a connection ended.
 //! - [`serve`]: actix-web's server on streams that an outbox can write to, and with an end for peers that never read.
 //! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `pending` (frames that
-//!   wait, pure), `queue` (what an outbox and its connection share), `stream` (a socket, and the lane past the server), `flush`
-//!   (when the lane is written to), `body` (the response's body, which drains the outbox where there is no lane, and at the end), `alarm` (one timer for a connection), `properties`
-//!   (what holds for any bytes, for tests and fuzzing).
+//!   wait, pure), `queue` (what an outbox and its connection share), `upgrade` (a connection that leaves actix's dispatcher),
+//!   `stream` (its socket), `flush` (when that is written to), `body` (the response's body, which drains the outbox on any other
+//!   server), `alarm` (one timer for a connection), `properties` (what holds for any bytes, for tests and fuzzing).
 //!
 //! Invariant: a frame that breaks a limit or the protocol is refused by its header; its payload is never buffered.
 //! Invariant: sending never blocks and never awaits; a peer that does not keep up is closed with 1013.
@@ -44,6 +44,7 @@ mod silence;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod upgrade;
 
 pub use close::{CloseCode, Closed, ClosedBy};
 pub use connection::{Connection, Incoming, accept};

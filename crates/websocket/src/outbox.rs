@@ -3,7 +3,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::{CloseCode, Frame, queue::Queue, stream::Lane};
+use crate::{CloseCode, Frame, queue::Queue, stream::Stream};
 
 /// The way out to the peer. Clones are the same outbox; none of them keeps the socket open.
 ///
@@ -26,9 +26,14 @@ pub enum SendError {
 }
 
 impl Outbox {
-    /// With a lane, frames go straight to the socket; else the body takes them.
-    pub(crate) fn new(limit: usize, lane: Option<Lane>) -> Self {
-        Self { queue: Queue::shared(limit, lane) }
+    /// The response's body takes what is sent.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { queue: Queue::shared(limit, None) }
+    }
+
+    /// What is sent goes straight to the socket.
+    pub(crate) fn with_lane(limit: usize, lane: Stream) -> Self {
+        Self { queue: Queue::shared(limit, Some(lane)) }
     }
 
     /// Queues a frame; all that is queued by the time the tasks that are about to run have run leaves in one write.

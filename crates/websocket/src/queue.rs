@@ -2,7 +2,7 @@ use std::{
     cell::RefCell,
     mem,
     rc::{Rc, Weak},
-    task::Waker,
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use crate::{
     close::cut,
     flush::{self, Refill},
     pending::{FRAME_COST, Joined, Pending, Written},
-    stream::Lane,
+    stream::Stream,
 };
 
 /// There is room while at most one part in so many of the limit is taken: half a full outbox is left for the peer to be
@@ -34,7 +34,8 @@ pub(crate) struct Queue {
     way: Way,
     /// Our close, once there is one.
     ours: Option<Closed>,
-    body: Parked,
+    /// The body, or who waits for the end of the lane.
+    server: Parked,
     connection: Parked,
     /// Made by the first who waits for room, and gone once there is some: an outbox for which nobody waits has none.
     pub(crate) room: Option<Rc<Notify>>,
@@ -52,13 +53,12 @@ enum Stage {
     Gone,
 }
 
-/// How what is pending gets to the socket. Once it is the body's business it stays so: two who write by turns would have to
-/// know of each other how far they are.
+/// How what is pending gets to the socket.
 enum Way {
-    /// The body gives it to the server.
+    /// The response's body gives it to the server.
     Body,
-    /// The lane, when its turn comes.
-    Lane(Lane, Turn),
+    /// It is written straight to the socket, when its turn comes.
+    Lane(Stream, Turn),
 }
 
 /// When the lane is written to.
@@ -74,7 +74,7 @@ enum Turn {
 }
 
 impl Queue {
-    pub(crate) fn shared(limit: usize, lane: Option<Lane>) -> Rc<RefCell<Self>> {
+    pub(crate) fn shared(limit: usize, lane: Option<Stream>) -> Rc<RefCell<Self>> {
         Rc::new_cyclic(|me| {
             RefCell::new(Self {
                 pending: Pending::default(),
@@ -82,7 +82,7 @@ impl Queue {
                 stage: Stage::Open,
                 way: lane.map_or(Way::Body, |lane| Way::Lane(lane, Turn::Shut)),
                 ours: None,
-                body: Parked::default(),
+                server: Parked::default(),
                 connection: Parked::default(),
                 room: None,
                 me: Weak::clone(me),
@@ -125,7 +125,7 @@ impl Queue {
         self.connection = Parked::default();
         if self.stage != Stage::Gone {
             self.stage = Stage::Ending;
-            self.leave_lane();
+            self.server.wake();
             self.tell_room();
         }
     }
@@ -136,12 +136,13 @@ impl Queue {
         self.end();
     }
 
-    /// The body has been dropped. Its waker goes too: a handle that is kept must not keep the socket's task, nor the socket.
+    /// The socket is no more. The wakers go too: a handle that is kept must not keep the socket's task, nor the socket.
     pub(crate) fn gone(&mut self) {
         self.pending = Pending::default();
         self.stage = Stage::Gone;
         self.way = Way::Body;
-        self.body = Parked::default();
+        self.server.wake();
+        self.server = Parked::default();
         self.connection.wake();
         self.tell_room();
     }
@@ -166,19 +167,13 @@ impl Queue {
 
     /// What the body is to do next.
     pub(crate) fn take(&mut self, waker: &Waker) -> Taken {
-        let next = match self.way {
-            Way::Body => self.take_chunk(),
-            Way::Lane(_, Turn::Shut) if self.goes_with_the_head() => self.take_chunk(),
-            Way::Lane(..) => None,
-        };
-        if let Some(chunk) = next {
+        if let Some(chunk) = self.take_chunk() {
             return Taken::Chunk(chunk);
         }
-        if matches!(self.way, Way::Body) && self.stage == Stage::Ending {
+        if self.stage == Stage::Ending {
             return Taken::End;
         }
-        self.open_lane();
-        self.body.park(waker);
+        self.server.park(waker);
         Taken::Nothing
     }
 
@@ -188,15 +183,17 @@ impl Queue {
         chunk
     }
 
-    /// A few bytes more make no difference to the one write that the head costs anyhow.
-    fn goes_with_the_head(&self) -> bool {
-        self.pending.bytes() <= WITH_THE_HEAD
+    /// What goes out with the response's head: a few bytes more make no difference to the one write that the head costs
+    /// anyhow.
+    pub(crate) fn take_with_the_head(&mut self) -> Bytes {
+        if self.pending.bytes() > WITH_THE_HEAD {
+            return Bytes::new();
+        }
+        self.take_chunk().unwrap_or_default()
     }
 
-    /// The server asks for the body when it has the head in its buffer, and writes what is in its buffer before it lets
-    /// any other task run. All of a head fits into an empty socket; only of a client that asked for a great deal on the same
-    /// connection before, and read none of it, would some be left, and that client gets what it then deserves.
-    fn open_lane(&mut self) {
+    /// The head is out.
+    pub(crate) fn open_lane(&mut self) {
         if let Way::Lane(_, turn @ Turn::Shut) = &mut self.way {
             *turn = Turn::Idle;
             if !self.pending.is_empty() {
@@ -205,10 +202,16 @@ impl Queue {
         }
     }
 
-    /// From here on the body does it.
-    fn leave_lane(&mut self) {
-        self.way = Way::Body;
-        self.body.wake();
+    /// Ready when the lane has nothing more to write, for ever.
+    pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.stage {
+            Stage::Gone => Poll::Ready(()),
+            Stage::Ending if self.pending.is_empty() => Poll::Ready(()),
+            _ => {
+                self.server.park(cx.waker());
+                Poll::Pending
+            }
+        }
     }
 
     fn push(&mut self, frame: &Frame) {
@@ -219,7 +222,7 @@ impl Queue {
     /// Somebody shall come for what is pending, unless somebody comes anyhow.
     fn call(&mut self) {
         match &mut self.way {
-            Way::Body => self.body.wake(),
+            Way::Body => self.server.wake(),
             Way::Lane(_, turn @ Turn::Idle) => {
                 *turn = Turn::Soon;
                 flush::soon(Weak::clone(&self.me));
@@ -231,19 +234,22 @@ impl Queue {
     /// Writes what is pending to the lane, as far as the socket takes it. Whether all of it.
     pub(crate) fn flush(&mut self, joined: &mut Joined) -> bool {
         let Way::Lane(lane, turn) = &mut self.way else { return true };
-        let written = self.pending.write(joined, |bytes| lane.write(bytes));
-        match written {
+        match self.pending.write(joined, |bytes| lane.write(bytes)) {
             Written::All => *turn = Turn::Idle,
-            Written::Part if matches!(turn, Turn::Full(_)) => {}
-            Written::Part => *turn = Turn::Full(Refill::start(lane.clone(), Weak::clone(&self.me))),
-            // The server's own reading finds out too, and ends what there is to end.
-            Written::Broken => {
-                self.pending = Pending::default();
-                self.leave_lane();
+            Written::Part => {
+                if !matches!(turn, Turn::Full(_)) {
+                    *turn = Turn::Full(Refill::start(lane.clone(), Weak::clone(&self.me)));
+                }
+                self.tell_room();
+                return false;
             }
+            Written::Broken => self.gone(),
+        }
+        if self.stage == Stage::Ending {
+            self.server.wake();
         }
         self.tell_room();
-        written != Written::Part
+        true
     }
 
     /// What tells of room, unless there is some or never will be.

@@ -1,17 +1,16 @@
 use std::{
-    cell::Cell,
-    io::ErrorKind,
     mem,
     pin::Pin,
-    rc::Rc,
     task::{Context, Poll, ready},
 };
 
-use actix_web::{Error, FromRequest as _, HttpRequest, HttpResponse, dev::Payload, error::PayloadError, web};
-use actix_ws::{CloseReason, Item, Message, MessageStream, ProtocolError};
+use actix_codec::Decoder as _;
+use actix_http::ws::{Codec, Frame};
+use actix_web::{Error, FromRequest as _, HttpRequest, HttpResponse, dev::Payload, web};
+use actix_ws::{CloseReason, Item, ProtocolError};
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
-use futures_core::Stream;
+use futures_core::Stream as _;
 
 use crate::{
     CloseCode, Limits,
@@ -36,19 +35,17 @@ pub(crate) enum Event {
     End,
 }
 
-/// Turns the request's body into events: guard, then actix-ws's decoder, then fragments into messages.
+/// Turns the request's body into events: guard, then the decoder that actix-ws has too, then fragments into messages.
 ///
-/// The decoder gets one frame at a time. Given all there is, it would decode all of it ahead, at many times its
-/// size for tiny frames, and report a bad frame before the good ones that precede it.
+/// The decoder gets one frame at a time, so that all good frames precede the bad one which they came with.
 pub(crate) struct Reader {
     payload: Payload,
     /// Bytes that the guard has not seen.
     unread: Bytes,
     guard: FrameGuard,
-    feed: Feed,
-    decoder: MessageStream,
-    /// The decoder's buffer still refers to the last frame.
-    retains: bool,
+    /// What has come of the frame that is being read.
+    frame: BytesMut,
+    decoder: Codec,
     /// The message whose last fragment has not come, and whether it is text.
     unfinished: Option<(Kind, BytesMut)>,
     heard: bool,
@@ -61,24 +58,21 @@ enum Kind {
 }
 
 impl Reader {
-    /// Does the handshake. The response's body is actix-ws's own; its end ends the decoder.
+    /// Does the handshake. actix-ws' own reader and writer come with it, and are not wanted.
     pub(crate) fn accept(
         request: &HttpRequest,
         body: web::Payload,
         limits: &Limits,
     ) -> Result<(HttpResponse, Self), Error> {
-        let feed = Feed::default();
-        let mut source = Payload::Stream { payload: Box::pin(feed.clone()) as _ };
-        let guarded = web::Payload::from_request(request, &mut source).into_inner()?;
-        let (response, _, decoder) = actix_ws::handle(request, guarded)?;
+        let nothing = web::Payload::from_request(request, &mut Payload::None).into_inner()?;
+        let (response, _, _) = actix_ws::handle(request, nothing)?;
         let reader = Self {
             payload: body.into_inner(),
             unread: Bytes::new(),
             guard: FrameGuard::new(limits),
-            feed,
+            frame: BytesMut::new(),
             // Never below the guard's bounds, so that the guard is who decides.
-            decoder: decoder.max_frame_size(limits.max_message.max(125)),
-            retains: false,
+            decoder: Codec::new().max_size(limits.max_message.max(125)),
             unfinished: None,
             heard: false,
         };
@@ -93,7 +87,7 @@ impl Reader {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             if self.unread.is_empty() {
-                self.release(cx);
+                self.release();
                 match ready!(Pin::new(&mut self.payload).poll_next(cx)) {
                     Some(Ok(bytes)) => self.unread = bytes,
                     Some(Err(_)) | None => return Poll::Ready(Event::End),
@@ -101,39 +95,41 @@ impl Reader {
                 self.heard = true;
             }
             match self.guard.admit(&self.unread) {
-                Ok(length) => self.feed.give(self.unread.split_to(length)),
+                Ok(length) => self.take_in(length),
                 Err(refusal) => return Poll::Ready(Event::Refused(refusal)),
             }
-            if let Poll::Ready(decoded) = Pin::new(&mut self.decoder).poll_next(cx) {
-                self.retains = true;
-                if let Some(event) = self.event(decoded) {
-                    return Poll::Ready(event);
-                }
+            if let Some(event) = self.decode() {
+                return Poll::Ready(event);
             }
         }
     }
 
     /// Lets go of the last frame before waiting: it may be as large as a message can be, and the wait long.
-    fn release(&mut self, cx: &mut Context<'_>) {
-        if mem::take(&mut self.retains) {
-            self.feed.give(Bytes::new());
-            let nothing = Pin::new(&mut self.decoder).poll_next(cx);
-            debug_assert!(nothing.is_pending(), "no bytes make no message");
+    fn release(&mut self) {
+        if self.frame.is_empty() {
+            self.frame = BytesMut::new();
+        }
+    }
+
+    fn take_in(&mut self, length: usize) {
+        let bytes = self.unread.split_to(length);
+        if self.frame.is_empty() {
+            self.frame = bytes.into();
+        } else {
+            self.frame.extend_from_slice(&bytes);
         }
     }
 
     /// `None` for what completes nothing.
-    fn event(&mut self, decoded: Option<Result<Message, ProtocolError>>) -> Option<Event> {
-        Some(match decoded {
-            Some(Ok(Message::Text(text))) => Event::Text(text),
-            Some(Ok(Message::Binary(data))) => Event::Binary(data),
-            Some(Ok(Message::Continuation(item))) => return self.join(item),
-            Some(Ok(Message::Ping(data))) => Event::Ping(data),
-            Some(Ok(Message::Pong(_))) => Event::Pong,
-            Some(Ok(Message::Close(reason))) => close(reason),
-            Some(Ok(Message::Nop)) => return None,
-            Some(Err(error)) => Event::Refused(refusal(&error)),
-            None => Event::End,
+    fn decode(&mut self) -> Option<Event> {
+        Some(match self.decoder.decode(&mut self.frame).transpose()? {
+            Ok(Frame::Text(data)) => complete(Kind::Text, data),
+            Ok(Frame::Binary(data)) => complete(Kind::Binary, data),
+            Ok(Frame::Continuation(item)) => return self.join(item),
+            Ok(Frame::Ping(data)) => Event::Ping(data),
+            Ok(Frame::Pong(_)) => Event::Pong,
+            Ok(Frame::Close(reason)) => close(reason),
+            Err(error) => Event::Refused(refusal(&error)),
         })
     }
 
@@ -166,34 +162,11 @@ fn close(reason: Option<CloseReason>) -> Event {
     Event::Close(CloseCode::new(code.into()), description.unwrap_or_default())
 }
 
-/// Of a text, only its UTF-8 can still be bad; of a close frame with a good code, only its reason's. The decoder
-/// has no better names for these two.
+/// Of a close frame with a good code, only its reason's UTF-8 can still be bad, for which the decoder has no better name.
 fn refusal(error: &ProtocolError) -> Refusal {
     match error {
-        ProtocolError::Io(error) if error.kind() == ErrorKind::InvalidData => BAD_UTF8,
         ProtocolError::BadOpCode => BAD_UTF8,
         _ => BAD_FRAME,
-    }
-}
-
-/// Hands admitted bytes to the decoder, as the body it reads.
-#[derive(Clone, Default)]
-struct Feed {
-    bytes: Rc<Cell<Option<Bytes>>>,
-}
-
-impl Feed {
-    fn give(&self, bytes: Bytes) {
-        self.bytes.set(Some(bytes));
-    }
-}
-
-impl Stream for Feed {
-    type Item = Result<Bytes, PayloadError>;
-
-    /// Pending without a wake-up: who gives bytes polls the decoder itself.
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.bytes.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(bytes))))
     }
 }
 

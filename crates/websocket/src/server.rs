@@ -1,8 +1,10 @@
-use std::{fmt, io, net::TcpListener, time::Duration};
+use std::{fmt, io, net::TcpListener, rc::Rc, time::Duration};
 
 use actix_http::{HttpService, Protocol, Request, Response};
 use actix_server::ServerBuilder;
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_service::{
+    IntoServiceFactory, ServiceExt as _, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service,
+};
 use actix_web::{
     Error,
     body::MessageBody,
@@ -10,16 +12,16 @@ use actix_web::{
     rt::net::TcpStream,
 };
 use socket2::SockRef;
+use tokio::sync::OnceCell;
 
-use crate::stream::Stream;
+use crate::{
+    stream::Stream,
+    upgrade::{self, LINGER},
+};
 
 /// How many connections may wait to be accepted, where the system allows as many: a crowd that was cut off comes back at once, and who finds no
 /// place tries again only after a second. `TcpListener::bind` has set 128.
 const BACKLOG: i32 = 4096;
-
-/// How long a peer has, after the last that it is sent, to close first, as `HttpServer` has it too: a socket that is closed over what the
-/// peer still sends is reset, and the last words get lost.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How [`serve`] serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +36,9 @@ pub struct Serving {
     pub shutdown_timeout: Duration,
 }
 
-/// An HTTP/1.1 server as actix-web's `HttpServer`, for connections that [`accept`](crate::accept) can make the most of: frames
-/// go straight to the socket. The server has one task, one buffer and one wake-up for each connection, which together cost
-/// more than the write itself.
+/// An HTTP/1.1 server as actix-web's `HttpServer`, for connections that [`accept`](crate::accept) can make the most of: once it is accepted
+/// a WebSocket is no longer the server's business, whose task, buffers and wake-ups for each connection together cost more than
+/// reading and writing itself.
 ///
 /// It ignores signals: when to stop is said by `ServerHandle::stop`. Nothing waits for the delayed acknowledgements of the other
 /// side (`TCP_NODELAY`), and a peer that has closed its sending side is gone.
@@ -67,7 +69,19 @@ where
     let address = listener.local_addr()?;
     let server = builder.listen("lobby", listener, move || {
         let stopping = stopping.clone();
-        let app = app().into_factory().map_err(|error: S::Error| error.into().error_response());
+        let app = Rc::new(Once::new(app().into_factory()));
+        let requests = {
+            let app = Rc::clone(&app);
+            move || {
+                let refused = |error: S::Error| error.into().error_response();
+                Rc::clone(&app).service(move |app| app.map_err(refused))
+            }
+        };
+        let upgrades = move || {
+            Rc::clone(&app).service(|app| {
+                fn_service(move |(request, framed)| upgrade::serve(Rc::clone(&app), request, framed))
+            })
+        };
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
@@ -76,15 +90,34 @@ where
             .local_addr(address)
             .h1_allow_half_closed(false)
             .client_disconnect_timeout(LINGER)
-            .on_connect_ext(|stream: &Stream, data| {
-                data.insert(stream.lane());
-            })
-            .finish(map_config(app, |()| AppConfig::default()));
-        fn_service(move |stream: TcpStream| async move {
+            .upgrade(fn_factory(upgrades))
+            .finish(fn_factory(requests));
+        let streams = fn_service(move |stream: TcpStream| async move {
             let peer = stream.peer_addr().ok();
             Ok((Stream::new(stream, write_timeout), Protocol::Http1, peer))
-        })
-        .and_then(http)
+        });
+        ServiceFactoryExt::and_then(streams, http)
     })?;
     Ok(server.run())
+}
+
+/// One instance of an application for a worker: for requests, and for those that want the connection.
+struct Once<F, S> {
+    factory: F,
+    service: OnceCell<Rc<S>>,
+}
+
+impl<F, S> Once<F, S> {
+    fn new(factory: F) -> Self {
+        Self { factory, service: OnceCell::new() }
+    }
+
+    async fn service<T, E>(self: Rc<Self>, used: impl FnOnce(Rc<S>) -> T) -> Result<T, E>
+    where
+        F: ServiceFactory<Request, Config = AppConfig, Service = S, InitError = E>,
+        S: Service<Request>,
+    {
+        let made = || async { self.factory.new_service(AppConfig::default()).await.map(Rc::new) };
+        self.service.get_or_try_init(made).await.map(|service| used(Rc::clone(service)))
+    }
 }

@@ -2,48 +2,53 @@ use std::{
     cell::RefCell,
     io,
     pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
+    rc::{Rc, Weak},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use actix_http::error::PayloadError;
 use actix_web::rt::net::TcpStream;
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A TCP connection with two who write to it: the server, and an outbox that goes past it.
+/// As much is read at once as a busy socket has for us. One buffer for all of a thread, so that a connection that says nothing has none.
+const READ: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
+
+/// A TCP connection, for all who read from it and write to it; on one thread.
+#[derive(Clone)]
 pub(crate) struct Stream(Rc<RefCell<TcpStream>>);
 
-/// The way past the server.
-#[derive(Clone)]
-pub(crate) struct Lane(Rc<RefCell<TcpStream>>);
-
 impl Stream {
-    /// Sets what has to be set on a connection that serves people: see [`Tuning`](crate::Tuning).
+    /// Sets what has to be set on a connection that serves people.
     pub(crate) fn new(stream: TcpStream, write_timeout: Duration) -> Self {
         set_options(&SockRef::from(&stream), write_timeout);
         Self(Rc::new(RefCell::new(stream)))
     }
 
-    pub(crate) fn lane(&self) -> Lane {
-        Lane(Rc::clone(&self.0))
+    /// What the peer sends from now on, after what has been read already.
+    pub(crate) fn incoming(&self, read: Bytes) -> Incoming {
+        Incoming { read, stream: Rc::downgrade(&self.0) }
     }
 
-    /// A borrow never outlives a call here, so it is never taken twice.
-    fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> T) -> T {
-        act(Pin::new(&mut self.0.borrow_mut()))
-    }
-}
-
-impl Lane {
     /// Writes what the socket takes at once.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow().try_write(bytes)
     }
 
-    /// Ready when the socket takes more, or is broken. One task waits at a time: the server does not, while the lane is used.
+    /// Ready when the socket takes more, or is broken. One task waits at a time.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow().poll_write_ready(cx)
+    }
+
+    /// A borrow never outlives a call here, so it is never taken twice.
+    fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> T) -> T {
+        act(Pin::new(&mut self.0.borrow_mut()))
     }
 }
 
@@ -60,6 +65,48 @@ fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "fuchsia")))]
 fn set_user_timeout(_: &SockRef<'_>, _: Duration) {}
+
+/// What a peer sends, as the body of its request. It does not keep the connection open: when nobody else does, it ends.
+pub(crate) struct Incoming {
+    read: Bytes,
+    stream: Weak<RefCell<TcpStream>>,
+}
+
+impl futures_core::Stream for Incoming {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if !self.read.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.read))));
+        }
+        let Some(stream) = self.stream.upgrade().map(Stream) else { return Poll::Ready(None) };
+        Poll::Ready(match ready!(stream.poll_bytes(cx)) {
+            Ok(bytes) => Some(bytes).filter(|bytes| !bytes.is_empty()).map(Ok),
+            Err(error) => Some(Err(PayloadError::Io(error))),
+        })
+    }
+}
+
+impl Stream {
+    /// The next bytes; none at the end.
+    fn poll_bytes(&self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(self.with(|stream| stream.poll_read(cx, &mut buffer)))?;
+            Poll::Ready(Ok(Bytes::copy_from_slice(buffer.filled())))
+        })
+    }
+
+    /// Reads and drops what the peer still sends, until it sends no more.
+    pub(crate) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(self.poll_bytes(cx)) {
+                Ok(bytes) if !bytes.is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
 
 impl AsyncRead for Stream {
     fn poll_read(

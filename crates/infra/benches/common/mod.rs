@@ -15,11 +15,11 @@ pub(crate) mod program;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 
 /// As the lobby has it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// What may be set from outside.
 pub(crate) fn variable<T: FromStr>(name: &str) -> Option<T> {

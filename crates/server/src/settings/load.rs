@@ -68,9 +68,11 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let Self { server, database, auth, names, messages, presence, cluster, socketio, websocket, .. } =
-            self;
+        let Self {
+            server, database, bus, auth, names, messages, presence, cluster, socketio, websocket, ..
+        } = self;
         within("server.workers", server.workers, 0..=1_024)?;
+        within("bus.channel", bus.channel.len(), 1..=128)?;
         within("names.max_length", names.max_length, 1..=255)?;
         within("names.min_length", names.min_length, 1..=names.max_length)?;
         within("messages.queue", messages.queue, 1..=1_000_000)?;

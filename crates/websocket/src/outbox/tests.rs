@@ -51,7 +51,7 @@ fn drain(outbox: &Outbox) -> (Vec<u8>, bool) {
 
 #[test]
 fn all_that_is_pending_leaves_in_one_chunk_after_one_wake_up() {
-    let (outbox, bell) = (Outbox::new(1 << 20, None), Arc::new(Bell::default()));
+    let (outbox, bell) = (Outbox::new(1 << 20), Arc::new(Bell::default()));
     let frame = Frame::text("to everybody");
     for round in 1..3 {
         assert_eq!(outbox.queue().take(&Waker::from(Arc::clone(&bell))), Taken::Nothing);
@@ -67,7 +67,7 @@ fn all_that_is_pending_leaves_in_one_chunk_after_one_wake_up() {
 
 #[test]
 fn a_single_frame_is_not_copied() {
-    let (outbox, frame) = (Outbox::new(1 << 20, None), Frame::text("alone"));
+    let (outbox, frame) = (Outbox::new(1 << 20), Frame::text("alone"));
     outbox.send(&frame).unwrap();
     let Taken::Chunk(chunk) = take(&outbox) else { panic!("a frame is pending") };
     assert_eq!(chunk.as_ptr(), frame.bytes().as_ptr());
@@ -75,8 +75,7 @@ fn a_single_frame_is_not_copied() {
 
 #[test]
 fn a_chunk_is_bounded_and_a_larger_frame_goes_alone_and_uncopied() {
-    let (outbox, small, large) =
-        (Outbox::new(1 << 20, None), Frame::text("x"), Frame::binary(&vec![0; 2 * CHUNK]));
+    let (outbox, small, large) = (Outbox::new(1 << 20), Frame::text("x"), Frame::binary(&vec![0; 2 * CHUNK]));
     for frame in [&small, &small, &large, &small] {
         outbox.send(frame).unwrap();
     }
@@ -88,7 +87,7 @@ fn a_chunk_is_bounded_and_a_larger_frame_goes_alone_and_uncopied() {
 
 #[test]
 fn at_overflow_what_waits_gives_way_to_a_close_frame() {
-    let (outbox, frame) = (Outbox::new(4096, None), Frame::binary(&[7; 1000]));
+    let (outbox, frame) = (Outbox::new(4096), Frame::binary(&[7; 1000]));
     for _ in 0..3 {
         assert_eq!(outbox.send(&frame), Ok(()));
     }
@@ -100,14 +99,14 @@ fn at_overflow_what_waits_gives_way_to_a_close_frame() {
 
 #[test]
 fn empty_frames_overflow_too() {
-    let (outbox, frame) = (Outbox::new(4096, None), Frame::text(""));
+    let (outbox, frame) = (Outbox::new(4096), Frame::text(""));
     let sent = (0..4096).take_while(|_| outbox.send(&frame).is_ok()).count();
     assert_eq!(sent, 4096 / (FRAME_COST + frame.len()));
 }
 
 #[test]
 fn a_close_goes_behind_what_is_pending_and_counts_once() {
-    let (outbox, frame) = (Outbox::new(4096, None), Frame::text("last words"));
+    let (outbox, frame) = (Outbox::new(4096), Frame::text("last words"));
     outbox.send(&frame).unwrap();
     outbox.close(CloseCode::GOING_AWAY, "bye");
     outbox.close(CloseCode::INTERNAL, "again");
@@ -119,7 +118,7 @@ fn a_close_goes_behind_what_is_pending_and_counts_once() {
 
 #[test]
 fn closing_wakes_the_connection_and_sending_does_not() {
-    let (outbox, bell) = (Outbox::new(4096, None), Arc::new(Bell::default()));
+    let (outbox, bell) = (Outbox::new(4096), Arc::new(Bell::default()));
     outbox.queue().park_connection(&Waker::from(Arc::clone(&bell)));
     outbox.send(&Frame::text("x")).unwrap();
     assert_eq!(bell.rung(), 0);
@@ -129,7 +128,7 @@ fn closing_wakes_the_connection_and_sending_does_not() {
 
 #[test]
 fn the_end_comes_behind_what_is_pending() {
-    let (outbox, frame) = (Outbox::new(4096, None), Frame::text("x"));
+    let (outbox, frame) = (Outbox::new(4096), Frame::text("x"));
     outbox.send(&frame).unwrap();
     outbox.queue().end();
     assert_eq!(outbox.send(&frame), Err(SendError::Closed));
@@ -138,7 +137,7 @@ fn the_end_comes_behind_what_is_pending() {
 
 #[test]
 fn the_end_wakes_a_body_that_waits() {
-    let (outbox, bell) = (Outbox::new(4096, None), Arc::new(Bell::default()));
+    let (outbox, bell) = (Outbox::new(4096), Arc::new(Bell::default()));
     assert_eq!(outbox.queue().take(&Waker::from(Arc::clone(&bell))), Taken::Nothing);
     outbox.queue().end();
     assert_eq!((bell.rung(), take(&outbox)), (1, Taken::End));
@@ -146,7 +145,7 @@ fn the_end_wakes_a_body_that_waits() {
 
 #[test]
 fn an_abort_drops_what_is_pending() {
-    let outbox = Outbox::new(4096, None);
+    let outbox = Outbox::new(4096);
     outbox.send(&Frame::text("x")).unwrap();
     outbox.queue().abort();
     assert_eq!(drain(&outbox), (vec![], true));
@@ -155,8 +154,7 @@ fn an_abort_drops_what_is_pending() {
 
 #[test]
 fn nothing_is_kept_for_a_socket_that_is_gone() {
-    let (outbox, bell, task) =
-        (Outbox::new(4096, None), Arc::new(Bell::default()), Arc::new(Bell::default()));
+    let (outbox, bell, task) = (Outbox::new(4096), Arc::new(Bell::default()), Arc::new(Bell::default()));
     assert_eq!(outbox.queue().take(&Waker::from(Arc::clone(&task))), Taken::Nothing);
     outbox.queue().park_connection(&Waker::from(Arc::clone(&bell)));
     outbox.send(&Frame::text("x")).unwrap();
@@ -169,7 +167,7 @@ fn nothing_is_kept_for_a_socket_that_is_gone() {
 
 /// An outbox of so many frames of 968 bytes, which cost 1,000 each; it holds 10.
 fn filled(count: usize) -> Outbox {
-    let outbox = Outbox::new(10_000, None);
+    let outbox = Outbox::new(10_000);
     for _ in 0..count {
         outbox.send(&thousand()).unwrap();
     }
@@ -236,7 +234,7 @@ fn nothing_that_may_be_left_out_follows_a_close_or_an_end() {
 
 #[test]
 fn holding_many_small_frames_takes_room_too() {
-    let outbox = Outbox::new(10_000, None);
+    let outbox = Outbox::new(10_000);
     while outbox.room().now_or_never().is_some() {
         outbox.send(&Frame::text("")).unwrap();
     }
@@ -333,7 +331,7 @@ proptest! {
     /// Whatever happens, the wire carries the accepted frames in order up to an overflow, then one close frame.
     #[test]
     fn the_wire_carries_whole_frames_in_order(steps in prop::collection::vec(step(), 0..80)) {
-        let outbox = Outbox::new(20_000, None);
+        let outbox = Outbox::new(20_000);
         let (mut waiting, mut closed) = (Vec::new(), false);
         for step in steps {
             match step {

@@ -7,6 +7,7 @@
 
 mod server;
 mod slow;
+mod upgrade;
 
 use std::{io, time::Duration};
 

@@ -17,6 +17,8 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::upgrade;
+
 /// Nothing here takes as long; whatever does has hung.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -67,12 +69,20 @@ impl Server {
     pub(crate) fn start_by(way: Way, limits: Limits, serve: Serve) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         let app = move || {
-            let (limits, sender) = (limits.clone(), sender.clone());
+            let (limits, to_handler) = (limits.clone(), sender.clone());
             let handler = move |request: HttpRequest, body: web::Payload| {
-                let answer = open(&request, body, &limits, serve, &sender);
+                let answer = open(&request, body, &limits, serve, &to_handler);
                 async { answer }
             };
-            App::new().route("/", web::get().to(handler))
+            let sender = sender.clone();
+            let refused = move |request: HttpRequest, body: web::Payload| {
+                let answer = upgrade::refused(&request, body, &sender);
+                async { answer }
+            };
+            App::new()
+                .route("/", web::get().to(handler))
+                .route("/refused", web::get().to(refused))
+                .configure(upgrade::routes)
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -98,14 +108,9 @@ impl Server {
     /// A socket after the handshake, done by hand.
     pub(crate) async fn raw(&self) -> TcpStream {
         let mut stream = self.connect().await;
-        let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n";
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        stream.write_all(handshake("/").as_bytes()).await.unwrap();
+        let head = head(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         stream
     }
 
@@ -129,6 +134,23 @@ impl Server {
     pub(crate) async fn stop(self) {
         self.handle.stop(false).await;
     }
+}
+
+/// A request for a WebSocket.
+pub(crate) fn handshake(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n"
+    )
+}
+
+/// The head of an answer, and not a byte more.
+pub(crate) async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(timeout(PATIENCE, stream.read_u8()).await.expect("an answer").unwrap());
+    }
+    String::from_utf8(head).unwrap()
 }
 
 pub(crate) fn open(

@@ -1,0 +1,164 @@
+//! Serves a request that wants the connection for itself, past actix's dispatcher.
+
+use std::{
+    cell::OnceCell,
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_codec::{Encoder as _, Framed, FramedParts};
+use actix_http::{
+    ConnectionType, HttpMessage as _, Payload, Request, Response, StatusCode,
+    body::{BodySize, BoxBody, MessageBody},
+    h1::{Codec, Message},
+};
+use actix_service::Service;
+use actix_web::Error;
+use bytes::Bytes;
+use tokio::{io::AsyncWriteExt as _, time::timeout};
+
+use crate::{Outbox, stream::Stream};
+
+/// How long a peer has, after the last that it is sent, to read that and to close: a socket that is closed over what the peer still
+/// sends is reset, and the last words get lost.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// A connection that [`accept`](crate::accept) may take: it is among what belongs to the request.
+pub(crate) struct Offer {
+    stream: Stream,
+    taken: Rc<OnceCell<Outbox>>,
+}
+
+impl Offer {
+    /// Takes the connection: from when the head of the answer is out, the outbox writes to it, of which so many bytes may wait.
+    pub(crate) fn take(self, limit: usize) -> Outbox {
+        let Self { stream, taken } = self;
+        taken.get_or_init(|| Outbox::with_lane(limit, stream)).clone()
+    }
+}
+
+/// The offer as the server keeps it. Dropped, the socket is gone for the outbox too.
+struct Offered(Rc<OnceCell<Outbox>>);
+
+impl Drop for Offered {
+    fn drop(&mut self) {
+        if let Some(outbox) = self.0.get() {
+            outbox.queue().gone();
+        }
+    }
+}
+
+impl Offered {
+    /// Ready when there is nothing more to write, for ever.
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.get().map_or(Poll::Ready(()), |outbox| outbox.queue().poll_ended(cx))
+    }
+}
+
+/// Has the request answered; then the connection is the outbox's that took it, or the answer's body's, and is closed after that. The
+/// large state of the first part is gone when the long wait begins.
+pub(crate) fn serve<S, B>(
+    app: Rc<S>,
+    request: Request,
+    framed: Framed<Stream, Codec>,
+) -> impl Future<Output = Result<(), Error>>
+where
+    S: Service<Request>,
+    S::Error: Into<Error>,
+    S::Response: Into<Response<B>>,
+    B: MessageBody + 'static,
+{
+    let answer = Box::pin(answer(app, request, framed));
+    async {
+        // A peer that is gone has been told all that it can be told.
+        if let Ok((stream, offered)) = answer.await {
+            poll_fn(|cx| offered.poll_ended(cx)).await;
+            Box::pin(close(stream)).await;
+        }
+        Ok(())
+    }
+}
+
+async fn answer<S, B>(
+    app: Rc<S>,
+    mut request: Request,
+    framed: Framed<Stream, Codec>,
+) -> Result<(Stream, Offered), Gone>
+where
+    S: Service<Request>,
+    S::Error: Into<Error>,
+    S::Response: Into<Response<B>>,
+    B: MessageBody + 'static,
+{
+    let mut parts = framed.into_parts();
+    let stream = parts.io.clone();
+    // Copied, for what was read seldom fills the buffer that it was read to.
+    let incoming = stream.incoming(Bytes::copy_from_slice(&std::mem::take(&mut parts.read_buf)));
+    *request.payload() = Payload::Stream { payload: Box::pin(incoming) };
+    let offered = Offered(Rc::default());
+    request.extensions_mut().insert(Offer { stream: stream.clone(), taken: Rc::clone(&offered.0) });
+
+    let response = match app.call(request).await {
+        Ok(response) => response.into().map_into_boxed_body(),
+        Err(error) => error.into().error_response().into(),
+    };
+    match offered.0.get() {
+        Some(outbox) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            write_head(parts, response, outbox).await?;
+            outbox.queue().open_lane();
+        }
+        // A middleware has made another answer of it.
+        Some(outbox) => {
+            outbox.queue().gone();
+            write_whole(parts, response).await?;
+        }
+        None => write_whole(parts, response).await?,
+    }
+    Ok((stream, offered))
+}
+
+/// Nobody is there to be answered.
+struct Gone;
+
+/// With the head goes what the outbox has already, if it is little.
+async fn write_head(
+    parts: FramedParts<Stream, Codec>,
+    response: Response<BoxBody>,
+    outbox: &Outbox,
+) -> Result<(), Gone> {
+    let FramedParts { mut io, mut codec, write_buf: mut bytes, .. } = parts;
+    codec.encode(Message::Item((response.drop_body(), BodySize::Stream)), &mut bytes).map_err(|_| Gone)?;
+    bytes.extend(outbox.queue().take_with_the_head());
+    io.write_all(&bytes).await.map_err(|_| Gone)
+}
+
+/// An answer as any other; only that the connection ends with it.
+async fn write_whole(parts: FramedParts<Stream, Codec>, mut response: Response<BoxBody>) -> Result<(), Gone> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    let FramedParts { mut io, mut codec, write_buf: mut bytes, .. } = parts;
+    let (head, mut body) = response.into_parts();
+    let mut next = Message::Item((head, body.size()));
+    loop {
+        let is_last = matches!(next, Message::Chunk(None));
+        codec.encode(next, &mut bytes).map_err(|_| Gone)?;
+        io.write_all(&bytes).await.map_err(|_| Gone)?;
+        if is_last {
+            return Ok(());
+        }
+        bytes.clear();
+        let chunk = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await;
+        next = Message::Chunk(chunk.transpose().map_err(|_| Gone)?);
+    }
+}
+
+async fn close(mut stream: Stream) {
+    if stream.shutdown().await.is_ok() {
+        // Whoever has not closed by then is not waited for.
+        let _ = timeout(LINGER, poll_fn(|cx| stream.poll_drained(cx))).await;
+    }
+}
