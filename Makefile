@@ -51,7 +51,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients tool-nextest tool-postgres tool-redis tool-nginx tool-strace tool-faketime ## Run all tests, the real clients' and the documentation's too
+test: clients target/web/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -120,7 +120,7 @@ target/conformance/.ready: Makefile
 	touch $@
 
 .PHONY: lint
-lint: fmt-check typos clippy doc ## Check format, spelling, code and documentation
+lint: fmt-check typos clippy doc lint-web ## Check format, spelling, code and documentation
 
 .PHONY: deny
 deny: tool-deny ## Check dependencies: licences, sources, and which crate may use which
@@ -128,8 +128,9 @@ deny: tool-deny ## Check dependencies: licences, sources, and which crate may us
 	.ci/check-layers
 
 .PHONY: fmt
-fmt: ## Format the code
+fmt: target/web/.ready ## Format the code
 	cargo fmt --all
+	$(biome) format --write $(web-code)
 
 .PHONY: ci
 ci: deny lint test ## All that has to pass before a change goes in
@@ -155,10 +156,41 @@ clippy:
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --lib --bins --examples
 
-.PHONY: clients
-clients: target/clients/node/.ready target/clients/python/.ready ## Install the clients that the tests drive
+# The web client's code and its tests.
+web-code := crates/infra/web tests/clients/browser
+biome := target/web/node_modules/.bin/biome
 
-target/clients/node/.ready: $(addprefix tests/clients/node/,.npmrc package.json package-lock.json)
+.PHONY: lint-web
+lint-web: target/web/.ready
+	$(biome) ci $(web-code)
+
+# What npm has of the web client: what is vendored, and the tool that checks its code. Nobody needs it to build the lobby.
+target/web/.ready: $(addprefix crates/infra/web/,.npmrc package.json package-lock.json)
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci
+	touch $@
+
+# After a change of the version in crates/infra/web/package.json and package-lock.json. A test checks that it was done.
+.PHONY: vendor
+vendor: target/web/.ready ## Copy the bundle of socket.io-client into the web client, with its licences
+	cp target/web/node_modules/socket.io-client/dist/socket.io.esm.min.js crates/infra/web/client/vendor/
+	cd target/web/node_modules && for part in $(vendored); do \
+		printf '%s\n\n' "$$part"; cat "$$part/LICENSE"; echo; \
+	done > $(CURDIR)/crates/infra/web/client/vendor/LICENSE-socket.io.txt
+
+# What is in that bundle.
+vendored := socket.io-client socket.io-parser engine.io-client engine.io-parser @socket.io/component-emitter
+
+.PHONY: screenshots
+screenshots: clients tool-nextest tool-chromium ## Take the pictures of the web client in docs/images
+	cargo build --locked --bin lobby
+	LOBBY_SCREENSHOTS=$(CURDIR)/docs/images cargo nextest run --package lobby-tests --locked -E 'test(=browser::nobody_is_shut_out_of_what_the_page_shows)'
+
+.PHONY: clients
+clients: target/clients/node/.ready target/clients/python/.ready target/clients/browser/.ready ## Install the clients that the tests drive
+
+target/clients/node/.ready target/clients/browser/.ready: target/clients/%/.ready: $(addprefix tests/clients/%/,.npmrc package.json package-lock.json)
 	mkdir -p $(@D)
 	cp $^ $(@D)
 	cd $(@D) && npm ci
@@ -210,6 +242,11 @@ tool-redis:
 .PHONY: tool-strace
 tool-strace:
 	@command -v strace >/dev/null || .ci/install strace strace
+
+# Chrome, which is on many machines, does as well.
+.PHONY: tool-chromium
+tool-chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || .ci/install chromium Chromium
 
 .PHONY: tool-faketime
 tool-faketime:

@@ -30,6 +30,8 @@
 //! | `load` | that the load generator and the lobby understand each other |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
+//! | `browser` | the web client, in Chromium |
+//! | `web` | the files of the web client: how they are served, what is vendored, and their own tests |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
 //! | `docs` | that the documentation says what is so |
 //! | `checker` | whether what clients saw and what is stored fit together |
@@ -38,6 +40,7 @@
 //! | `harness` | the lobby under test, and clients for it |
 
 mod abuse;
+mod browser;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod checker;
 mod clients;
@@ -75,3 +78,4 @@ mod storm;
 mod synced;
 mod trust;
 mod typing;
+mod web;

@@ -1,4 +1,4 @@
-//! REST: requests in, JSON out, every refusal as problem details (RFC 9457).
+//! REST: requests in, JSON out, every refusal as problem details (RFC 9457); and the page for people.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -9,6 +9,7 @@
 //! | `listing` | `GET /users` |
 //! | `messages` | `GET /messages`, `POST /messages` |
 //! | `health` | `GET /health/live`, `GET /health/ready` |
+//! | `pages` | `GET /`, the web client |
 //!
 //! Invariant: whatever comes in, the answer has a body that says what was wrong; never a 500 for what a
 //! client did.
@@ -19,6 +20,7 @@ mod health;
 mod listing;
 mod messages;
 pub mod origin;
+mod pages;
 pub mod problem;
 
 pub use accounts::Accounts;
@@ -39,7 +41,7 @@ const MAX_BODY: usize = 16 * 1024;
 /// The same of a message: its 16 KiB take up to 6 times that in JSON's escapes, as at `/ws`.
 const MAX_MESSAGE_BODY: usize = 128 * 1024;
 
-/// Adds every REST route, and answers for all that is no route. [`Accounts`], [`Messages`] and [`Readiness`] have to be
+/// Adds every REST route and the web client, and answers for all that is no route. [`Accounts`], [`Messages`] and [`Readiness`] have to be
 /// in the app's data.
 pub fn configure(app: &mut web::ServiceConfig) {
     app.app_data(json_of(MAX_BODY))
@@ -51,6 +53,8 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(messages())
         .service(read("/health/live", health::live))
         .service(read("/health/ready", health::ready))
+        .service(read("/", pages::index))
+        .service(read("/client/{path:.*}", pages::file))
         .default_service(web::to(not_found));
 }
 

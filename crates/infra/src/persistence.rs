@@ -14,6 +14,7 @@
 //! | `judge` | what becomes of each draft |
 //! | `outcome` | what came of a commit whose answer got lost |
 //! | `retention` | deleting what is not to be kept |
+//! | `checkpoint` | what was written ahead, brought into a file |
 //! | `room` | whether the disk has room |
 //! | `whole` | whether the log has lost its last moments |
 //! | `batch`, `rows` | statements for many rows at a time |
@@ -34,6 +35,7 @@ mod append;
 mod attend;
 mod away;
 mod batch;
+mod checkpoint;
 mod connect;
 mod entities;
 mod forget;

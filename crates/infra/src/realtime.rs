@@ -10,6 +10,7 @@
 //! | `replay` | sends a connection what it missed, and joins it to the live feed |
 //! | [`recovery`] | Socket.IO's connection state recovery, served from the log |
 //! | `typing` | who is typing: told on the side, and left out where it would be in the way |
+//! | `run` | messages that are sent in one piece |
 //! | `sink` | the way out to one connection |
 //! | `encode` | events in each wire format |
 //! | `micro` | what micro-benchmarks measure (feature `micro`) |
@@ -38,6 +39,7 @@ pub mod plain;
 mod recent;
 pub mod recovery;
 mod replay;
+mod run;
 pub mod shard;
 mod sink;
 pub mod socketio;

@@ -87,6 +87,7 @@ impl Application {
         background.spawn(follow(hub.clone()));
         background.spawn(listen(hub.clone()));
         background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
+        background.spawn(store.clone().keep_checkpointed());
         let node = random_node_id();
         let keeper = Arc::new(keeper(node, &services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());

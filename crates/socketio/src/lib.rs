@@ -60,6 +60,6 @@ pub use cors::Cors;
 pub use elsewhere::{Elsewhere, InvalidNodeName, NodeName, Passed, PassedBody, PassedOn};
 pub use engine_io::{EngineHandler, EngineIo, EngineSocket, Message};
 pub use handler::{ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Handshake};
-pub use packet::encode::Packet;
+pub use packet::encode::{Packet, Packets};
 pub use service::SocketIo;
 pub use socket::{SendError, Socket};

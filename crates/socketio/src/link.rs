@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::channel::{PushError, Sender};
 use crate::transport::{Buffer, Outgoing};
-use crate::{DisconnectReason, Packet, SendError};
+use crate::{DisconnectReason, Packet, Packets, SendError};
 
 pub(crate) struct Link {
     /// Never borrowed across a call that could come back here.
@@ -55,16 +55,30 @@ impl Link {
         has_to_spare && self.send(packet).is_ok()
     }
 
-    pub(crate) fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
-        // Nothing follows what was dropped, or what was said last.
-        if self.ending.get().is_some() {
-            return Err(SendError::Closed);
+    /// Over a WebSocket in one piece.
+    pub(crate) fn send_all(&self, packets: &Packets) -> Result<(), SendError> {
+        self.is_open()?;
+        if let Way::WebSocket(outbox) = &*self.way.borrow() {
+            return self.or_cut(outbox.send_all(packets.frames()).map_err(SendError::from));
         }
-        let sent = match &*self.way.borrow() {
+        packets.each().iter().try_for_each(|packet| self.send(packet))
+    }
+
+    pub(crate) fn send_frame(&self, frame: &Frame) -> Result<(), SendError> {
+        self.is_open()?;
+        self.or_cut(match &*self.way.borrow() {
             Way::WebSocket(outbox) => outbox.send(frame).map_err(SendError::from),
             Way::Polling(buffer) => buffer.send(frame),
             Way::Upgraded(sender) => sender.push(Outgoing::Frame(frame.clone())).map_err(SendError::from),
-        };
+        })
+    }
+
+    /// Nothing follows what was dropped, or what was said last.
+    fn is_open(&self) -> Result<(), SendError> {
+        self.ending.get().map_or(Ok(()), |_| Err(SendError::Closed))
+    }
+
+    fn or_cut(&self, sent: Result<(), SendError>) -> Result<(), SendError> {
         if matches!(sent, Err(SendError::Overflow)) {
             self.close(CloseCode::TRY_AGAIN, "too slow");
             self.end(DisconnectReason::TransportError);

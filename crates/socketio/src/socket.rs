@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::acks::PendingAcks;
 use crate::link::Link;
 use crate::packet::encode;
-use crate::{AckError, Args, DisconnectReason, Packet, sid};
+use crate::{AckError, Args, DisconnectReason, Packet, Packets, sid};
 
 /// One client in one namespace. Clones are the same socket; it lives on one worker. None of its methods waits, except
 /// for [`Socket::emit_with_ack`], [`Socket::emit_binary_with_ack`] and [`Socket::room`].
@@ -80,6 +80,11 @@ impl Socket {
     /// Queues a packet, which must be one of this socket's namespace.
     pub fn send(&self, packet: &Packet) -> Result<(), SendError> {
         if self.inner.joined.get() { self.inner.link.send(packet) } else { Err(SendError::Closed) }
+    }
+
+    /// Queues several packets at once, which must all be of this socket's namespace. Over a WebSocket this costs what one does.
+    pub fn send_all(&self, packets: &Packets) -> Result<(), SendError> {
+        if self.inner.joined.get() { self.inner.link.send_all(packets) } else { Err(SendError::Closed) }
     }
 
     /// Queues a packet that may be left out, such as that somebody is typing: only if with it at most an eighth of

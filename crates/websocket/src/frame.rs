@@ -99,6 +99,28 @@ impl Frame {
     }
 }
 
+/// Messages that are sent together, in one piece for all who get them: joined once instead of for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frames {
+    bytes: Bytes,
+}
+
+impl Frames {
+    /// Joins frames, in this order.
+    pub fn join<'a>(frames: impl Iterator<Item = &'a Frame> + Clone) -> Self {
+        let mut bytes = Vec::with_capacity(frames.clone().map(Frame::len).sum());
+        for frame in frames {
+            bytes.extend_from_slice(&frame.bytes);
+        }
+        Self { bytes: bytes.into() }
+    }
+
+    /// The bytes for the wire.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
 fn put_header(bytes: &mut Vec<u8>, opcode: u8, length: usize) {
     bytes.push(FIN | opcode);
     if let Some(short) = u8::try_from(length).ok().filter(|short| *short < 126) {

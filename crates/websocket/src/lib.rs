@@ -9,7 +9,7 @@
 //! - [`accept`] and [`Connection`]: the one owner of a socket, and what arrives on it ([`Incoming`], [`Closed`]).
 //! - [`Outbox`]: queues [`Frame`]s for the peer; cloned freely, sends without waiting; tells when there is
 //!   [room](Outbox::room).
-//! - [`Frame`]: an already framed message; cloning counts a reference.
+//! - [`Frame`]: an already framed message; cloning counts a reference. [`Frames`]: several in one piece.
 //! - [`Limits`], [`Heartbeat`]: the bounds, with their reasons.
 //! - [`CloseCode`]: why a connection ended.
 //! - [`serve`]: actix-web's server on streams that an outbox can write to, and with an end for peers that never read.
@@ -48,7 +48,7 @@ mod upgrade;
 
 pub use close::{CloseCode, Closed, ClosedBy};
 pub use connection::{Connection, Incoming, accept};
-pub use frame::Frame;
+pub use frame::{Frame, Frames};
 pub use limits::{Heartbeat, Limits};
 pub use outbox::{Outbox, SendError};
 pub use server::{Serving, serve};

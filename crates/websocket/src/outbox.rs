@@ -3,7 +3,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::{CloseCode, Frame, queue::Queue, stream::Stream};
+use crate::{CloseCode, Frame, Frames, queue::Queue, stream::Stream};
 
 /// The way out to the peer. Clones are the same outbox; none of them keeps the socket open.
 ///
@@ -38,7 +38,12 @@ impl Outbox {
 
     /// Queues a frame; all that is queued by the time the tasks that are about to run have run leaves in one write.
     pub fn send(&self, frame: &Frame) -> Result<(), SendError> {
-        self.queue().send(frame)
+        self.queue().send(frame.bytes())
+    }
+
+    /// Queues several frames at once: all of them, or none, and what would be an overflow for one of them is one for all.
+    pub fn send_all(&self, frames: &Frames) -> Result<(), SendError> {
+        self.queue().send(frames.bytes())
     }
 
     /// Queues a frame that may be left out: only if at most an eighth of [`Limits::outbox_bytes`], counted as there, is taken
@@ -47,7 +52,7 @@ impl Outbox {
     /// [`Limits::outbox_bytes`]: crate::Limits::outbox_bytes
     pub fn send_volatile(&self, frame: &Frame) -> bool {
         let mut queue = self.queue();
-        queue.has_to_spare(frame.len()) && queue.send(frame).is_ok()
+        queue.has_to_spare(frame.len()) && queue.send(frame.bytes()).is_ok()
     }
 
     /// Whether so many bytes of frames may be sent that may be left out: see [`Outbox::send_volatile`]. For what takes more

@@ -5,8 +5,6 @@ use std::{
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use crate::Frame;
-
 /// Frames are joined into chunks of at most this many bytes: large enough that the system call is no longer what
 /// costs, small enough that a chunk does not double what a full outbox takes.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -15,12 +13,12 @@ pub(crate) const FRAME_COST: usize = size_of::<Bytes>();
 /// Places that an empty queue keeps; a burst's are given back.
 const KEPT_PLACES: usize = 32;
 
-/// Frames in the order in which they were sent.
+/// Frames in the order in which they were sent; those that were sent together are one piece, and count as one frame.
 #[derive(Default)]
 pub(crate) struct Pending {
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// The first is the rest of a frame: its beginning has been written.
+    /// The first is the rest of a piece: its beginning has been written.
     torn: bool,
 }
 
@@ -35,9 +33,9 @@ pub(crate) enum Written {
 }
 
 impl Pending {
-    pub(crate) fn push(&mut self, frame: &Frame) {
-        self.bytes += frame.len();
-        self.frames.push_back(frame.bytes().clone());
+    pub(crate) fn push(&mut self, frames: &Bytes) {
+        self.bytes += frames.len();
+        self.frames.push_back(frames.clone());
     }
 
     /// Drops what may still be dropped: not the rest of a frame that the peer has the beginning of.

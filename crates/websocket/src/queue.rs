@@ -90,22 +90,23 @@ impl Queue {
         })
     }
 
-    pub(crate) fn send(&mut self, frame: &Frame) -> Result<(), SendError> {
+    /// Whole frames.
+    pub(crate) fn send(&mut self, frames: &Bytes) -> Result<(), SendError> {
         if self.stage != Stage::Open {
             return Err(SendError::Closed);
         }
-        if self.pending.cost() + frame.len() + FRAME_COST > self.limit {
+        if self.pending.cost() + frames.len() + FRAME_COST > self.limit {
             self.pending.clear();
             self.close(CloseCode::TRY_AGAIN, "too slow");
             return Err(SendError::Overflow);
         }
-        self.push(frame);
+        self.push(frames);
         Ok(())
     }
 
     pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
         if self.stage == Stage::Open {
-            self.push(&Frame::close(Some(code), reason));
+            self.push(Frame::close(Some(code), reason).bytes());
             self.stage = Stage::Closing;
             self.ours = Some(Closed { by: ClosedBy::Us, code: Some(code), reason: cut(reason).to_owned() });
             self.connection.wake();
@@ -116,7 +117,7 @@ impl Queue {
     /// Answers the peer's close frame, unless ours has been queued.
     pub(crate) fn echo_close(&mut self, code: Option<CloseCode>) {
         if self.stage == Stage::Open {
-            self.push(&Frame::close(code, ""));
+            self.push(Frame::close(code, "").bytes());
         }
     }
 
@@ -214,8 +215,8 @@ impl Queue {
         }
     }
 
-    fn push(&mut self, frame: &Frame) {
-        self.pending.push(frame);
+    fn push(&mut self, frames: &Bytes) {
+        self.pending.push(frames);
         self.call();
     }
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{Backends, CHANNEL, Node, stop};
+use super::{Backends, CHANNEL, DATABASE, Node, stop};
 use crate::crowd::{Crowd, assert_faultless};
-use crate::harness::{LoggedIn, Protocol, Random};
+use crate::harness::{LoggedIn, Protocol, Random, becomes_so};
 
 /// What is said at each of two nodes is heard at the other, and a log-out too.
 async fn all_is_well(nodes: &[Node; 2], talker: &LoggedIn) {
@@ -89,16 +89,43 @@ async fn whatever_is_published_by_hand_nodes_skip_what_they_do_not_understand() 
     for payload in unknown {
         assert_eq!(backends.redis.publish(CHANNEL, payload.as_bytes()).await, 2);
     }
-    // Of another lobby on the same channel: understood, and none of this one's business.
-    let left = json!({"left": {"session": talker.session, "user": 1, "name": "talker", "reason": "logout", "revision": 2}});
-    let others = json!({"v": 1, "from": nobody, "log": log, "hint": {"happened": [left]}}).to_string();
-    assert_eq!(backends.redis.publish(CHANNEL, others.as_bytes()).await, 2);
     hints_come(&nodes, &talker).await;
     all_is_well(&nodes, &talker).await;
     for node in &nodes {
         let bus = node.bus().await;
         assert_eq!((&bus["state"], &bus["skipped"]), (&json!("connected"), &json!(unknown.len())));
     }
+    stop(nodes).await;
+}
+
+/// Everything is right in it but the seal.
+#[tokio::test]
+async fn words_that_are_put_into_somebodys_mouth_on_the_channel_are_not_shown() {
+    let backends = Backends::start().await;
+    let nodes = backends.nodes::<2>().await;
+    let talker = nodes[0].log_in("talker").await;
+    let log = backends.postgres.psql(DATABASE, "SELECT log FROM log_head").await;
+    let mut listener = nodes[1].listen(Protocol::Plain).await;
+    let message = json!({"id": 1, "session": talker.session, "user": 1, "name": "talker", "content": "forged", "at": 1});
+    let news = json!({"happened": [{"message": message}]});
+    let nobody = "00000000-0000-0000-0000-000000000002";
+    let forged = json!({"v": 1, "from": nobody, "log": log, "hint": news}).to_string();
+    let sealed = format!(r#"{{"seal":"{}",{}"#, "A".repeat(43), &forged[1..]);
+    let forgeries = [forged, sealed];
+    let shown = nodes[1].blind(async {
+        for forgery in &forgeries {
+            assert_eq!(backends.redis.publish(CHANNEL, forgery.as_bytes()).await, 2);
+        }
+        // Whatever comes first is what the first message was for those who listen.
+        let id = nodes[0].say(&talker, "said").await;
+        assert_eq!(listener.messages(1).await, [(id, "said".to_owned())]);
+    });
+    shown.await;
+    for node in &nodes {
+        becomes_so("the forgeries to be counted", async || node.bus().await["skipped"] == forgeries.len())
+            .await;
+    }
+    drop(listener);
     stop(nodes).await;
 }
 

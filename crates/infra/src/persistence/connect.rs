@@ -8,6 +8,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, 
 use sea_orm_migration::MigratorTrait;
 
 use super::Store;
+use super::checkpoint::AT_MOST;
 use super::entities::log_head;
 use super::outcome::answered;
 use super::remembered::{Changes, Remembered};
@@ -172,6 +173,7 @@ fn tune_sqlite(options: &mut ConnectOptions, durability: Durability, purpose: Pu
             sqlite
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", synchronous)
+                .pragma("wal_autocheckpoint", AT_MOST.to_string())
                 .pragma("foreign_keys", "ON")
                 .busy_timeout(PATIENCE)
         });

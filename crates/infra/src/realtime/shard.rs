@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::encode::Encoded;
 use super::hub::{Arrival, Happened, Hub, Identity, Publication, Renewal, Ticket, ToShard, Welcome};
 use super::replay;
+use super::run::Run;
 use super::sink::Sink;
 use super::typing::Typing;
 
@@ -121,8 +122,8 @@ impl Shard {
 
     fn deliver(&self, happened: &Happened) {
         for member in self.members.borrow().iter().map(|(_, member)| member).filter(|member| member.is_in()) {
-            for message in happened.messages.iter().filter(|message| member.is_news(message)) {
-                let _ending = member.sink.send(message);
+            for run in &happened.messages {
+                member.hear(run);
             }
             if let Some(changes) = &happened.changes {
                 member.tell(changes);
@@ -228,9 +229,19 @@ impl Member {
         !matches!(self.stage, Stage::Waiting)
     }
 
-    /// Whether a message that has just been let out is to be sent now.
-    fn is_news(&self, message: &Encoded) -> bool {
-        matches!(self.stage, Stage::Live) && message.id > self.position && self.may_see(message)
+    /// Sends what has just been let out, unless it is sent when its turn comes.
+    fn hear(&self, run: &Run) {
+        if !matches!(self.stage, Stage::Live) {
+            return;
+        }
+        if run.is_one_piece_after(self.position) {
+            let _ending = self.sink.send_all(run);
+            return;
+        }
+        let is_news = |message: &&Encoded| message.id > self.position && self.may_see(message);
+        for message in run.each().iter().filter(is_news) {
+            let _ending = self.sink.send(message);
+        }
     }
 
     fn tell(&self, changes: &Publication) {

@@ -5,6 +5,7 @@ use lobby_websocket::{CloseCode, Outbox};
 use serde_json::value::RawValue;
 
 use super::encode::{Encoded, NAMESPACE, plain_event};
+use super::run::Run;
 
 /// Closes a plain connection whose session is over, or that could not say who it is.
 pub(super) const UNAUTHENTICATED: CloseCode = CloseCode::private(4401);
@@ -29,6 +30,15 @@ impl Sink {
             Self::Plain(outbox) => outbox.send(event.plain()).is_ok(),
             Self::SocketIo(socket) => socket.send(event.socketio()).is_ok(),
             Self::Recoverable(socket) => socket.send(event.recoverable()).is_ok(),
+        }
+    }
+
+    /// The same of several messages at once.
+    pub(super) fn send_all(&self, run: &Run) -> bool {
+        match self {
+            Self::Plain(outbox) => outbox.send_all(run.plain()).is_ok(),
+            Self::SocketIo(socket) => socket.send_all(run.socketio()).is_ok(),
+            Self::Recoverable(socket) => socket.send_all(run.recoverable()).is_ok(),
         }
     }
 

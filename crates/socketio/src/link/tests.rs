@@ -241,3 +241,24 @@ async fn a_socket_that_has_left_does_not_wait_while_others_of_its_connection_do(
     assert!(poll!(&mut room).is_ready());
     assert!(poll!(&mut other).is_pending());
 }
+
+#[tokio::test]
+async fn packets_that_are_sent_together_come_one_by_one_where_there_is_no_websocket() {
+    let mut session = Session::open();
+    let socket = session.socket();
+    let together = Packets::new(["a", "b"].map(|name| Packet::event("/", name, &[])).into());
+    socket.send_all(&together).unwrap();
+    let (answer, answered) = oneshot::channel();
+    assert!(session.entry.pass(Request::Poll(answer)));
+    assert!(matches!(session.polling.next(true).await, Incoming::Polled));
+    assert!(poll!(Box::pin(session.polling.next(true))).is_pending());
+    assert_eq!(answered.await.unwrap(), "42[\"a\"]\u{1e}42[\"b\"]");
+
+    let mut websocket = session.upgrade().await;
+    socket.send_all(&together).unwrap();
+    websocket.read().await;
+    for packet in ["42[\"a\"]", "42[\"b\"]"] {
+        let Some(Outgoing::Frame(frame)) = websocket.outgoing.next().await else { panic!("a packet") };
+        assert_eq!(frame.payload(), packet.as_bytes());
+    }
+}

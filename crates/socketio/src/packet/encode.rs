@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lobby_websocket::Frame;
+use lobby_websocket::{Frame, Frames};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -67,6 +67,31 @@ impl Packet {
 
     fn plain(parts: &[&str]) -> Self {
         Self { frame: Frame::text_from(parts), attachments: None }
+    }
+}
+
+/// Packets that are sent together, joined once for all who get them.
+#[derive(Debug, Clone)]
+pub struct Packets {
+    each: Arc<[Packet]>,
+    frames: Frames,
+}
+
+impl Packets {
+    /// Packets, to be sent in this order.
+    #[must_use]
+    pub fn new(packets: Vec<Packet>) -> Self {
+        let frames =
+            packets.iter().flat_map(|packet| std::iter::once(packet.frame()).chain(packet.attachments()));
+        Self { frames: Frames::join(frames), each: packets.into() }
+    }
+
+    pub(crate) fn each(&self) -> &[Packet] {
+        &self.each
+    }
+
+    pub(crate) fn frames(&self) -> &Frames {
+        &self.frames
     }
 }
 

@@ -86,6 +86,21 @@ fn a_chunk_is_bounded_and_a_larger_frame_goes_alone_and_uncopied() {
 }
 
 #[test]
+fn frames_that_are_sent_together_are_all_taken_or_none_and_are_copied_for_nobody() {
+    let (outbox, frame) = (Outbox::new(4096), Frame::binary(&[7; 1200]));
+    let together = Frames::join([&frame, &Frame::text("x"), &frame].into_iter());
+    assert_eq!(outbox.send_all(&together), Ok(()));
+    assert_eq!(outbox.send_all(&together), Err(SendError::Overflow));
+    assert_eq!(take(&outbox), close_frame(CloseCode::TRY_AGAIN, "too slow"));
+
+    let (outbox, x) = (Outbox::new(4096), Frame::text("x"));
+    outbox.send_all(&together).unwrap();
+    let Taken::Chunk(chunk) = take(&outbox) else { panic!("frames are pending") };
+    assert_eq!(chunk, [frame.bytes(), x.bytes(), frame.bytes()].map(|bytes| bytes.to_vec()).concat());
+    assert_eq!(chunk.as_ptr(), together.bytes().as_ptr());
+}
+
+#[test]
 fn at_overflow_what_waits_gives_way_to_a_close_frame() {
     let (outbox, frame) = (Outbox::new(4096), Frame::binary(&[7; 1000]));
     for _ in 0..3 {

@@ -3,6 +3,7 @@ use std::io;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Frame;
 
 /// A socket that takes a certain number of bytes each time, and none when that is none.
 fn socket(
@@ -25,7 +26,7 @@ fn write(pending: &mut Pending, wire: &mut Vec<u8>, takes: impl IntoIterator<Ite
 fn pending(texts: &[&str]) -> Pending {
     let mut pending = Pending::default();
     for text in texts {
-        pending.push(&Frame::text(text));
+        pending.push(Frame::text(text).bytes());
     }
     pending
 }
@@ -48,7 +49,7 @@ fn the_rest_of_a_frame_is_never_dropped_and_all_behind_it_is() {
     let (mut pending, mut wire) = (pending(&["one", "two", "three"]), Vec::new());
     write(&mut pending, &mut wire, [6, 0]);
     pending.clear();
-    pending.push(&Frame::text("last"));
+    pending.push(Frame::text("last").bytes());
     assert_eq!(write(&mut pending, &mut wire, [100]), Written::All);
     assert_eq!(wire, frames(&["one", "two", "last"]));
 }
@@ -76,7 +77,7 @@ fn what_several_wait_for_is_joined_once() {
     let mut write = |frames: &[Frame]| {
         let mut pending = Pending::default();
         for frame in frames {
-            pending.push(frame);
+            pending.push(frame.bytes());
         }
         pending.write(&mut joined, |bytes| {
             pieces.push(bytes.to_vec());
@@ -157,7 +158,7 @@ proptest! {
             match step {
                 Step::Push(length) => {
                     sent += 1;
-                    pending.push(&Frame::binary(&vec![sent; length + 1]));
+                    pending.push(Frame::binary(&vec![sent; length + 1]).bytes());
                 }
                 Step::Write(takes) => drop(pending.write(&mut joined, socket(&mut wire, takes.into_iter()))),
                 Step::Chunk => wire.extend(pending.take_chunk().unwrap_or_default()),

@@ -1,5 +1,6 @@
 //! A log that has lost its end gets a new id: whoever saw more of it does not go on in it.
 
+use super::super::roster_log::next_revision;
 use super::*;
 
 /// Takes the newest messages away, as a restored backup does.
@@ -162,4 +163,25 @@ async fn that_a_file_is_open_is_in_the_file_itself() {
     let machine = look_up(&copied, "SELECT COALESCE(machine, '') FROM log_head").await;
     assert_eq!(machine, noted(&store).await);
     assert_ne!(machine, "");
+}
+
+/// A file without what was written ahead of it, as a checkpoint leaves it.
+#[tokio::test]
+async fn what_was_written_ahead_is_brought_into_the_file_beside_the_writer() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(&folder, Durability::Normal);
+    let store = open(&settings).await;
+    let in_the_file = async || {
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(settings.beside("").expect("a file"), &copy).expect("it is copied");
+        let copied = at(&format!("sqlite://{}", copy.display()), Durability::Normal);
+        let copied = Store::open_unmigrated(&copied).await.expect("a database");
+        look_up(&copied, "SELECT CAST(COUNT(*) AS TEXT) FROM sessions").await
+    };
+    join(&store, "Ann").await;
+    assert_eq!(in_the_file().await, "0");
+    let writing = store.begin().await.expect("a transaction");
+    next_revision(&writing).await.expect("the write lock");
+    store.checkpoint().await.expect("it waits for nobody");
+    assert_eq!(in_the_file().await, "1");
 }

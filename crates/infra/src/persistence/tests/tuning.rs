@@ -37,6 +37,7 @@ async fn every_connection_to_a_file_is_tuned_as_the_settings_say() {
             assert_eq!(look_up(&connection, "PRAGMA journal_mode").await, "wal");
             assert_eq!(number("PRAGMA synchronous").await, synchronous);
             assert_eq!(number("PRAGMA foreign_keys").await, 1);
+            assert_eq!(number("PRAGMA wal_autocheckpoint").await, 4_096);
         }
     }
 }

@@ -17,6 +17,7 @@ use super::publications::Publications;
 use super::snapshot::Snapshot;
 use crate::realtime::encode::Encoded;
 use crate::realtime::recent::Recent;
+use crate::realtime::run::Run;
 
 pub(in crate::realtime) struct Core {
     pub(super) log: LogId,
@@ -95,9 +96,9 @@ impl Core {
         Happened { changes, ..Happened::default() }
     }
 
-    fn remember(&mut self, released: Released<Encoded>) -> Vec<Encoded> {
+    fn remember(&mut self, released: Released<Encoded>) -> Vec<Run> {
         let messages = released.entries.into_iter().map(|(_, message)| message);
-        messages.inspect(|message| self.recent.push(message)).collect()
+        Run::split(messages.inspect(|message| self.recent.push(message)))
     }
 
     /// Begins anew with a list that storage has; `connected` are the sessions with connections here.

@@ -9,6 +9,7 @@ use lobby_domain::session::{Session, SessionId};
 
 use super::snapshot::Snapshot;
 use crate::realtime::encode::Encoded;
+use crate::realtime::run::Run;
 use crate::realtime::typing::Typing;
 
 /// What a shard is fed, in order. Whatever is for every shard is shared.
@@ -34,7 +35,7 @@ pub(in crate::realtime) enum ToShard {
 #[derive(Default)]
 pub(in crate::realtime) struct Happened {
     /// Messages, in order.
-    pub(in crate::realtime) messages: Vec<Encoded>,
+    pub(in crate::realtime) messages: Vec<Run>,
     /// Who came and went, if it is time to tell.
     pub(in crate::realtime) changes: Option<Publication>,
     /// The sessions that are over, whose connections are closed behind all that. Sorted.
