@@ -46,7 +46,8 @@ impl Node {
     fn take(&mut self) {
         while let Ok(entry) = self.entries.try_recv() {
             let ToShard::Deliver(happened) = entry else { panic!("nothing is lost for good") };
-            self.told.extend(happened.messages.iter().map(|message| message.id));
+            let messages = happened.messages.iter().flat_map(|run| run.each());
+            self.told.extend(messages.map(|message| message.id));
         }
     }
 }
