@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::*;
 use crate::bus::in_process::InProcess;
 use crate::realtime::hub::ToShard;
+use crate::realtime::run::Run;
 use crate::realtime::testing::Following;
 
 const NOW: Timestamp = Timestamp::from_millis(0);
@@ -46,7 +47,7 @@ impl Node {
     fn take(&mut self) {
         while let Ok(entry) = self.entries.try_recv() {
             let ToShard::Deliver(happened) = entry else { panic!("nothing is lost for good") };
-            let messages = happened.messages.iter().flat_map(|run| run.each());
+            let messages = happened.messages.iter().flat_map(Run::each);
             self.told.extend(messages.map(|message| message.id));
         }
     }
