@@ -14,8 +14,11 @@ TYPOS := 1.52.0
 CARGO_FUZZ := 0.13.2
 KOSOKU := 0.1.0
 
-# The oldest PostgreSQL that does. It comes from the system's packages, and so do strace and faketime.
+# The oldest PostgreSQL that does. It comes from the system's packages, and so do nginx, strace and faketime.
 POSTGRES := 14
+
+# The same of Redis; Valkey has a command of that name, too.
+REDIS := 7.0.0
 
 # How long `make fuzz` tries to break each decoder.
 FUZZ_SECONDS ?= 60
@@ -23,6 +26,10 @@ FUZZ_SECONDS ?= 60
 # How often `make crash` kills the lobby, with a file and with PostgreSQL.
 CRASH_ROUNDS ?= 200
 CRASH_POSTGRES_ROUNDS ?= 50
+
+# How much is said at each of three nodes in `make order`.
+ORDER_SENDERS ?= 4
+ORDER_MESSAGES ?= 25000
 
 # What `make bench` builds, how often it measures, and more of its flags.
 BENCH_PROFILE ?= dist
@@ -44,7 +51,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients target/web/.ready tool-nextest tool-postgres tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
+test: clients target/web/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -59,6 +66,12 @@ crash: tool-nextest tool-postgres ## Kill the lobby CRASH_ROUNDS times (200) whi
 	cargo build --locked --bin lobby
 	LOBBY_CRASH_ROUNDS=$(CRASH_ROUNDS) LOBBY_CRASH_POSTGRES_ROUNDS=$(CRASH_POSTGRES_ROUNDS) \
 		cargo nextest run --profile crash --package lobby-tests --locked
+
+.PHONY: order
+order: tool-nextest tool-postgres tool-redis ## Have ORDER_SENDERS (4) at each of 3 nodes say ORDER_MESSAGES (25000) each: one order everywhere
+	cargo build --locked --bin lobby
+	LOBBY_ORDER_SENDERS=$(ORDER_SENDERS) LOBBY_ORDER_MESSAGES=$(ORDER_MESSAGES) \
+		cargo nextest run --profile order --package lobby-tests --locked
 
 # Its databases are in target/, which is on a disk that keeps things; a folder for temporary files may be in memory.
 .PHONY: bench-log
@@ -216,6 +229,15 @@ tool-postgres:
 		[ "$$major" -lt $(POSTGRES) ] || exit 0; \
 	done; \
 	.ci/install postgresql 'PostgreSQL $(POSTGRES) or newer'
+
+.PHONY: tool-nginx
+tool-nginx:
+	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || .ci/install nginx-light nginx
+
+.PHONY: tool-redis
+tool-redis:
+	@printf '%s\n' $(REDIS) "$$(redis-server --version 2>/dev/null | sed -n 's/.* v=\([0-9.]*\).*/\1/p')" | sort -VC || \
+		.ci/install redis-server 'Redis $(REDIS) or newer'
 
 .PHONY: tool-strace
 tool-strace:

@@ -24,6 +24,7 @@
 //! | `restart` | what is still there afterwards |
 //! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
+//! | `cluster` | several lobbies on PostgreSQL and Redis, and behind a load balancer that remembers nobody; how they start |
 //! | `full_disk` | what happens when there is no room left |
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
@@ -43,6 +44,7 @@ mod browser;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod checker;
 mod clients;
+mod cluster;
 mod crash;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod crowd;

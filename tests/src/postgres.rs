@@ -37,7 +37,7 @@ async fn lobby_on(server: &Postgres) -> App {
 async fn lobby_behind_a_proxy(server: &Postgres, settings: &[(&str, &str)]) -> (App, Proxy) {
     let proxy = Proxy::start(server.address()).await;
     let url = server.url_via(proxy.address(), DATABASE);
-    (lobby_at(&url, settings).await, proxy)
+    (Box::pin(lobby_at(&url, settings)).await, proxy)
 }
 
 async fn lobby_at(url: &str, settings: &[(&str, &str)]) -> App {

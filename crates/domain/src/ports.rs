@@ -5,6 +5,7 @@
 //! of its own, a contract suite in `testing`.
 
 mod announcer;
+mod bus;
 mod clock;
 mod message_log;
 mod presence;
@@ -15,6 +16,7 @@ mod sessions;
 mod tokens;
 
 pub use announcer::Announcer;
+pub use bus::{Bus, Hint, Link, News, Standing};
 pub use clock::Clock;
 pub use message_log::{
     Address, AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Span,

@@ -3,7 +3,7 @@
 //! [`MemoryStore`] is the fake of the storage ports. [`sessions_contract!`](crate::sessions_contract),
 //! [`roster_log_contract!`](crate::roster_log_contract), [`message_log_contract!`](crate::message_log_contract) and
 //! [`presence_contract!`](crate::presence_contract) make one test of each rule in [`contract`], for the fake and the real
-//! thing alike.
+//! thing alike; [`bus_contract!`](crate::bus_contract) does so for both buses.
 
 pub mod contract;
 mod fakes;

@@ -56,3 +56,16 @@ pub(crate) fn random_post_key() -> Uuid {
 pub(crate) fn random_pid() -> u128 {
     Uuid::new_v4().as_u128()
 }
+
+/// A number for whatever is to happen by chance and needs no secrecy.
+#[expect(clippy::disallowed_methods, reason = "this is the adapter that has randomness")]
+pub(crate) fn random_number() -> u32 {
+    let (high, ..) = Uuid::new_v4().as_fields();
+    high
+}
+
+/// What tells one node's end of the bus from all others.
+#[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
+pub(crate) fn random_origin() -> Uuid {
+    Uuid::new_v4()
+}

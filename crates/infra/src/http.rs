@@ -27,7 +27,7 @@ pub use accounts::Accounts;
 pub use messages::Messages;
 use std::future::ready;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
 };
@@ -56,6 +56,22 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(read("/", pages::index))
         .service(read("/client/{path:.*}", pages::file))
         .default_service(web::to(not_found));
+}
+
+/// Answers while there is no database yet: that the process lives, and that everything else has to wait. Nobody keeps the
+/// connection, which ends with the waiting.
+pub fn configure_waiting(app: &mut web::ServiceConfig) {
+    let live = || async { hang_up(health::live().await) };
+    let unavailable = |request: HttpRequest| async move {
+        let detail = format!("{} has to wait: the database is not there yet", request.path());
+        hang_up(Refusal::for_now("unavailable", &detail).error_response())
+    };
+    app.service(read("/health/live", live)).default_service(web::to(unavailable));
+}
+
+fn hang_up(mut response: HttpResponse) -> HttpResponse {
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    response
 }
 
 fn json_of(most_bytes: usize) -> web::JsonConfig {

@@ -3,11 +3,13 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`persistence`] | sessions and messages in a database (sea-orm) |
+//! | [`bus`] | what nodes tell each other at once |
 //! | [`writer`] | the one task that all changes go through |
 //! | [`realtime`] | hub, shards and the two socket protocols |
 //! | [`http`] | REST and problem details |
 //! | [`sweeper`] | deletes what is not to be kept, in the background |
 //! | [`send_message`] | what a client sends to say something, over REST and sockets alike |
+//! | [`cluster`] | nodes that serve the same clients: requests passed on from one to another |
 //! | [`identify`] | who is calling, over REST and sockets alike |
 //! | [`wire`], [`refusal`] | JSON shapes and refusals, the same over REST and sockets |
 //! | [`token`], [`signature`], [`clock`] | signed tokens; signing; time and random ids |
@@ -15,7 +17,9 @@
 //! Invariant: the domain knows nothing of this crate, and nothing in here decides what a rule of the domain
 //! decides.
 
+pub mod bus;
 pub mod clock;
+pub mod cluster;
 pub mod http;
 pub mod identify;
 pub mod persistence;

@@ -3,10 +3,12 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `connect` | opening, tuning and migrating |
+//! | `away` | whether what keeps it from being opened may pass |
 //! | `entities` | one file a table; private, so that nothing outside depends on columns |
 //! | `sessions`, `message_log`, `roster_log` | the ports, one file each |
 //! | `listing` | who is online, a page at a time |
 //! | `presence`, `attend`, `wake`, `standing`, `forget` | who is there, and for how long |
+//! | `reach` | where the nodes reach each other |
 //! | `append` | the transaction that gives messages their ids |
 //! | `in_one` | the same in one go, as long as nothing speaks against it |
 //! | `judge` | what becomes of each draft |
@@ -31,6 +33,7 @@
 
 mod append;
 mod attend;
+mod away;
 mod batch;
 mod checkpoint;
 mod connect;
@@ -42,6 +45,7 @@ mod listing;
 mod message_log;
 mod outcome;
 mod presence;
+mod reach;
 mod remembered;
 mod retention;
 mod room;

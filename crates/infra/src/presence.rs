@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lobby_domain::event::Event;
 use lobby_domain::ports::{Announcer, AttendError, Attended, Clock, Presence};
-use lobby_domain::presence::{Arrival, Attendance, Limits, NodeId, Round};
+use lobby_domain::presence::{Arrival, Attendance, Limits, Moment, NodeId, Round};
 use lobby_domain::session::SessionId;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -98,7 +98,23 @@ impl Attendants {
         self.desk().is_in_touch(now)
     }
 
-    /// The same, and nobody waits. Where that is yet to be recorded, the second tells whether it was, or the session is over.
+    /// What presence time it is, the same on all nodes to within the interval of their beats; none before the first.
+    pub(crate) fn presence_time(&self) -> Option<Moment> {
+        let now = self.now();
+        self.desk().attendance.clock().estimate(now)
+    }
+
+    /// As if the database had answered a beat with this.
+    #[cfg(test)]
+    pub(crate) fn told(&self, now: Moment) {
+        let at = self.now();
+        let beaten = lobby_domain::ports::Beaten { now, alone: true, held: true };
+        let mut desk = self.desk();
+        desk.attendance.beat(at);
+        desk.attendance.beaten(beaten, at);
+    }
+
+    /// As [`Self::arrive`], and nobody waits. Where that is yet to be recorded, the second tells whether it was, or the session is over.
     ///
     /// What is given out first notes the end of the connection, also where nobody waits any more for the second.
     pub(crate) fn announce(&self, session: SessionId) -> (Attending, Option<oneshot::Receiver<bool>>) {

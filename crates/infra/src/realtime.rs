@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`hub`] | the one announcer: keeps who is online, encodes an event once for each wire format, feeds the shards |
+//! | [`listen`] | takes in what other nodes tell over the bus |
 //! | [`follow`] | keeps the hub up with the log and with who is online, whatever announcements get lost |
 //! | `recent` | the last messages, for those who come back |
 //! | [`shard`] | the connections of one worker, and the delivery to them |
@@ -29,6 +30,7 @@ mod encode;
 pub mod follow;
 pub mod gateway;
 pub mod hub;
+pub mod listen;
 #[cfg(feature = "micro")]
 #[doc(hidden)]
 pub mod micro;

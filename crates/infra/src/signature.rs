@@ -28,6 +28,9 @@ impl From<&str> for SecretKeys {
     }
 }
 
+/// The length of a [seal](Signer::seal): 32 bytes in base64url.
+pub const SEAL_LENGTH: usize = 43;
+
 /// Signs with HMAC-SHA-256 (RFC 2104), by a key derived from `SECRET_KEY`; what was signed by one derived from
 /// `SECRET_KEY_PREVIOUS` is still good.
 #[derive(Clone)]
@@ -62,10 +65,25 @@ impl Signer {
     pub fn verify<const N: usize>(&self, signed: &str) -> Option<[u8; N]> {
         let bytes = URL_SAFE_NO_PAD.decode(signed).ok()?;
         let (payload, signature) = bytes.split_first_chunk::<N>()?;
-        // Compares in constant time, and with `|`, which tries every key there is.
+        self.has_signed(payload, signature).then_some(*payload)
+    }
+
+    /// base64url, of [`SEAL_LENGTH`], of the signature alone, for what is kept beside it.
+    #[must_use]
+    pub fn seal(&self, payload: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(mac(&self.present, payload).finalize().into_bytes())
+    }
+
+    /// Whether [`Self::seal`] has made this for this payload, now or with the previous key; as careful as [`Self::verify`].
+    #[must_use]
+    pub fn is_sealed(&self, payload: &[u8], seal: &[u8]) -> bool {
+        URL_SAFE_NO_PAD.decode(seal).is_ok_and(|signature| self.has_signed(payload, &signature))
+    }
+
+    /// Compares in constant time, and with `|`, which tries every key there is.
+    fn has_signed(&self, payload: &[u8], signature: &[u8]) -> bool {
         let signed_with = |key| mac(key, payload).verify_slice(signature).is_ok();
-        let is_good = signed_with(&self.present) | self.previous.as_ref().is_some_and(signed_with);
-        is_good.then_some(*payload)
+        signed_with(&self.present) | self.previous.as_ref().is_some_and(signed_with)
     }
 }
 
@@ -120,6 +138,23 @@ mod tests {
         let old = Signer::new(&"old".into(), b"another").sign(b"payload");
         assert_eq!(signer("old", None).verify::<7>(&old), None);
         assert_eq!(signer("new", Some("old")).verify::<7>(&old), None);
+    }
+
+    #[test]
+    fn a_seal_is_good_for_what_it_was_made_for_now_and_with_the_previous_key() {
+        let old = signer("old", None).seal(b"payload");
+        assert_eq!(old.len(), SEAL_LENGTH);
+        for (signer, is_good) in [
+            (signer("old", None), true),
+            (signer("new", Some("old")), true),
+            (signer("new", None), false),
+            (signer("new", Some("older")), false),
+        ] {
+            assert_eq!(signer.is_sealed(b"payload", old.as_bytes()), is_good);
+            assert!(!signer.is_sealed(b"payloads", old.as_bytes()));
+            assert!(!signer.is_sealed(b"payload", &old.as_bytes()[..42]));
+            assert!(!signer.is_sealed(b"payload", b""));
+        }
     }
 
     #[test]

@@ -10,19 +10,21 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, middleware, web};
 use lobby_domain::auth::AuthMode;
 use lobby_domain::ports::{Clock, MessageLog, Presence, Sessions, Tokens};
-use lobby_domain::presence::Limits;
+use lobby_domain::presence::{Limits, NodeId};
 use lobby_domain::pseudonym::NamePolicy;
 use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages, ReadHistory};
 use lobby_infra::clock::{RandomSessionIds, SystemClock, random_node_id};
+use lobby_infra::cluster::{self, Marks, Nodes, Relay};
 use lobby_infra::http::origin::{self, OriginPolicy};
 use lobby_infra::http::{self, Accounts, Messages, Readiness};
 use lobby_infra::identify::{Identify, Touched};
-use lobby_infra::persistence::{Durability, OpenStoreError, Store, StoreSettings, Timeouts};
+use lobby_infra::persistence::Store;
 use lobby_infra::presence::{Attendants, Keeper};
 use lobby_infra::realtime::follow::follow;
 use lobby_infra::realtime::gateway::Gateway;
 use lobby_infra::realtime::hub::Hub;
-use lobby_infra::realtime::plain::{self, PlainSettings};
+use lobby_infra::realtime::listen::listen;
+use lobby_infra::realtime::plain;
 use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
 use lobby_infra::realtime::socketio::LobbyHandler;
@@ -30,11 +32,13 @@ use lobby_infra::signature::SecretKeys;
 use lobby_infra::sweeper::{self, Keep, Sweeper};
 use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
-use lobby_websocket::{Heartbeat, Serving};
+use lobby_websocket::Serving;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
+use crate::backends::{bus, limits};
 use crate::settings::{self, Settings};
+use crate::sockets::{plain_settings, relay, socketio_config};
 
 /// A lobby that listens, and serves once it is run.
 pub struct Application {
@@ -45,6 +49,7 @@ pub struct Application {
     own: [Store; 2],
     hub: Arc<Hub>,
     socketio: SocketIo,
+    relay: Option<Relay>,
     readiness: Readiness,
     writer: JoinHandle<()>,
     keeper: Arc<Keeper>,
@@ -56,37 +61,54 @@ pub struct Application {
 type Failure = Box<dyn std::error::Error>;
 
 impl Application {
-    /// Starts the writer and binds the address.
+    /// Binds the address and starts the writer.
     pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
+        Self::build_on(bind(&settings)?, settings, store, secrets).await
+    }
+
+    /// The same with an address that is bound already, see [`bind`].
+    pub async fn build_on(
+        listener: TcpListener,
+        settings: Settings,
+        store: Store,
+        secrets: &SecretKeys,
+    ) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let shared = Arc::new(store.clone());
-        let hub = Arc::new(Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared));
+        let mut background = JoinSet::new();
+        let bus = bus(&settings, secrets, &mut background)?;
+        let hub = Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared);
+        let hub = Arc::new(hub.on_bus(bus.clone()));
         let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
         let own = [store.with_own_reader().await?, store.with_own_writer().await?];
         let for_writer = Services::new(&settings, &own[0], &hub, secrets);
         let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
-        let mut background = JoinSet::new();
         background.spawn(follow(hub.clone()));
+        background.spawn(listen(hub.clone()));
         background.spawn(sweeper::sweep(services.sweeper(), keep(&settings)));
         background.spawn(store.clone().keep_checkpointed());
-        let keeper = Arc::new(keeper(&services, Arc::new(own[1].clone()), limits(&settings)));
+        let node = random_node_id();
+        let keeper = Arc::new(keeper(node, &services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
-        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone());
+        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone(), bus);
+        let marks = Marks::new(secrets, keeper.attendants.clone());
+        let nodes = settings.cluster.address.as_ref().map(|_| Nodes::new(store.clone()));
+        let relay = nodes.as_ref().map(|nodes| relay(nodes.clone(), marks.clone(), &settings));
+        if let Some(nodes) = nodes {
+            background.spawn(nodes.follow());
+        }
 
-        let (host, port) = (settings.server.host.clone(), settings.server.port);
-        let listener = TcpListener::bind((host.as_str(), port)).map_err(|error| {
-            format!("server.host and server.port: cannot listen on {host}:{port}: {error}")
-        })?;
         let address = listener.local_addr()?;
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
-        let socketio = SocketIo::new(socketio_config(&settings, &origins));
+        let socketio = SocketIo::new(socketio_config(&settings, &origins, node, relay.as_ref()));
         let doors = Doors {
             services,
             writer: commands,
             attendants: keeper.attendants.clone(),
             touched: Touched::new(&keeper.limits),
             readiness: readiness.clone(),
+            marks,
             origins,
             socketio: socketio.clone(),
             pids: Pids::new(secrets),
@@ -99,6 +121,7 @@ impl Application {
             own,
             hub,
             socketio,
+            relay,
             readiness,
             writer,
             keeper,
@@ -131,7 +154,7 @@ impl Application {
         self.readiness.drain();
         self.keeper.stop_reaping();
         let stopping = async {
-            say_goodbye(&handle, &self.hub, &self.socketio).await;
+            say_goodbye(&handle, &self.hub, &self.socketio, self.relay.as_ref()).await;
             serving.await??;
             // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
             self.writer.await?;
@@ -149,43 +172,29 @@ impl Application {
 }
 
 /// Sockets first: actix waits for connections that have to end by themselves, and these do not.
-async fn say_goodbye(handle: &ServerHandle, hub: &Hub, socketio: &SocketIo) {
+async fn say_goodbye(handle: &ServerHandle, hub: &Hub, socketio: &SocketIo, relay: Option<&Relay>) {
     handle.pause().await;
     hub.close_all().await;
     // Those that are no members of the hub yet.
     socketio.shut_down();
+    // Those that belong to other nodes.
+    if let Some(relay) = relay {
+        relay.stop();
+    }
     handle.stop(true).await;
 }
 
-/// Where the data is, by the settings.
-pub fn store_settings(settings: &Settings) -> Result<StoreSettings, OpenStoreError> {
-    let durability = match settings.database.durability {
-        settings::Durability::Full => Durability::Full,
-        settings::Durability::Normal => Durability::Normal,
-    };
-    let database = &settings.database;
-    let timeouts = Timeouts {
-        lock: database.lock_timeout,
-        statement: database.statement_timeout,
-        idle: database.idle_in_transaction_timeout,
-    };
-    Ok(StoreSettings::new(&database.url, durability, timeouts)?.with_limits(limits(settings)))
+/// Binds the address of the settings: from here on clients wait instead of being refused.
+pub fn bind(settings: &Settings) -> Result<TcpListener, Failure> {
+    let (host, port) = (settings.server.host.as_str(), settings.server.port);
+    let bound = TcpListener::bind((host, port));
+    Ok(bound
+        .map_err(|error| format!("server.host and server.port: cannot listen on {host}:{port}: {error}"))?)
 }
 
-fn limits(settings: &Settings) -> Limits {
-    let presence = &settings.presence;
-    Limits {
-        grace: presence.grace,
-        unconnected: presence.unconnected,
-        unclaimed: presence.unclaimed,
-        hold: settings.auth.hold,
-        lease: presence.lease,
-    }
-}
-
-fn keeper(services: &Services, presence: Arc<dyn Presence>, limits: Limits) -> Keeper {
+fn keeper(node: NodeId, services: &Services, presence: Arc<dyn Presence>, limits: Limits) -> Keeper {
     Keeper {
-        node: random_node_id(),
+        node,
         attendants: Attendants::new(&limits),
         presence,
         clock: services.clock.clone(),
@@ -288,6 +297,7 @@ struct Doors {
     attendants: Attendants,
     touched: Touched,
     readiness: Readiness,
+    marks: Marks,
     origins: OriginPolicy,
     socketio: SocketIo,
     pids: Pids,
@@ -342,8 +352,10 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
             .wrap(origin::cors(&doors.origins))
             .wrap(middleware::from_fn(origin::guard))
             .wrap(TracingLogger::default())
+            .wrap(middleware::from_fn(cluster::guard))
             .app_data(web::Data::new(doors.origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))
+            .app_data(web::Data::new(doors.marks.clone()))
             .app_data(accounts.clone())
             .app_data(messages.clone())
             .service(plain::service(gateway.clone(), plain.clone()))
@@ -356,41 +368,4 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
         shutdown_timeout: settings.server.shutdown_timeout.saturating_sub(COMMITTING).max(LEAST_TO_LEAVE),
     };
     lobby_websocket::serve(listener, &serving, factory)
-}
-
-fn socketio_config(settings: &Settings, origins: &OriginPolicy) -> actix_socketio::Config {
-    let origins = origins.clone();
-    actix_socketio::Config {
-        ping_interval: settings.socketio.ping_interval,
-        ping_timeout: settings.socketio.ping_timeout,
-        connect_timeout: settings.socketio.connect_timeout,
-        upgrade_timeout: settings.socketio.upgrade_timeout,
-        transports: settings.socketio.transports.iter().copied().map(transport).collect(),
-        max_payload: settings.socketio.max_payload,
-        outbox_bytes: settings.websocket.outbox,
-        // The lobby has one namespace; a client that asks for others gets its refusals, but not without end.
-        max_namespaces: 4,
-        allow_request: Some(Arc::new(move |head| origins.allows(head))),
-        ..actix_socketio::Config::default()
-    }
-}
-
-fn plain_settings(settings: &Settings) -> PlainSettings {
-    let websocket = &settings.websocket;
-    PlainSettings {
-        limits: lobby_websocket::Limits {
-            max_message: websocket.max_message,
-            outbox_bytes: websocket.outbox,
-            heartbeat: Some(Heartbeat { interval: websocket.ping_interval, timeout: websocket.ping_timeout }),
-            ..lobby_websocket::Limits::default()
-        },
-        connect_timeout: websocket.connect_timeout,
-    }
-}
-
-fn transport(setting: settings::Transport) -> actix_socketio::Transport {
-    match setting {
-        settings::Transport::Polling => actix_socketio::Transport::Polling,
-        settings::Transport::WebSocket => actix_socketio::Transport::WebSocket,
-    }
 }

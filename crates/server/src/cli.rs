@@ -6,13 +6,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use lobby_infra::persistence::Store;
+use tokio::sync::watch;
 
-use crate::application::{Application, store_settings};
+use crate::application::{Application, bind};
+use crate::backends::store_settings;
 use crate::environment::Environment;
 #[cfg(unix)]
 use crate::open_files;
 use crate::settings::{DEFAULTS, Settings, Sources};
-use crate::{secret, telemetry, welcome};
+use crate::{secret, telemetry, waiting, welcome};
 
 /// The lobby: log in with only a name, see who is online, talk in real time.
 #[derive(Parser)]
@@ -88,16 +90,25 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
     #[cfg(unix)]
     open_files::raise_limit();
     let database = store_settings(&settings)?;
-    let store = Store::open(&database).await?;
     let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;
-    let application = Application::build(settings, store, &secrets).await?;
+    let mut signals = stop_signals()?;
+    let listener = bind(&settings)?;
+    let store = tokio::select! {
+        opened = waiting::open(&database, &listener) => opened?,
+        () = signalled(&mut signals, 1) => {
+            tracing::info!("stopped while waiting for the database");
+            return Ok(());
+        }
+    };
+    let application = Application::build_on(listener, settings, store, &secrets).await?;
     // Nobody has to be there to read it.
     if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
         tracing::debug!(%error, "standard output takes no welcome");
     }
+    let mut first = signals.clone();
     tokio::select! {
-        outcome = application.run_until(stop_signal()) => outcome,
-        () = async { stop_signal().await; stop_signal().await } => Err("stopped at once, by a second signal".into()),
+        outcome = application.run_until(async move { signalled(&mut first, 1).await }) => outcome,
+        () = signalled(&mut signals, 2) => Err("stopped at once, by a second signal".into()),
     }
 }
 
@@ -131,20 +142,43 @@ async fn renew_log(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// SIGTERM, which service managers send, or SIGINT, which Ctrl-C is.
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).expect("a runtime takes signals");
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
+/// Counts SIGTERM, which service managers send, and SIGINT, which Ctrl-C is. None is missed from here on.
+#[cfg(unix)]
+fn stop_signals() -> std::io::Result<watch::Receiver<u32>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (count, counted) = watch::channel(0);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            count.send_modify(|count| *count += 1);
         }
+    });
+    Ok(counted)
+}
+
+/// Counts Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signals() -> std::io::Result<watch::Receiver<u32>> {
+    let (count, counted) = watch::channel(0);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            count.send_modify(|count| *count += 1);
+        }
+    });
+    Ok(counted)
+}
+
+/// Waits until so many signals have come.
+async fn signalled(signals: &mut watch::Receiver<u32>, times: u32) {
+    if signals.wait_for(|count| *count >= times).await.is_err() {
+        // There is no more counting: none will come.
+        std::future::pending::<()>().await;
     }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
 }
 
 impl Arguments {

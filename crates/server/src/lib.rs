@@ -6,19 +6,25 @@
 //! | [`environment`] | environment variables and `.env` |
 //! | [`secret`] | `SECRET_KEY`, given or made |
 //! | [`application`] | wires the adapters, runs, and stops in order |
+//! | [`backends`] | the database and the bus, by the settings |
+//! | `sockets` | the settings of sockets, as the layers below want them |
 //! | [`telemetry`] | logs |
 //! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
+//! | [`waiting`] | opens the database, and waits for one that is away |
 //! | [`welcome`] | where to go next, printed at the start |
 //!
 //! Invariant: no rule of the lobby is decided in here.
 
 pub mod application;
+pub mod backends;
 pub mod cli;
 pub mod environment;
 #[cfg(unix)]
 pub mod open_files;
 pub mod secret;
 pub mod settings;
+mod sockets;
 pub mod telemetry;
+pub mod waiting;
 pub mod welcome;

@@ -7,6 +7,8 @@ mod tests;
 use std::time::Duration;
 
 pub use load::{DEFAULTS, SettingsError, Sources};
+use lobby_infra::bus::redis::Address;
+use lobby_infra::cluster;
 use serde::{Deserialize, Deserializer, de};
 
 /// All settings, checked.
@@ -17,6 +19,8 @@ pub struct Settings {
     pub server: Server,
     /// Where the data is.
     pub database: Database,
+    /// Where nodes hear of each other.
+    pub bus: Bus,
     /// Who needs a token.
     pub auth: Auth,
     /// Which names are allowed.
@@ -25,6 +29,8 @@ pub struct Settings {
     pub messages: Messages,
     /// Who is online.
     pub presence: Presence,
+    /// Other servers for the same clients.
+    pub cluster: Cluster,
     /// Socket.IO's own settings.
     pub socketio: SocketIo,
     /// The plain WebSocket, and what all sockets share.
@@ -69,6 +75,16 @@ pub struct Database {
 pub enum Durability {
     Full,
     Normal,
+}
+
+/// `bus`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Bus {
+    #[serde(deserialize_with = "bus_or_none")]
+    pub url: Option<Address>,
+    pub channel: String,
 }
 
 /// `auth`
@@ -132,6 +148,16 @@ pub struct Presence {
     #[serde(deserialize_with = "duration")]
     pub lease: Duration,
     pub snapshot: usize,
+}
+
+/// `cluster`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Cluster {
+    #[serde(deserialize_with = "address_or_none")]
+    pub address: Option<cluster::Address>,
+    pub forwards: usize,
 }
 
 /// `socketio`
@@ -211,6 +237,14 @@ fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     }
 }
 
+/// Where a bus is, or `none`. The text may have a password in it, so what is wrong with it is told without it.
+fn bus_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        NONE => Ok(None),
+        url => Address::parse(url).map(Some).map_err(de::Error::custom),
+    }
+}
+
 /// A whole number from 1, or `none`.
 fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -220,6 +254,14 @@ fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u
         Ok(_) | Err(_) => {
             Err(de::Error::custom(format!("'{text}' is neither a whole number from 1 nor '{NONE}'")))
         }
+    }
+}
+
+/// Where a node is reached, or `none`.
+fn address_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<cluster::Address>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        NONE => Ok(None),
+        text => text.parse().map(Some).map_err(de::Error::custom),
     }
 }
 

@@ -124,7 +124,8 @@ async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
         (&["--set", "messages.queue=0"], &[], "messages.queue"),
         (&["--set", "log.level=info,=nonsense"], &[], "log.level"),
         (&["--set", "database.url=mysql://localhost/lobby"], &[], "database.url"),
-        (&["--set", "database.url=postgres://lobby:hush@127.0.0.1:1/lobby"], &[], "refused"),
+        (&["--set", "cluster.address=10.0.0.5:5000"], &[], "cluster.address"),
+        (&["--set", "cluster.forwards=0"], &[], "cluster.forwards"),
         (&["--set", "messages.keep_for=0s"], &[], "messages.keep_for"),
         (&["--set", "messages.keep_at_most=0"], &[], "messages.keep_at_most"),
         (&["--set", "messages.idempotency=1s"], &[], "messages.idempotency"),
@@ -192,6 +193,7 @@ async fn the_schema_is_migrated_by_hand_too() {
         "m20261125_000001_keep_the_roster",
         "m20261125_000002_keep_presence",
         "m20261125_000003_append_in_one",
+        "m20261127_000001_reach_nodes",
     ];
     // The first so many are applied.
     let status = |applied| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::cookie::Cookie;
 use actix_web::dev::RequestHead;
 
-use crate::Cors;
+use crate::{Cors, Elsewhere, NodeName};
 
 /// Decides whether a request may open a connection; `false` is answered with 403 and code 4.
 pub type AllowRequest = Arc<dyn Fn(&RequestHead) -> bool + Send + Sync>;
@@ -79,6 +79,11 @@ pub struct Config {
     pub cors: Option<Cors>,
     /// Asked before every handshake and every request of a session, for example to check `Origin`. Default: everybody is let in.
     pub allow_request: Option<AllowRequest>,
+    /// The name of this server, where several serve the same clients: every sid begins with it, and `.` behind it. Each must
+    /// have another name. Default: none.
+    pub node: Option<NodeName>,
+    /// Passes requests on whose session names another node. Default: none, and such a session is unknown.
+    pub elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 impl Default for Config {
@@ -103,6 +108,8 @@ impl Default for Config {
             cookie: None,
             cors: None,
             allow_request: None,
+            node: None,
+            elsewhere: None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The door: checks a request, opens a session and starts its task, or passes the request on to its session.
+//! The door: checks a request, opens a session and starts its task, or passes the request on to its session, wherever
+//! that is.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -16,10 +17,18 @@ use tokio::time::timeout;
 
 use crate::engine::handshake::{self, Continue, Refusal, Request, Wanted, check};
 use crate::engine::session::open_packet;
-use crate::registry::{self, Entry, Post, Registry};
+use crate::registry::{self, Entry, Post, Registry, Repeatable};
 use crate::transport::{WebSocket, limits, pipe};
 use crate::wire::Wire;
-use crate::{Config, DisconnectReason, Handshake, Transport, sid};
+use crate::{Config, DisconnectReason, Handshake, NodeName, Passed, PassedBody, Transport, sid};
+
+/// Where a session is.
+enum Found {
+    /// On a worker of this server.
+    Here(Arc<Entry>),
+    /// On another server, if there is one of that name.
+    Elsewhere(NodeName),
+}
 
 /// What all workers share.
 #[derive(Debug, Clone)]
@@ -94,15 +103,53 @@ impl Door {
         body: web::Payload,
         serve: &impl Fn(Handshake, Wire),
     ) -> Result<HttpResponse, Refusal> {
-        let find = |sid: &str| self.registry.find(sid, authorization(request));
+        let find = |sid: &str| self.find(sid, request);
         let allowed = || self.config.allow_request.as_ref().is_none_or(|allow| allow(request.head()));
         match check(asked(request), &self.config.transports, find, allowed)? {
             Wanted::Open(Transport::WebSocket) => self.open_websocket(request, body, serve),
             Wanted::Open(Transport::Polling) => Ok(self.open_polling(request, serve)),
-            Wanted::Continue(entry, Continue::Poll) => poll(&entry).await,
-            Wanted::Continue(entry, Continue::Post) => self.post(&entry, request, body).await,
-            Wanted::Continue(entry, Continue::Upgrade) => self.upgrade(&entry, request, body),
+            Wanted::Continue(Found::Here(entry), Continue::Poll) => {
+                refuse_repeated(&entry, Repeatable::Poll, request)?;
+                poll(&entry).await
+            }
+            Wanted::Continue(Found::Here(entry), Continue::Post) => {
+                refuse_repeated(&entry, Repeatable::Post, request)?;
+                self.post(&entry, request, body).await
+            }
+            Wanted::Continue(Found::Here(entry), Continue::Upgrade) => self.upgrade(&entry, request, body),
+            Wanted::Continue(Found::Elsewhere(node), how) => self.pass_on(node, how, request, body).await,
         }
+    }
+
+    /// Where to go on with a session. One that names another server is looked for there, if anybody can do that.
+    fn find(&self, sid: &str, request: &HttpRequest) -> Option<Found> {
+        if let Some(entry) = self.registry.find(sid, authorization(request)) {
+            return Some(Found::Here(entry));
+        }
+        self.config.elsewhere.as_ref()?;
+        let node = sid::node_of(sid).filter(|node| self.config.node.as_ref() != Some(node));
+        node.map(Found::Elsewhere)
+    }
+
+    /// Has a request answered by the server that its session names. What is refused before, is so within the same bounds as
+    /// here; the session it would have ended is out of reach and ends by itself.
+    async fn pass_on(
+        &self,
+        node: NodeName,
+        how: Continue,
+        request: &HttpRequest,
+        body: web::Payload,
+    ) -> Result<HttpResponse, Refusal> {
+        let elsewhere = self.config.elsewhere.as_ref().ok_or(Refusal::UnknownSid)?;
+        let body = match how {
+            Continue::Poll => PassedBody::Whole(Bytes::new()),
+            Continue::Post => {
+                let read = read(request, body, self.config.max_payload, self.config.payload_timeout);
+                PassedBody::Whole(read.await?)
+            }
+            Continue::Upgrade => PassedBody::Upgrade(body),
+        };
+        elsewhere.pass_on(Passed { node, request, body }).await.ok_or(Refusal::UnknownSid)
     }
 
     fn open_websocket(
@@ -112,14 +159,14 @@ impl Door {
         serve: &impl Fn(Handshake, Wire),
     ) -> Result<HttpResponse, Refusal> {
         let (response, connection) = accept(request, body, &self.config)?;
-        let handshake = handshake(request);
+        let handshake = handshake(request, self.config.node.as_ref());
         let wire = Wire::websocket(connection, &handshake.sid, &self.config, self.registry.live());
         serve(handshake, wire);
         Ok(response)
     }
 
     fn open_polling(&self, request: &HttpRequest, serve: &impl Fn(Handshake, Wire)) -> HttpResponse {
-        let handshake = handshake(request);
+        let handshake = handshake(request, self.config.node.as_ref());
         let registration = self.registry.register(&handshake.sid, authorization(request));
         let mut response = text(open_packet(&handshake.sid, Transport::Polling, &self.config));
         if let Some(mut cookie) = self.config.cookie.clone() {
@@ -166,6 +213,15 @@ impl Door {
         entry.pass(registry::Request::Upgrade(pipe));
         Ok(response)
     }
+}
+
+/// Somebody between has sent a request again. The packets that answered the poll before are lost, or those of the POST were
+/// taken: what its client is missing is not known. It opens a new session.
+fn refuse_repeated(entry: &Entry, which: Repeatable, request: &HttpRequest) -> Result<(), Refusal> {
+    if entry.is_repeated(which, handshake::stamp(request.query_string())) {
+        return Err(end(entry, DisconnectReason::TransportError, Refusal::UnknownSid));
+    }
+    Ok(())
 }
 
 /// What is left to refuse here is a bad or missing `Sec-WebSocket-…` header.
@@ -242,9 +298,9 @@ fn authorization(request: &HttpRequest) -> Option<&[u8]> {
     request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes)
 }
 
-fn handshake(request: &HttpRequest) -> Handshake {
+fn handshake(request: &HttpRequest, node: Option<&NodeName>) -> Handshake {
     Handshake {
-        sid: sid::fresh(),
+        sid: sid::fresh_at(node),
         headers: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         query: request.query_string().to_owned(),
         peer_addr: request.peer_addr(),

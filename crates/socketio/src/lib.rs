@@ -11,6 +11,7 @@
 //! - `wire`: one Engine.IO session under either; `link` is its sending half, which sockets share.
 //! - `transport`: moves bytes; `channel` does so between workers.
 //! - `door`: answers requests: opens sessions, or finds the worker of one through the `registry`; `cors`.
+//! - `elsewhere`: what is asked for requests whose session another server has.
 //! - `properties`: what holds for any bytes, for tests and fuzzing; `micro`: what micro-benchmarks measure.
 //! - `service`, `handler`, `config`, `sid`: the server, the application's part, the settings, identifiers.
 //!
@@ -31,6 +32,7 @@ mod config;
 mod connection;
 mod cors;
 mod door;
+mod elsewhere;
 mod engine;
 mod engine_io;
 mod handler;
@@ -55,6 +57,7 @@ pub use acks::{Ack, AckError};
 pub use args::{Args, Placeholder};
 pub use config::{AllowRequest, Config, Transport};
 pub use cors::Cors;
+pub use elsewhere::{Elsewhere, InvalidNodeName, NodeName, Passed, PassedBody, PassedOn};
 pub use engine_io::{EngineHandler, EngineIo, EngineSocket, Message};
 pub use handler::{ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Handshake};
 pub use packet::encode::{Packet, Packets};

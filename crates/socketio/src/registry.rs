@@ -16,6 +16,9 @@ use crate::transport::Pipe;
 /// Requests that may wait for a session: well-behaved clients have two under way, and a WebSocket.
 const MAILBOX: usize = 8;
 
+/// The longest text that is kept to know a request again: clients send a time, or some ten random digits.
+const LONGEST_STAMP: usize = 64;
+
 /// Shared by all workers.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
@@ -30,6 +33,15 @@ pub(crate) struct Entry {
     mailbox: mpsc::Sender<Request>,
     authorization: Option<Box<[u8]>>,
     posting: AtomicBool,
+    /// What tells the last poll and the last POST from all others, where clients say so. A std mutex, held to compare two texts.
+    stamps: Mutex<[Option<Box<str>>; 2]>,
+}
+
+/// What may come twice: a load balancer that has lost an answer asks again, and does not say so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Repeatable {
+    Poll,
+    Post,
 }
 
 /// A request on its way to its session. A dropped answer means that it fits no state of the session.
@@ -80,7 +92,12 @@ impl Registry {
     pub(crate) fn register(self: &Arc<Self>, sid: &str, authorization: Option<&[u8]>) -> Registration {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         let authorization = authorization.map(Into::into);
-        let entry = Entry { mailbox: sender, authorization, posting: AtomicBool::new(false) };
+        let entry = Entry {
+            mailbox: sender,
+            authorization,
+            posting: AtomicBool::new(false),
+            stamps: Mutex::default(),
+        };
         self.entries().insert(sid.to_owned(), Arc::new(entry));
         Registration { registry: Arc::clone(self), sid: sid.to_owned(), mailbox }
     }
@@ -109,6 +126,18 @@ impl Entry {
     pub(crate) fn claim(self: &Arc<Self>) -> Option<Claim> {
         let free = !self.posting.swap(true, Ordering::AcqRel);
         free.then(|| Claim(Arc::clone(self)))
+    }
+
+    /// Whether this is the request of before once more, by what its client gives each request that is new.
+    pub(crate) fn is_repeated(&self, which: Repeatable, stamp: Option<&str>) -> bool {
+        let Some(stamp) = stamp.filter(|stamp| stamp.len() <= LONGEST_STAMP) else { return false };
+        let mut stamps = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = &mut stamps[which as usize];
+        if last.as_deref() == Some(stamp) {
+            return true;
+        }
+        *last = Some(stamp.into());
+        false
     }
 
     /// Waits until the session has ended.
@@ -172,6 +201,29 @@ mod tests {
         assert!(entry.claim().is_none());
         drop(claim);
         assert!(entry.claim().is_some());
+    }
+
+    #[test]
+    fn a_request_is_known_again_by_its_stamp_and_only_right_after_it_came() {
+        let registry = Arc::new(Registry::default());
+        let _registration = registry.register("abc", None);
+        let entry = registry.find("abc", None).unwrap();
+        let long = "x".repeat(LONGEST_STAMP + 1);
+        let table = [
+            (Repeatable::Poll, Some("a"), false),
+            (Repeatable::Post, Some("a"), false),
+            (Repeatable::Poll, Some("a"), true),
+            (Repeatable::Poll, Some("b"), false),
+            (Repeatable::Poll, Some("a"), false),
+            (Repeatable::Post, Some("a"), true),
+            (Repeatable::Poll, None, false),
+            (Repeatable::Poll, None, false),
+            (Repeatable::Poll, Some(&*long), false),
+            (Repeatable::Poll, Some(&*long), false),
+        ];
+        for (which, stamp, is_repeated) in table {
+            assert_eq!(entry.is_repeated(which, stamp), is_repeated, "{which:?} {stamp:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! interface only, and ended with the value that owns them.
 //!
 //! - [`Postgres`] is a PostgreSQL server of one's own.
+//! - [`Nginx`] is a load balancer in front of several servers.
+//! - [`Redis`] is a Redis server of one's own.
 //! - [`Proxy`] stands between a client and such a server, and breaks what is between them when told to.
 //!
 //! It is a dev-dependency, and knows nothing of the lobby. It runs on Unix.
@@ -11,8 +13,14 @@
     reason = "a test without its server has failed: all that goes wrong here panics, and says why"
 )]
 
+mod nginx;
+mod ports;
 mod postgres;
 mod proxy;
+mod redis;
+mod supervised;
 
+pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use proxy::{Fired, Proxy, When};
+pub use redis::Redis;

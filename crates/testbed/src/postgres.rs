@@ -1,12 +1,10 @@
 //! A PostgreSQL server of one's own.
 
 mod installation;
-mod supervised;
 mod template;
 
 use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,18 +18,15 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use installation::{Installation, without_settings_of_others};
-use supervised::Supervised;
+
+use crate::ports::{PORT_ATTEMPTS, free_port};
+use crate::supervised::{self, Supervised};
 
 /// The role that everything is done as: a superuser, without a password.
 const ROLE: &str = "lobby";
 /// The database that every cluster has.
 const MAINTENANCE: &str = "postgres";
 
-/// Below the ports that systems give to outgoing connections: no such connection takes the port of a server
-/// that is about to start again.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
-/// How many ports are tried before giving up.
-const PORT_ATTEMPTS: usize = 10;
 /// A busy machine is slow; one that takes longer than this is broken.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How often it is asked whether it is ready.
@@ -221,19 +216,6 @@ async fn output_of(mut command: Command, input: &str) -> io::Result<Output> {
     };
     let ((), output) = tokio::join!(write, child.wait_with_output());
     output
-}
-
-fn free_port() -> u16 {
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (0..PORT_ATTEMPTS).map(|_| random_port()).find(free).expect("most ports are free")
-}
-
-/// Processes that start at once should not ask for the same one.
-fn random_port() -> u16 {
-    // Every `RandomState` has keys of its own.
-    let random = RandomState::new().hash_one(());
-    let offset = random % u64::from(PORTS.end - PORTS.start);
-    PORTS.start + u16::try_from(offset).expect("smaller than the range of ports")
 }
 
 #[cfg(test)]

@@ -33,7 +33,8 @@ pub enum When {
     After,
 }
 
-/// Stands between clients and a server, on the loopback interface. It speaks PostgreSQL's protocol, without TLS.
+/// Stands between clients and a server, on the loopback interface. It speaks PostgreSQL's protocol, without TLS; or none, see
+/// [`Proxy::of_anything`].
 ///
 /// All passes, until it is told otherwise. It ends, with all its connections, when it is dropped.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Orders {
     target: SocketAddr,
+    speech: Speech,
     flow: watch::Sender<Flow>,
     trap: Mutex<Option<Trap>>,
 }
@@ -66,6 +68,14 @@ enum Mode {
     Pass,
     Refuse,
     Stall,
+}
+
+/// What goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    Postgres,
+    /// Bytes, whatever they mean.
+    Anything,
 }
 
 /// What happens to the next commit.
@@ -100,12 +110,21 @@ impl Fired {
 }
 
 impl Proxy {
-    /// On a free port, in front of the server at `target`.
+    /// On a free port, in front of the PostgreSQL server at `target`.
     pub async fn start(target: SocketAddr) -> Self {
+        Self::of(Speech::Postgres, target).await
+    }
+
+    /// In front of a server of any kind. It knows nothing of commits.
+    pub async fn of_anything(target: SocketAddr) -> Self {
+        Self::of(Speech::Anything, target).await
+    }
+
+    async fn of(speech: Speech, target: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let flow = watch::Sender::new(Flow { mode: Mode::Pass, releases: 0, cuts: 0, losses: 0 });
-        let orders = Arc::new(Orders { target, flow, trap: Mutex::new(None) });
+        let orders = Arc::new(Orders { target, speech, flow, trap: Mutex::new(None) });
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&orders)));
         Self { address, orders, _accepting: accepting }
@@ -226,6 +245,12 @@ async fn converse(mut client: TcpStream, orders: &Orders) -> io::Result<oneshot:
     server.set_nodelay(true)?;
     let (from_client, mut to_client) = client.split();
     let (from_server, mut to_server) = server.split();
+    if orders.speech == Speech::Anything {
+        return tokio::select! {
+            ended = pass_all(from_client, to_server, orders) => ended,
+            ended = pass_all(from_server, to_client, orders) => ended,
+        };
+    }
     let mut from_client = BufReader::new(from_client);
     let log_in = wire::log_in(&mut from_client, &mut to_client).await?;
     forward(&log_in, &mut to_server, orders).await?;
@@ -323,6 +348,22 @@ async fn pass_on(
         forward(&chunk[..length], to, orders).await?;
     }
     Ok(())
+}
+
+/// Ends with the side that ends first.
+async fn pass_all(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    orders: &Orders,
+) -> io::Result<oneshot::Sender<()>> {
+    let mut chunk = [0; CHUNK_BYTES];
+    loop {
+        let length = from.read(&mut chunk).await?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        forward(&chunk[..length], &mut to, orders).await?;
+    }
 }
 
 /// Everything goes through here.

@@ -86,6 +86,7 @@ const commands = {
     if (to === undefined) tabs.get(tab).emit("typing");
     else tabs.get(tab).emit("typing", { to });
   },
+  transport: ({ tab = "main" }) => ({ transport: tabs.get(tab).io.engine.transport.name }),
   disconnect: ({ tab = "main" }) => {
     tabs.get(tab).disconnect();
   },

@@ -84,6 +84,10 @@ def typing(tab="main", to=None):
     return {}
 
 
+def transport(tab="main"):
+    return {"transport": tabs[tab].transport()}
+
+
 def disconnect(tab="main"):
     tabs[tab].disconnect()
     return {}
@@ -91,7 +95,7 @@ def disconnect(tab="main"):
 
 COMMANDS = {
     command.__name__: command
-    for command in (login, users, logout, connect, send, send_with_ack, typing, disconnect)
+    for command in (login, users, logout, connect, send, send_with_ack, typing, transport, disconnect)
 }
 
 

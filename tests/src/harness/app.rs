@@ -3,7 +3,8 @@ use std::path::Path;
 
 use lobby_infra::persistence::Store;
 use lobby_infra::signature::SecretKeys;
-use lobby_server::application::{Application, store_settings};
+use lobby_server::application::Application;
+use lobby_server::backends::store_settings;
 use lobby_server::environment::Environment;
 use lobby_server::settings::{Settings, Sources};
 use reqwest::{Client, Method, Response, StatusCode};

@@ -66,12 +66,17 @@ impl Participant {
 
     /// Has something done and waits for the answer.
     pub async fn tell(&mut self, command: &Value) -> Value {
+        let answer = self.try_to_tell(command).await;
+        assert!(answer.get("error").is_none(), "{command}: {answer}");
+        answer
+    }
+
+    async fn try_to_tell(&mut self, command: &Value) -> Value {
         let line = format!("{command}\n");
         self.commands.write_all(line.as_bytes()).await.expect("it listens");
         loop {
             let line = self.line().await;
             if line.get("answer").is_some() {
-                assert!(line.get("error").is_none(), "{command}: {line}");
                 return line;
             }
             self.events.push_back(line);
@@ -103,6 +108,20 @@ impl Participant {
         self.tell(&say).await["ack"].clone()
     }
 
+    /// The same, where the socket may be on its way back: until it gets an ack.
+    pub async fn say_again(&mut self, tab: &str, sender: &str, content: &str) -> Value {
+        let say = json!({"do": "send_with_ack", "tab": tab, "sender": sender, "content": content});
+        let saying = async {
+            loop {
+                let answer = self.try_to_tell(&say).await;
+                if answer.get("error").is_none() {
+                    return answer["ack"].clone();
+                }
+            }
+        };
+        in_time("an ack", saying).await
+    }
+
     /// Tells that it is typing, for everybody or for one.
     pub async fn typing(&mut self, tab: &str, to: Option<&str>) {
         let typing = match to {
@@ -110,6 +129,12 @@ impl Participant {
             None => json!({"do": "typing", "tab": tab}),
         };
         self.tell(&typing).await;
+    }
+
+    /// How a tab's socket travels at the moment.
+    pub async fn transport(&mut self, tab: &str) -> String {
+        let answer = self.tell(&json!({"do": "transport", "tab": tab})).await;
+        answer["transport"].as_str().expect("a text").to_owned()
     }
 
     /// The names of who is online.
@@ -131,6 +156,14 @@ impl Participant {
                 return line["data"].clone();
             }
             self.events.push_back(line);
+        }
+    }
+
+    /// The next event of any tab.
+    pub async fn any_event(&mut self) -> Value {
+        match self.events.pop_front() {
+            Some(event) => event,
+            None => self.line().await,
         }
     }
 

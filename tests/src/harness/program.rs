@@ -3,6 +3,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::{env, process, thread};
 
 use tempfile::TempDir;
@@ -28,6 +29,8 @@ pub struct Launch {
     pub database: Database,
     /// Variables of its own.
     pub settings: Vec<(&'static str, String)>,
+    /// Whether other nodes on the same database reach it.
+    pub in_cluster: bool,
     /// A command that runs the lobby, which is put behind it, as its own process or as a child that ends with it.
     pub through: Vec<String>,
 }
@@ -43,7 +46,7 @@ pub struct Program {
 struct Running {
     child: Child,
     /// Kept, so that what the program says at its start has somewhere to go.
-    _said: Lines<BufReader<ChildStdout>>,
+    said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Program {
@@ -54,10 +57,22 @@ impl Program {
 
     /// The same, in another way than usual.
     pub async fn launch(launch: Launch) -> Self {
+        let mut program = Self::begin(launch);
+        program.opened().await;
+        program
+    }
+
+    /// The same, and does not wait until it is ready.
+    pub fn begin(launch: Launch) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let running = Running::start(&folder, &launch, address).await;
+        let running = Running::start(&folder, &launch, address);
         Self { folder, launch, address, running }
+    }
+
+    /// Waits until it is ready.
+    pub async fn opened(&mut self) {
+        self.running.opened(self.address).await;
     }
 
     /// It ends at once, in the middle of whatever it does.
@@ -69,7 +84,8 @@ impl Program {
 
     /// After a kill or a stop: with the same data, at the same port.
     pub async fn start_again(&mut self) {
-        self.running = Running::start(&self.folder, &self.launch, self.address).await;
+        self.running = Running::start(&self.folder, &self.launch, self.address);
+        self.opened().await;
     }
 
     /// Asks it to end, which it does in order.
@@ -97,6 +113,10 @@ impl Program {
         self.running.child.id().expect("it runs")
     }
 
+    pub fn socket(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn address(&self) -> Address {
         watch::channel(self.address).1
     }
@@ -111,13 +131,14 @@ impl Program {
         fs::read_to_string(log_of(&self.folder)).unwrap_or_default()
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
         in_time("the program to end", self.running.child.wait()).await.expect("it ends")
     }
 }
 
 impl Running {
-    async fn start(folder: &TempDir, launch: &Launch, address: SocketAddr) -> Self {
+    fn start(folder: &TempDir, launch: &Launch, address: SocketAddr) -> Self {
         let words =
             launch.through.iter().map(OsString::from).chain([binary("lobby").into()]).collect::<Vec<_>>();
         let mut command = Command::new(&words[0]);
@@ -128,15 +149,18 @@ impl Running {
         command.current_dir(folder.path()).kill_on_drop(true);
         let log = File::options().create(true).append(true).open(log_of(folder)).expect("it can be written");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
-        let mut said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Self { child, said }
+    }
+
+    async fn opened(&mut self, address: SocketAddr) {
         loop {
-            let line = in_time("the program to start", said.next_line()).await.expect("it is read");
+            let line = in_time("the program to start", self.said.next_line()).await.expect("it is read");
             if line.expect("it does not end").starts_with("The lobby is open at ") {
                 break;
             }
         }
         in_time("the program to be ready", ready(address)).await;
-        Self { child, _said: said }
     }
 }
 
@@ -171,6 +195,9 @@ fn variables(launch: &Launch, address: SocketAddr) -> Vec<(&'static str, String)
         Database::Sqlite => variables.push(("LOBBY_DATABASE__DURABILITY", "normal".to_owned())),
         Database::At(url) => variables.push(("LOBBY_DATABASE__URL", url.clone())),
     }
+    if launch.in_cluster {
+        variables.push(("LOBBY_CLUSTER__ADDRESS", format!("http://{address}")));
+    }
     // The last one counts.
     variables.extend(launch.settings.clone());
     variables
@@ -194,9 +221,12 @@ pub fn binary(name: &str) -> PathBuf {
 fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const PORTS: u32 = 10_000;
+    /// How many were given out: whoever has one may not listen yet.
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
 
     // Tests are processes of their own, and need not all begin at the same one.
-    let ports = (0..PORTS).map(|n| FIRST + process::id().wrapping_mul(7).wrapping_add(n) % PORTS);
+    let begin = process::id().wrapping_mul(7);
+    let ports = (0..PORTS).map(|_| FIRST + begin.wrapping_add(GIVEN.fetch_add(1, Relaxed)) % PORTS);
     let mut ports = ports.map(|port| u16::try_from(port).expect("they end below 32768"));
     ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).expect("one of them is free")
 }

@@ -1,15 +1,17 @@
-//! The rules of the storage ports, each as a function that any implementation must survive.
+//! The rules of the storage ports and of the bus, each as a function that any implementation must survive.
 
 #![expect(
     clippy::missing_panics_doc,
     reason = "a test panics where a rule is broken, that is what it is for"
 )]
 
+mod bus;
 mod message_log;
 mod presence;
 mod roster_log;
 mod sessions;
 
+pub use bus::*;
 pub use message_log::*;
 pub use presence::*;
 pub use roster_log::*;
@@ -177,6 +179,22 @@ macro_rules! presence_contract {
             a_token_that_was_used_lately_is_not_forgotten,
             a_clock_that_is_set_back_has_nobody_forgotten_too_early,
             what_ends_behind_a_message_did_not_end_before_it,
+        );
+    };
+}
+
+/// Makes a test of each rule of [`crate::ports::Bus`], as [`sessions_contract!`](crate::sessions_contract) does. What the
+/// fixture makes is [`Nodes`].
+#[macro_export]
+macro_rules! bus_contract {
+    ($fixture:path $(, on $server:path)?) => {
+        $crate::contract_tests!($fixture $(, on $server)?:
+            what_a_node_tells_all_others_hear,
+            a_hint_says_which_log_it_is_of,
+            what_happens_in_a_large_transaction_comes_whole,
+            who_stops_waiting_has_lost_nothing,
+            what_does_not_fit_is_dropped_and_counted,
+            what_is_told_and_heard_is_counted,
         );
     };
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use lobby_domain::ports::{MessageLog, Unavailable};
+use lobby_domain::ports::{Bus, Link, MessageLog, Standing, Unavailable};
 use serde::Serialize;
 
 use crate::presence::Attendants;
@@ -18,6 +18,7 @@ pub struct Readiness {
     log: Arc<dyn MessageLog>,
     writer: Health,
     attendants: Attendants,
+    bus: Arc<dyn Bus>,
     draining: Arc<AtomicBool>,
 }
 
@@ -26,11 +27,39 @@ struct HealthView {
     status: &'static str,
 }
 
+#[derive(Serialize)]
+struct ReadyView {
+    status: &'static str,
+    bus: BusView,
+}
+
+#[derive(Serialize)]
+struct BusView {
+    state: &'static str,
+    published: u64,
+    heard: u64,
+    dropped: u64,
+    skipped: u64,
+}
+
+impl From<Standing> for BusView {
+    fn from(standing: Standing) -> Self {
+        let Standing { link, published, heard, dropped, skipped } = standing;
+        let state = match link {
+            Link::InProcess => "in_process",
+            Link::Connected => "connected",
+            Link::Away => "away",
+        };
+        Self { state, published, heard, dropped, skipped }
+    }
+}
+
 impl Readiness {
-    /// Ready for as long as the log can be read and written, and connections can be let in.
+    /// Ready for as long as the log can be read and written, and connections can be let in. How the bus is doing is told and
+    /// no more: without it everything goes on.
     #[must_use]
-    pub fn new(log: Arc<dyn MessageLog>, writer: Health, attendants: Attendants) -> Self {
-        Self { log, writer, attendants, draining: Arc::default() }
+    pub fn new(log: Arc<dyn MessageLog>, writer: Health, attendants: Attendants, bus: Arc<dyn Bus>) -> Self {
+        Self { log, writer, attendants, bus, draining: Arc::default() }
     }
 
     /// From here on never ready again: the node goes away.
@@ -55,7 +84,8 @@ pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpRespons
         return Err(Refusal::from(&Unavailable::new("who is here cannot be recorded")));
     }
     readiness.log.head().await.map_err(|error| Refusal::from(&error))?;
-    Ok(HttpResponse::Ok().json(HealthView { status: "ready" }))
+    let bus = readiness.bus.standing().into();
+    Ok(HttpResponse::Ok().json(ReadyView { status: "ready", bus }))
 }
 
 #[cfg(test)]
@@ -68,6 +98,7 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::bus::in_process::InProcess;
 
     #[tokio::test(start_paused = true)]
     async fn a_node_whose_beats_nobody_answers_for_a_lease_is_not_ready() {
@@ -75,7 +106,8 @@ mod tests {
         let log = Arc::new(MemoryStore::new(limits));
         // Nobody beats.
         let attendants = Attendants::new(&limits);
-        let readiness = web::Data::new(Readiness::new(log, Health::new(), attendants));
+        let readiness =
+            web::Data::new(Readiness::new(log, Health::new(), attendants, Arc::new(InProcess::default())));
         advance(limits.lease).await;
         assert_eq!(ready(readiness.clone()).await.expect("it is ready").status(), StatusCode::OK);
         advance(Duration::from_millis(1)).await;

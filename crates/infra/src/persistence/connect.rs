@@ -2,7 +2,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use lobby_migration::{Migrator, alone};
+use lobby_migration::{Migrator, alone, newer};
 use sea_orm::sqlx::{self, Connection, PgConnection};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, RuntimeErr, sea_query};
 use sea_orm_migration::MigratorTrait;
@@ -37,7 +37,7 @@ impl Store {
         let migrating = Self::open_unmigrated(settings).await?;
         let migrated = async {
             let migrate = async {
-                Migrator::up(&migrating, None).await?;
+                bring_up(&migrating).await?;
                 answered(begin_log(&migrating)).await
             };
             alone(&migrating, migrate).await?;
@@ -233,6 +233,20 @@ fn synchronous_commit(durability: Durability) -> &'static str {
 
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
+}
+
+/// A schema that is ahead is left as it is: in a cluster that is being upgraded, a node of the release before may start again.
+async fn bring_up(database: &DatabaseConnection) -> Result<(), DbErr> {
+    match newer(database).await? {
+        Some(step) => {
+            tracing::warn!(
+                step,
+                "the schema is of a newer release: that is good for one release, and no more"
+            );
+            Ok(())
+        }
+        None => Migrator::up(database, None).await,
+    }
 }
 
 /// A new database gets its log's id.

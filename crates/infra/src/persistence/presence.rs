@@ -24,6 +24,9 @@ use super::standing::{forget_node, no_clock, presence_now, settle, standing};
 use super::wake::unclaimed_named;
 use super::{LONG_AGO, Store, unavailable};
 
+const NODE_COLUMNS: [nodes::Column; 4] =
+    [nodes::Column::Id, nodes::Column::LeaseSince, nodes::Column::LeaseUntil, nodes::Column::Address];
+
 #[async_trait]
 impl Presence for Store {
     async fn beat(&self, node: NodeId, since: Option<(Moment, Duration)>) -> Result<Beaten, ChangeError> {
@@ -138,8 +141,8 @@ impl Store {
         let until = now.after(self.limits().lease).0;
         let row = Query::insert()
             .into_table(nodes::Entity)
-            .columns([nodes::Column::Id, nodes::Column::LeaseSince, nodes::Column::LeaseUntil])
-            .values_panic([node.0.into(), now.0.into(), until.into()])
+            .columns(NODE_COLUMNS)
+            .values_panic([node.0.into(), now.0.into(), until.into(), self.settings.address().into()])
             .to_owned();
         transaction.execute(&row).await?;
         commits.count()?;

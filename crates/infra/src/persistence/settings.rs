@@ -19,6 +19,7 @@ pub struct StoreSettings {
     durability: Durability,
     pub(super) timeouts: Timeouts,
     limits: Limits,
+    address: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,13 +69,30 @@ impl StoreSettings {
                 return Err(OpenStoreError::UnknownKind(kind.to_owned()));
             }
         };
-        Ok(Self { url: url.to_owned(), place, durability, timeouts, limits: Limits::default() })
+        Ok(Self {
+            url: url.to_owned(),
+            place,
+            durability,
+            timeouts,
+            limits: Limits::default(),
+            address: None,
+        })
     }
 
     /// With other limits of presence than the default ones.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// For a node that the others reach at this address; what there is to say about it is up to them.
+    #[must_use]
+    pub fn with_address(self, address: Option<String>) -> Self {
+        Self { address, ..self }
+    }
+
+    pub(super) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -101,6 +119,12 @@ impl StoreSettings {
         let mut path = file.clone().into_os_string();
         path.push(suffix);
         Some(path.into())
+    }
+
+    /// Which database it is, without its password.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown(&self.url)
     }
 
     pub(super) fn durability(&self) -> Durability {
@@ -133,7 +157,7 @@ pub enum Durability {
     Normal,
 }
 
-/// Why the database could not be opened.
+/// Why the database could not be opened. [`Self::may_pass`] says whether to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
     /// A kind of database that is not served.
@@ -161,7 +185,7 @@ pub enum OpenStoreError {
         /// Why.
         source: std::io::Error,
     },
-    /// A step of the schema failed, or the schema is of a newer version.
+    /// A step of the schema failed, or the schema is not one of ours.
     #[error("the database schema cannot be brought up to date: {0}")]
     Migrate(#[source] DbErr),
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lobby_domain::event::Event;
 use lobby_domain::message::{LogId, MessageId};
-use lobby_domain::ports::{Announcer, LogHead, MessageLog, Online, Reach, RosterLog};
+use lobby_domain::ports::{Announcer, Bus, Hint, LogHead, MessageLog, News, Online, Reach, RosterLog};
 use lobby_domain::roster::Change;
 use lobby_domain::session::SessionId;
 use lobby_domain::timeline::{Released, Timeline};
@@ -38,6 +38,7 @@ pub(super) use self::feed::{
 use super::encode::Encoded;
 use super::recent::Recent;
 use super::typing::Pace;
+use crate::bus::in_process::InProcess;
 use crate::persistence::READERS;
 
 /// Entries of a shard's feed that may wait, each of at most one transaction's messages. A shard that has this much to do
@@ -67,6 +68,8 @@ pub struct Hub {
     pub(super) log: Arc<dyn MessageLog>,
     /// Where missed changes are read.
     pub(super) roster: Arc<dyn RosterLog>,
+    /// Where other nodes are told what happens here.
+    pub(super) bus: Arc<dyn Bus>,
     pub(super) replays: Semaphore,
     pub(super) pace: Mutex<Pace>,
     /// Connections by the session that they have proved. A std mutex, for the same reason.
@@ -74,7 +77,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// With what storage says at the start. A `session` event lists at most `snapshot` users.
+    /// With what storage says at the start. A `session` event lists at most `snapshot` users. It is alone, unless it is put
+    /// [on a bus](Self::on_bus).
     #[must_use]
     pub fn new(
         online: Online,
@@ -92,10 +96,17 @@ impl Hub {
             started: Instant::now(),
             log,
             roster,
+            bus: Arc::new(InProcess::default()),
             replays: Semaphore::new(CONCURRENT_REPLAYS),
             pace: Mutex::default(),
             proved: Mutex::default(),
         }
+    }
+
+    /// Has other nodes on this bus told what happens here; what they tell comes in by [`listen`](super::listen::listen).
+    #[must_use]
+    pub fn on_bus(self, bus: Arc<dyn Bus>) -> Self {
+        Self { bus, ..self }
     }
 
     /// Has every shard close its connections, and lets none in any more.
@@ -138,6 +149,12 @@ impl Hub {
 
     /// Closes the connection of a `pid`, wherever it is.
     pub(super) async fn supersede(&self, pid: u128) {
+        self.publish(News::Superseded(pid));
+        self.supersede_here(pid).await;
+    }
+
+    /// The same of this node's.
+    pub(super) async fn supersede_here(&self, pid: u128) {
         let (rooms, _core) = self.room_in_every_feed().await;
         feed(rooms, &ToShard::Supersede(pid));
     }
@@ -271,25 +288,8 @@ impl Hub {
         (rooms, attached)
     }
 
-    fn proved(&self) -> MutexGuard<'_, HashMap<SessionId, usize>> {
-        self.proved.lock().expect("nothing panics while it counts")
-    }
-
-    pub(super) fn core(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().expect("nothing panics while it holds the core")
-    }
-}
-
-fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: &ToShard) {
-    for room in rooms {
-        room.send(entry.clone());
-    }
-}
-
-#[async_trait]
-impl Announcer for Hub {
-    async fn announce(&self, events: Vec<Event>) {
-        let (log, _) = self.position();
+    /// Takes in what has happened, here or at another node, in any order: the timelines put it into theirs.
+    pub(super) async fn take_in(&self, events: Vec<Event>, log: LogId) {
         let (mut messages, mut changes) = (Vec::with_capacity(events.len()), Vec::new());
         for event in events {
             match event {
@@ -314,6 +314,38 @@ impl Announcer for Hub {
         }
         if misses_changes {
             self.change.notify_one();
+        }
+    }
+
+    /// Tells the other nodes.
+    pub(super) fn publish(&self, news: News) {
+        let (log, _) = self.position();
+        self.bus.publish(&Hint { log, news });
+    }
+
+    fn proved(&self) -> MutexGuard<'_, HashMap<SessionId, usize>> {
+        self.proved.lock().expect("nothing panics while it counts")
+    }
+
+    pub(super) fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().expect("nothing panics while it holds the core")
+    }
+}
+
+fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: &ToShard) {
+    for room in rooms {
+        room.send(entry.clone());
+    }
+}
+
+#[async_trait]
+impl Announcer for Hub {
+    async fn announce(&self, events: Vec<Event>) {
+        let (log, _) = self.position();
+        let hint = Hint { log, news: News::Happened(events) };
+        self.bus.publish(&hint);
+        if let News::Happened(events) = hint.news {
+            self.take_in(events, log).await;
         }
     }
 }

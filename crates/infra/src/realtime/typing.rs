@@ -8,6 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lobby_domain::ports::News;
 use lobby_domain::pseudonym::Pseudonym;
 use lobby_domain::recipient::{Addressee, Meant};
 use lobby_domain::session::{Session, SessionId};
@@ -61,29 +62,55 @@ impl Typing {
 }
 
 impl Hub {
-    /// Tells others on this node that a session is typing, for everybody or for one; unless it was told just now, the
-    /// session is over, or nobody is there whom it is for.
+    /// Tells others, on this node and on all others, that a session is typing, for everybody or for one; unless it was told
+    /// just now, the session is over, or nobody is there whom it is for.
     pub(super) fn tell_typing(&self, from: SessionId, to: Option<&str>) {
-        // A std mutex, held for this look only.
-        let may = self.pace.lock().expect("nothing panics while it looks").allows(from, self.now());
-        let typing = if may { self.typing(from, to) } else { None };
-        if let Some(typing) = typing.map(Arc::new) {
-            self.feed_volatile(|| ToShard::Typing(typing.clone()));
+        let typing = if self.may_type(from) { self.typing_to(from, to) } else { None };
+        if let Some(typing) = typing {
+            self.publish(News::Typing { from, to: typing.to });
+            self.feed_typing(typing);
         }
     }
 
-    fn typing(&self, from: SessionId, to: Option<&str>) -> Option<Typing> {
-        let to = to.map(|to| Addressee::parse(to).ok_or(())).transpose().ok()?;
-        let (from, to) = {
-            let core = self.core();
-            let to = match to.map(|to| to.meant) {
-                None => None,
-                Some(Meant::Session(id)) => Some(core.living.get(id)?),
-                Some(Meant::Name(name)) => Some(core.living.holder(name.key())?),
-            };
-            (core.living.get(from)?.clone(), to.map(|to| (to.id, to.pseudonym.clone())))
+    /// The same of a session that another node tells of: to those on this node. It is paced here too, as the session may have
+    /// connections at both.
+    pub(super) fn show_typing(&self, from: SessionId, to: Option<SessionId>) {
+        let typing = if self.may_type(from) { self.typing(from, to) } else { None };
+        if let Some(typing) = typing {
+            self.feed_typing(typing);
+        }
+    }
+
+    fn may_type(&self, from: SessionId) -> bool {
+        // A std mutex, held for this look only.
+        self.pace.lock().expect("nothing panics while it looks").allows(from, self.now())
+    }
+
+    fn typing_to(&self, from: SessionId, to: Option<&str>) -> Option<Typing> {
+        let to = match to.map(Addressee::parse) {
+            None => None,
+            Some(to) => Some(match to?.meant {
+                Meant::Session(id) => id,
+                Meant::Name(name) => self.core().living.holder(name.key())?.id,
+            }),
         };
+        self.typing(from, to)
+    }
+
+    fn typing(&self, from: SessionId, to: Option<SessionId>) -> Option<Typing> {
+        let core = self.core();
+        let to = match to {
+            None => None,
+            Some(to) => Some((to, core.living.get(to)?.pseudonym.clone())),
+        };
+        let from = core.living.get(from)?.clone();
+        drop(core);
         Some(Typing::new(&from, to))
+    }
+
+    fn feed_typing(&self, typing: Typing) {
+        let typing = Arc::new(typing);
+        self.feed_volatile(|| ToShard::Typing(typing.clone()));
     }
 }
 

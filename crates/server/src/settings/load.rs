@@ -68,12 +68,16 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let Self { server, database, auth, names, messages, presence, socketio, websocket, .. } = self;
+        let Self {
+            server, database, bus, auth, names, messages, presence, cluster, socketio, websocket, ..
+        } = self;
         within("server.workers", server.workers, 0..=1_024)?;
+        within("bus.channel", bus.channel.len(), 1..=128)?;
         within("names.max_length", names.max_length, 1..=255)?;
         within("names.min_length", names.min_length, 1..=names.max_length)?;
         within("messages.queue", messages.queue, 1..=1_000_000)?;
         within("presence.snapshot", presence.snapshot, 0..=1_000)?;
+        within("cluster.forwards", cluster.forwards, 1..=1_000_000)?;
         within("socketio.max_payload", socketio.max_payload, 1_024..=100_000_000)?;
         within("websocket.max_message", websocket.max_message, 1_024..=100_000_000)?;
         // The largest thing that has to fit is a `session` event: 1,000 users of 255 characters.

@@ -66,7 +66,16 @@ fn every_refusal_names_the_setting() {
         ("server.shutdown_timeout", "2900ms"),
         ("websocket.write_timeout", "10ms"),
         ("database.durability", "maybe"),
+        ("bus.url", "http://localhost:6379"),
+        ("bus.url", "localhost:6379"),
+        ("bus.url", ""),
+        ("bus.url", "rediss://localhost:6379/#insecure"),
+        ("bus.channel", ""),
         ("auth.secure_cookie", "perhaps"),
+        ("cluster.address", "10.0.0.5:5000"),
+        ("cluster.address", "https://10.0.0.5:5000"),
+        ("cluster.address", "http://10.0.0.5:5000/lobby"),
+        ("cluster.forwards", "0"),
         ("names.min_length", "0"),
         ("names.max_length", "256"),
         ("messages.queue", "0"),
@@ -91,6 +100,17 @@ fn every_refusal_names_the_setting() {
             "{key}: {refused}"
         );
     }
+}
+
+#[test]
+fn the_password_of_the_bus_is_said_neither_where_it_is_wrong_nor_where_it_is_right() {
+    let refused = load([], &[("bus.url", "http://:hunter2@localhost")]).expect_err("it is no Redis");
+    assert!(refused.starts_with("bus.url: ") && !refused.contains("hunter2"), "{refused}");
+    let variables = [("LOBBY_BUS__URL", "rediss://nodes:hunter2@bus.example/1")];
+    let settings = load(variables, &[]).expect("good settings");
+    let shown = format!("{settings:?}");
+    assert!(shown.contains("bus.example:6379") && !shown.contains("hunter2"), "{shown}");
+    assert!(load([], &[]).expect("good settings").bus.url.is_none());
 }
 
 fn owned<const N: usize>(texts: [&str; N]) -> Vec<String> {

@@ -138,6 +138,11 @@ fn go_on(request: Request<'_>, transport: Transport) -> Result<Continue, Refusal
 }
 
 /// The value of a parameter as it stands in the query: those of the protocol are never escaped.
+/// What a client gives each request to tell it from all others, so that no cache answers it: the parameter `t`.
+pub(crate) fn stamp(query: &str) -> Option<&str> {
+    parameter(query, "t")
+}
+
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query
         .split('&')

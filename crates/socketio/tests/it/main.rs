@@ -6,6 +6,7 @@ mod binary;
 mod bounds;
 mod client;
 mod clients;
+mod elsewhere;
 mod fire;
 mod http;
 mod pace;

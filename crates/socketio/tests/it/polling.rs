@@ -208,6 +208,26 @@ async fn two_posts_at_a_time_end_the_session() {
     server.stop().await;
 }
 
+/// As a load balancer sends it that has lost the answer.
+#[actix_web::test]
+async fn a_request_that_comes_again_ends_the_session_and_is_not_taken_twice() {
+    let server = Server::start_on_two(Config::default());
+    for method in ["GET", "POST"] {
+        let mut poller = Poller::join(&server).await;
+        let sid = std::mem::take(&mut poller.sid);
+        for stamp in ["a", "b", "a"] {
+            poller.sid = format!("{sid}&t={stamp}");
+            assert_eq!(poller.post(r#"42["message",1]"#).await.body, "ok");
+            assert_eq!(poller.packets().await, [r#"42["message-back",1]"#]);
+        }
+        is(&poller.request(method, r#"42["event"]"#).await, 400, UNKNOWN_SID);
+        assert_eq!(server.notes.next().await, "disconnected /: transport error");
+        server.emptied().await;
+        assert!(server.notes.is_empty());
+    }
+    server.stop().await;
+}
+
 #[actix_web::test]
 async fn a_session_of_an_authorized_client_is_closed_to_all_others() {
     let server = Server::start_on_two(Config::default());

@@ -2,3 +2,4 @@
 
 mod postgres;
 mod proxy;
+mod redis;

@@ -9,6 +9,8 @@ pub struct Model {
     pub id: Uuid,
     pub lease_since: i64,
     pub lease_until: i64,
+    /// Where the others reach it, if they are to.
+    pub address: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -73,6 +73,24 @@ async fn a_step_back_and_forth_leaves_the_beginning_where_it_was(settings: &Stor
     }
 }
 
+/// A node of the next release was here, and has added to the schema.
+async fn a_schema_that_has_grown_since_is_served(settings: &StoreSettings) {
+    open(settings).await.close().await.expect("it closes");
+    let newer = Store::open_unmigrated(settings).await.expect("a database");
+    let grown = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_what_comes', 0); \
+        ALTER TABLE nodes ADD COLUMN something TEXT; ALTER TABLE sessions ADD COLUMN something TEXT; \
+        ALTER TABLE messages ADD COLUMN something TEXT";
+    newer.execute_unprepared(grown).await.expect("it grows");
+    newer.close().await.expect("it closes");
+
+    let store = open(settings).await;
+    let ann = join(&store, "Ann").await;
+    let node = lobby_domain::presence::NodeId(random_log_id());
+    assert!(!store.beat(node, None).await.expect("a beat").held);
+    assert_eq!(say(&store, ann, "hello").await, 1);
+    assert_eq!(stored(&store).await.len(), 1);
+}
+
 fn literal(backend: DbBackend, id: uuid::Uuid) -> String {
     if backend == DbBackend::Sqlite { format!("X'{}'", id.simple()) } else { format!("'{id}'") }
 }
@@ -100,4 +118,16 @@ async fn a_pruned_server_begins_where_it_did_after_a_step_back_and_forth() {
 async fn a_server_with_a_database_of_the_first_version_is_brought_up_and_served() {
     let server = Postgres::start().await;
     a_database_of_the_first_version_is_served(&at(&server.fresh_database().await, Durability::Full)).await;
+}
+
+#[tokio::test]
+async fn a_file_of_the_next_version_is_served() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    a_schema_that_has_grown_since_is_served(&settings(&folder, Durability::Full)).await;
+}
+
+#[tokio::test]
+async fn a_server_with_a_database_of_the_next_version_is_served() {
+    let server = Postgres::start().await;
+    a_schema_that_has_grown_since_is_served(&at(&server.fresh_database().await, Durability::Full)).await;
 }

@@ -34,7 +34,7 @@ if [ $? = 9 ]; then rm -rf "$folder"; fi
 
 /// The command that runs `program`, whose arguments are still to be added; `folder` is what is removed when the
 /// owner has gone.
-pub(super) fn around(program: &Path, folder: &Path) -> Command {
+pub(crate) fn around(program: &Path, folder: &Path) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", SUPERVISOR, "supervisor"]).arg(folder).arg(program);
     // What is sent to the tests as a group, such as Ctrl-C, ends the owner, and by that the server.
@@ -44,23 +44,23 @@ pub(super) fn around(program: &Path, folder: &Path) -> Command {
 
 /// A server, by way of the shell that is its parent.
 #[derive(Debug)]
-pub(super) struct Supervised(Child);
+pub(crate) struct Supervised(Child);
 
 impl Supervised {
     /// Runs a command that [`around`] has made.
-    pub(super) fn spawn(mut command: Command, log: &File) -> Self {
+    pub(crate) fn spawn(mut command: Command, log: &File) -> Self {
         let output = || log.try_clone().expect("a file can be shared");
         command.stdin(Stdio::piped()).stdout(output()).stderr(output());
         Self(command.spawn().expect("there is a shell"))
     }
 
     /// Whether it has ended by itself.
-    pub(super) fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.0.try_wait().expect("it is our child").is_some()
     }
 
     /// Sends it a signal that ends it, and waits for that.
-    pub(super) fn end(mut self, signal: &str) {
+    pub(crate) fn end(mut self, signal: &str) {
         let mut stdin = self.0.stdin.take().expect("only the end takes it");
         // It may have ended by itself.
         let _ = writeln!(stdin, "{signal}");

@@ -1,0 +1,227 @@
+//! nginx as a load balancer without memory.
+
+use std::env;
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::ports::{PORT_ATTEMPTS, free_port};
+use crate::supervised::{self, Supervised};
+
+/// Where Debian and Ubuntu have it, which is not on everybody's PATH.
+const DEBIAN: &str = "/usr/sbin";
+/// A busy machine is slow; one that takes longer than this is broken.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+/// How often it is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(5);
+
+/// A running nginx on the loopback interface, in front of several HTTP servers: each request goes to the next of them, whoever
+/// sends it and whatever it belongs to. One that takes no connections is asked again each time, and the next one instead.
+///
+/// It passes every WebSocket on, buffers nothing, and asks no other server where one may have had a request, unless that was a GET.
+#[derive(Debug)]
+pub struct Nginx {
+    port: u16,
+    running: Option<Supervised>,
+    // The last field: the folder goes when the server has gone.
+    folder: TempDir,
+}
+
+impl Nginx {
+    /// In front of these, in turns.
+    pub async fn start(servers: &[SocketAddr]) -> Self {
+        for _ in 0..PORT_ATTEMPTS {
+            let mut nginx = Self { port: free_port(), running: None, folder: folder() };
+            if nginx.starts(servers).await {
+                return nginx;
+            }
+        }
+        panic!("no port is free");
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// What has gone wrong, as it sees it: among other things, which servers it could not reach.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).expect("it has a log")
+    }
+
+    /// `false`: somebody else has the port.
+    async fn starts(&mut self, servers: &[SocketAddr]) -> bool {
+        let configuration = self.folder.path().join("nginx.conf");
+        fs::write(&configuration, self.configuration(servers)).expect("its configuration can be written");
+        let log = File::create(self.log_file()).expect("its log can be written");
+        let mut command = supervised::around(&program(), self.folder.path());
+        command.arg("-p").arg(self.folder.path()).arg("-c").arg(configuration).arg("-e").arg(self.log_file());
+        let mut running = Supervised::spawn(command, &log);
+        let ready = timeout(READY_WITHIN, async {
+            // Whoever else listens there, nginx would have ended.
+            while TcpStream::connect(self.address()).await.is_err() || !self.pid_file().exists() {
+                if running.has_ended() {
+                    return false;
+                }
+                sleep(ASK_EVERY).await;
+            }
+            true
+        });
+        if ready
+            .await
+            .unwrap_or_else(|_| panic!("nginx is not ready within {READY_WITHIN:?}: {}", self.log()))
+        {
+            self.running = Some(running);
+            return true;
+        }
+        assert!(self.log().contains("Address already in use"), "nginx does not start: {}", self.log());
+        false
+    }
+
+    /// One process, so that turns are kept; in the foreground, so that it ends with its owner.
+    fn configuration(&self, servers: &[SocketAddr]) -> String {
+        let mut upstream = String::new();
+        for server in servers {
+            write!(upstream, "server {server} max_fails=0; ").expect("a text takes texts");
+        }
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {}/{kind};", self.folder.path().display()))
+            .join("\n    ");
+        format!(
+            r#"daemon off;
+master_process off;
+pid {pid};
+worker_rlimit_nofile 4096;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    {temporary}
+    map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
+    upstream servers {{ {upstream}}}
+    server {{
+        listen {address};
+        client_max_body_size 0;
+        location / {{
+            proxy_pass http://servers;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_buffering off;
+            proxy_request_buffering off;
+            proxy_connect_timeout 1s;
+            proxy_read_timeout 1h;
+        }}
+    }}
+}}
+"#,
+            pid = self.pid_file().display(),
+            address = self.address(),
+        )
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.path().join("pid")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.end("TERM");
+        }
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn program() -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path)
+        .chain([Path::new(DEBIAN).to_owned()])
+        .map(|folder| folder.join("nginx"))
+        .find(|file| file.is_file());
+    found.expect("nginx is needed, on PATH or in /usr/sbin: `make tool-nginx` installs it")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Answers everything with its name.
+    async fn server(name: &'static str, serving: &mut JoinSet<()>) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        serving.spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.expect("a connection");
+                let mut head = [0; 4_096];
+                let _ = stream.read(&mut head).await;
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}",
+                    name.len()
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        address
+    }
+
+    async fn ask(nginx: &Nginx) -> String {
+        let mut stream = TcpStream::connect(nginx.address()).await.expect("it listens");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers");
+        answer.lines().last().expect("a body").to_owned()
+    }
+
+    #[tokio::test]
+    async fn each_request_goes_to_the_next_server_and_past_one_that_is_gone() {
+        let mut serving = JoinSet::new();
+        let (one, two) = (server("one", &mut serving).await, server("two", &mut serving).await);
+        let nginx = Nginx::start(&[one, two]).await;
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(ask(&nginx).await);
+        }
+        assert!(
+            answers == ["one", "two", "one", "two"] || answers == ["two", "one", "two", "one"],
+            "{answers:?}"
+        );
+        drop(serving);
+        let mut serving = JoinSet::new();
+        let three = server("three", &mut serving).await;
+        let nginx = Nginx::start(&[one, three]).await;
+        assert_eq!((ask(&nginx).await, ask(&nginx).await), ("three".to_owned(), "three".to_owned()));
+        assert!(nginx.log().contains("Connection refused"), "{}", nginx.log());
+    }
+
+    #[tokio::test]
+    async fn it_goes_with_its_owner() {
+        let mut serving = JoinSet::new();
+        let nginx = Nginx::start(&[server("one", &mut serving).await]).await;
+        let (address, folder) = (nginx.address(), nginx.folder.path().to_owned());
+        drop(nginx);
+        assert!(TcpStream::connect(address).await.is_err());
+        assert!(!folder.exists());
+    }
+}

@@ -1,0 +1,30 @@
+//! Several nodes on one database.
+//!
+//! | module | what it tests |
+//! | --- | --- |
+//! | `hints` | that other nodes hear at once, and not only when they look |
+//! | `faults` | that nothing depends on it |
+//! | `order` | that all clients of all nodes see one sequence |
+//! | `clients` | unmodified clients behind a load balancer that remembers nobody |
+//! | `killed` | the same while a node is killed under them, or goes in order |
+//! | `passing` | what a node passes on, to whom, and what becomes of what gets no answer |
+//! | `marks` | that nobody but nodes can pass anything on |
+//! | `start` | nodes that start together, and a database that is not there yet |
+
+mod balanced;
+mod clients;
+mod faults;
+mod hints;
+mod killed;
+mod marks;
+mod on_a_bus;
+mod order;
+mod passing;
+mod stand_in;
+mod start;
+
+use balanced::{Cluster, launch};
+use on_a_bus::{Backends, CHANNEL, Node, stop};
+
+/// The database of a cluster.
+const DATABASE: &str = "lobby";

@@ -1,0 +1,129 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use futures_util::future::join_all;
+use lobby_testbed::Postgres;
+use rstest::rstest;
+use serde_json::Value;
+
+use super::{Cluster, DATABASE, launch};
+use crate::harness::{Program, becomes_so, http_client, in_time};
+
+async fn status(program: &Program, path: &str) -> u16 {
+    let url = format!("http://{}{path}", program.socket());
+    let answer = in_time("an answer", http_client().get(url).send()).await.expect("an answer");
+    answer.status().as_u16()
+}
+
+/// It listens, lives and is not ready.
+async fn waits(program: &Program) {
+    becomes_so("it to wait", async || {
+        let url = format!("http://{}/health/live", program.socket());
+        http_client().get(url).send().await.is_ok_and(|answer| answer.status() == 200)
+    })
+    .await;
+    assert_eq!(status(program, "/health/ready").await, 503);
+    let url = format!("http://{}/users", program.socket());
+    let answer = http_client().get(url).send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].as_bytes()), (503, &b"1"[..]));
+    assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "unavailable");
+    assert!(program.log().contains("waiting for the database"), "{}", program.log());
+}
+
+#[tokio::test]
+async fn nodes_that_start_together_on_an_empty_database_all_come_up_and_make_one_schema() {
+    for _ in 0..3 {
+        let cluster = Cluster::start(3).await;
+        let ready = join_all(cluster.nodes.iter().map(|node| status(node, "/health/ready"))).await;
+        assert_eq!(ready, [200; 3]);
+        let steps = cluster
+            .database
+            .psql(DATABASE, "SELECT count(*), count(DISTINCT version) FROM seaql_migrations")
+            .await;
+        let (all, distinct) = steps.split_once('|').expect("two columns");
+        assert_eq!(all, distinct);
+        cluster.stop().await;
+    }
+}
+
+/// Whoever makes the schema has a lock, and the others wait for it: seen with one that holds it for long.
+#[tokio::test]
+async fn a_node_waits_while_another_makes_the_schema() {
+    let database = Postgres::start().await;
+    database.create_database(DATABASE).await;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    // As long as somebody waits for it, and then a little.
+    let holding = format!(
+        "SELECT pg_advisory_lock(x'6c6f626279'::bigint); \
+         DO $$ BEGIN WHILE ({waiting}) < 2 LOOP PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot(); END LOOP; END $$; \
+         SELECT count(*) FROM pg_tables WHERE tablename = 'nodes'"
+    );
+    let url = database.url(DATABASE);
+    let holder = database.psql(DATABASE, &holding);
+    let nodes = async {
+        becomes_so("the lock to be held", async || {
+            let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+            database.psql(DATABASE, held).await == "1"
+        })
+        .await;
+        let mut nodes = [Program::begin(launch(&url, &[])), Program::begin(launch(&url, &[]))];
+        for node in &mut nodes {
+            node.opened().await;
+        }
+        nodes
+    };
+    let (held, nodes) = tokio::join!(holder, nodes);
+    // Both waited, and nothing was made meanwhile.
+    assert_eq!(held.lines().last(), Some("0"));
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_waits_for_a_database_that_is_away_and_becomes_ready_when_it_is_there() {
+    let mut database = Postgres::start().await;
+    database.create_database(DATABASE).await;
+    database.stop().await;
+    let mut node = Program::begin(launch(&database.url(DATABASE), &[]));
+    waits(&node).await;
+    database.start_again().await;
+    node.opened().await;
+    assert_eq!(status(&node, "/users").await, 200);
+    // Once, however many attempts there were; and why, where that changes.
+    let log = node.log();
+    assert_eq!(log.matches("waiting for the database").count(), 1, "{log}");
+    assert!((1..=3).contains(&log.matches("the database is away").count()), "{log}");
+    node.stop().await;
+}
+
+/// What is behind the address may be a machine that answers nothing, or a name that nobody knows yet.
+#[rstest]
+#[case::nobody_listens("127.0.0.1:1")]
+#[case::nobody_answers("")]
+#[case::nobody_knows_it("no-such-host.invalid")]
+#[tokio::test]
+async fn a_node_that_waits_ends_at_once_and_in_order_when_it_is_told_to(#[case] place: &str) {
+    let silent = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+    let address: SocketAddr = silent.local_addr().expect("it listens");
+    let place = if place.is_empty() { address.to_string() } else { place.to_owned() };
+    let mut node = Program::begin(launch(&format!("postgres://lobby:hush@{place}/lobby"), &[]));
+    waits(&node).await;
+    node.stop_for_now().await;
+    assert!(!node.log().contains("hush"), "{}", node.log());
+}
+
+#[rstest]
+#[case::no_such_database("postgres://lobby@ADDRESS/nowhere", "nowhere")]
+#[case::no_such_role("postgres://nobody@ADDRESS/lobby", "nobody")]
+#[tokio::test]
+async fn what_does_not_pass_by_itself_stops_the_start_with_a_sentence(#[case] url: &str, #[case] said: &str) {
+    let database = Postgres::start().await;
+    database.create_database(DATABASE).await;
+    let url = url.replace("ADDRESS", &database.address().to_string());
+    let mut node = Program::begin(launch(&url, &[]));
+    assert_eq!(node.ended().await.code(), Some(1));
+    let log = node.log();
+    let last = log.lines().last().expect("a sentence");
+    assert!(last.starts_with("lobby: the database ") && last.contains(said), "{log}");
+    assert!(!log.contains("waiting for the database"), "{log}");
+}
