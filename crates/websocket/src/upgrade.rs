@@ -26,6 +26,9 @@ use crate::{Outbox, stream::Stream};
 /// sends is reset, and the last words get lost.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
+/// How much of an answer is written at once.
+const AT_ONCE: usize = 64 * 1024;
+
 /// A connection that [`accept`](crate::accept) may take: it is among what belongs to the request.
 pub(crate) struct Offer {
     stream: Stream,
@@ -146,12 +149,23 @@ async fn write_whole(parts: FramedParts<Stream, Codec>, mut response: Response<B
     loop {
         let is_last = matches!(next, Message::Chunk(None));
         codec.encode(next, &mut bytes).map_err(|_| Gone)?;
-        io.write_all(&bytes).await.map_err(|_| Gone)?;
-        if is_last {
-            return Ok(());
-        }
-        bytes.clear();
-        let chunk = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await;
+        // What is ready goes out with the head: of a refusal many clients read no more than what comes at once.
+        let ready = if is_last || bytes.len() >= AT_ONCE {
+            Poll::Pending
+        } else {
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_next(cx))).await
+        };
+        let chunk = match ready {
+            Poll::Ready(chunk) => chunk,
+            Poll::Pending => {
+                io.write_all(&bytes).await.map_err(|_| Gone)?;
+                if is_last {
+                    return Ok(());
+                }
+                bytes.clear();
+                poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await
+            }
+        };
         next = Message::Chunk(chunk.transpose().map_err(|_| Gone)?);
     }
 }

@@ -52,6 +52,19 @@ async fn an_answer_that_is_no_upgrade_arrives_whole_and_ends_the_connection() {
 }
 
 #[actix_web::test]
+async fn a_short_answer_comes_in_one_piece() {
+    let server = Server::start(Limits::default(), echo);
+    for _ in 0..100 {
+        let mut stream = server.connect().await;
+        stream.write_all(handshake("/short").as_bytes()).await.unwrap();
+        let mut answer = [0; 1_000];
+        let length = timeout(PATIENCE, stream.read(&mut answer)).await.expect("it comes").unwrap();
+        assert!(answer[..length].ends_with(b"\r\n\r\nshort"), "{}", answer[..length].escape_ascii());
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn a_handshake_that_is_none_is_refused_with_a_reason() {
     let server = Server::start(Limits::default(), echo);
     let mut stream = server.connect().await;
