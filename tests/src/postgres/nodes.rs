@@ -1,8 +1,10 @@
 use lobby_testbed::Postgres;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 use super::{DATABASE, server};
 use crate::crowd::{Crowd, assert_faultless};
-use crate::harness::{Database, Launch, Program, Random};
+use crate::harness::{Database, Launch, Program, Random, http_client, in_time};
 
 /// How often a node is stopped at a bad moment at most, until the moment is the worst one.
 const TRIES: u32 = 300;
@@ -22,19 +24,30 @@ async fn start(server: &Postgres) -> [Program; 2] {
 }
 
 /// Stops a node while it holds the lock on the log's head and the database waits for what it does next.
-async fn freeze(server: &Postgres, node: &Program) {
+async fn freeze(server: &Postgres, node: &Program, random: &mut Random) {
     let caught = format!(
         "SELECT count(*) FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE usename = '{FROZEN}' \
          AND state = 'idle in transaction' AND relation = 'log_head'::regclass AND mode = 'RowExclusiveLock'"
     );
+    let guest = json!({"pseudonym": "Guest"});
     for _ in 0..TRIES {
+        // What is said takes one statement, between whose parts nobody can stop; a log-out takes several.
+        assert_eq!(in_time("a log-in", post(node, "login", &guest)).await, 200);
+        let leaving = tokio::spawn(post(node, "logout", &guest));
+        tokio::time::sleep(random.milliseconds(0..10)).await;
         node.signal("STOP").await;
         if server.psql(DATABASE, &caught).await == "1" {
             return;
         }
         node.signal("CONT").await;
+        in_time("a log-out", leaving).await.expect("it is answered");
     }
     panic!("it was never caught with the lock in {TRIES} tries");
+}
+
+fn post(node: &Program, path: &str, body: &Value) -> impl Future<Output = StatusCode> + use<> {
+    let request = http_client().post(format!("http://{}/{path}", *node.address().borrow())).json(body);
+    async { request.send().await.expect("an answer").status() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,7 +59,7 @@ async fn a_node_that_stands_still_with_the_lock_holds_up_the_other_for_a_moment_
     for recorder in crowd.at(0, 2).chain(crowd.at(1, 2)) {
         recorder.next_acknowledgement().await;
     }
-    freeze(&server, &frozen).await;
+    freeze(&server, &frozen, &mut random).await;
     for recorder in crowd.at(1, 2) {
         recorder.next_acknowledgement().await;
     }
