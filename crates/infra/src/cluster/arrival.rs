@@ -26,7 +26,7 @@ pub(super) struct Relayed;
 
 /// Takes what other nodes pass on for what their clients have sent, and refuses what only looks like it.
 ///
-/// Behind it no request has a mark any more: a good one has become [`Relayed`], and any other is refused.
+/// Behind it no request has a mark any more: a good one has become `Relayed`, and any other is refused.
 pub async fn guard(
     marks: web::Data<Marks>,
     mut request: ServiceRequest,
