@@ -99,6 +99,15 @@ bench: target/bench/node/.ready ## Measure the lobby beside Socket.IO on Node an
 		--folder target/bench --markdown target/bench/fan-out.md --json target/bench/fan-out.json \
 		--page docs/fan-out.md --plots docs/fan-out --rounds $(BENCH_ROUNDS) $(BENCH_FLAGS)
 
+# It starts PostgreSQL and Redis itself. BENCH_FLAGS takes what `lobby-load scale --help` says, such as `--many 3000`.
+.PHONY: bench-cluster
+bench-cluster: export TMPDIR := $(CURDIR)/target/bench
+bench-cluster: tool-postgres tool-redis ## Measure one, two and three nodes, into docs/scaling.md (4 minutes)
+	mkdir -p $(TMPDIR)
+	cargo build --release --locked --bin lobby
+	BENCH_PAGE=$(CURDIR)/docs/scaling.md BENCH_JSON=$(TMPDIR)/scaling.json BENCH_ROUNDS=$(BENCH_ROUNDS) BENCH_FLAGS="$(BENCH_FLAGS)" \
+		cargo bench --locked --package lobby-loadgen --bench cluster
+
 target/bench/node/.ready: $(addprefix crates/loadgen/peers/node/,.npmrc package.json package-lock.json server.js)
 	mkdir -p $(@D)
 	cp $^ $(@D)

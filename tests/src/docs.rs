@@ -9,7 +9,8 @@ use lobby_server::settings::{DEFAULTS, Settings, Sources};
 use lobby_server::welcome;
 
 /// What a path begins with.
-const FOLDERS: [&str; 8] = [".ci", ".config", ".github", "config", "crates", "docs", "migration", "tests"];
+const FOLDERS: [&str; 9] =
+    [".ci", ".config", ".github", "config", "crates", "deploy", "docs", "migration", "tests"];
 /// What a file at the top is known by.
 const TOP_LEVEL: [&str; 5] = [".md", ".toml", ".lock", "Makefile", "LICENSE"];
 

@@ -12,7 +12,7 @@ use crate::files;
 use crate::latency::{Latencies, Quantiles};
 use crate::login::log_in;
 use crate::number::{float, nanos, nanos_of, seconds};
-use crate::process::{Cost, Process, Usage};
+use crate::process::{Cost, Process, Usage, usage_of};
 use crate::progress::Progress;
 use crate::target::{Protocol, Target};
 
@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     pub(crate) rate: f64,
     pub(crate) stay: Duration,
     pub(crate) duration: Duration,
-    pub(crate) server: Option<Process>,
+    pub(crate) servers: Vec<Process>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,10 +97,13 @@ pub(crate) fn run(target: &Target, plan: &Plan, progress: &mut Progress) -> Resu
         ));
     }
     files::allow(plan.clients)?;
-    let usage = || plan.server.and_then(Process::usage);
-    let tokens =
-        if target.logs_in { log_in(target, run_number(), plan.clients, progress)? } else { Vec::new() };
-    let mut engine = Engine::new(target.clone(), plan.clients, tokens)?;
+    let usage = || usage_of(&plan.servers);
+    let tokens = if target.logs_in {
+        log_in(std::slice::from_ref(target), run_number(), plan.clients, progress)?
+    } else {
+        Vec::new()
+    };
+    let mut engine = Engine::new(vec![target.clone()], plan.clients, tokens)?;
     let mut clients = Clients {
         away: (0..plan.clients).collect(),
         leaving: VecDeque::new(),
@@ -192,7 +195,7 @@ mod tests {
         let floor = RunningFloor::start(false);
         let target = Target::find(&floor.url(), Protocol::Raw, false).unwrap();
         let [stay, duration] = [5, 200].map(Duration::from_millis);
-        let plan = Plan { clients: 50, rate: 500.0, stay, duration, server: None };
+        let plan = Plan { clients: 50, rate: 500.0, stay, duration, servers: Vec::new() };
         let report = run(&target, &plan, &mut Progress::new()).unwrap();
         assert!(report.is_clean(), "{report:?}");
         assert_eq!(report.begun + report.skipped, 100, "{report:?}");

@@ -9,13 +9,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::Error;
-use crate::fan::{self, Pace};
+use crate::fan::{self, Beside, Pace};
 use crate::floor::Floor;
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::report::{Markdown, tell};
 use crate::target::{Protocol, Target};
-use crate::{churn, compare, connect, files};
+use crate::{churn, compare, connect, files, scale};
 
 /// Ends with 1 where something was wrong with what came, with 2 where nothing could be measured.
 const WRONG: u8 = 1;
@@ -47,6 +47,8 @@ enum Command {
     Floor(FloorArguments),
     /// Measure a lobby, the floor and Socket.IO on Node side by side, as ratios within each round (`make bench`)
     Compare(Box<compare::Arguments>),
+    /// Measure one, two and three nodes of a lobby on PostgreSQL and Redis, in rounds (`make bench-cluster`)
+    Scale(Box<scale::Arguments>),
 }
 
 #[derive(Args)]
@@ -60,9 +62,9 @@ struct Server {
     /// Nobody logs in: for servers that are no lobbies (implied by `raw`)
     #[arg(long)]
     no_login: bool,
-    /// The server's process, if it runs on this machine: then its CPU and memory are told (Linux)
-    #[arg(long = "server-pid", value_name = "PID")]
-    pid: Option<u32>,
+    /// The server's process, if it runs on this machine, or all of several: then their CPU and memory are told (Linux)
+    #[arg(long = "server-pid", value_name = "PID", value_delimiter = ',')]
+    pids: Vec<u32>,
     /// Put the report into a file as JSON, or with `-` on standard output instead of Markdown
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -72,6 +74,13 @@ struct Server {
 struct Fan {
     #[command(flatten)]
     server: Server,
+    /// Another node of the same server, as often as there are more: clients are spread over all in turn, and it is told how
+    /// much later they hear what is said at other nodes than theirs
+    #[arg(long = "node", value_name = "URL")]
+    nodes: Vec<String>,
+    /// What the server stands on, such as `postgresql=PID`: its CPU, with that of its children, is told apart
+    #[arg(long, value_name = "NAME=PID", value_parser = beside)]
+    beside: Vec<Beside>,
     /// Connections that listen
     #[arg(long, default_value_t = 1000)]
     receivers: usize,
@@ -157,6 +166,12 @@ fn senders(text: &str) -> Result<Senders, String> {
     }
 }
 
+fn beside(text: &str) -> Result<Beside, String> {
+    let (name, pid) = text.split_once('=').ok_or("it has a name and a process, as in postgresql=1234")?;
+    let pid = pid.parse().map_err(|_| format!("'{pid}' is no process"))?;
+    Ok(Beside { name: name.to_owned(), process: Process::new(pid) })
+}
+
 /// Runs the program; whatever keeps it from measuring is said in one sentence on standard error.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -179,17 +194,22 @@ fn run(command: Command) -> Result<bool, Error> {
         Command::Churn(churn) => churn.run(),
         Command::Floor(floor) => floor.run(),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Scale(arguments) => scale::run(&arguments),
     }
 }
 
 impl Server {
     fn target(&self) -> Result<Target, Error> {
-        let logs_in = !self.no_login && self.protocol != Protocol::Raw;
-        Target::find(&self.url, self.protocol, logs_in)
+        self.target_at(&self.url)
     }
 
-    fn process(&self) -> Option<Process> {
-        self.pid.map(Process::new)
+    fn target_at(&self, url: &str) -> Result<Target, Error> {
+        let logs_in = !self.no_login && self.protocol != Protocol::Raw;
+        Target::find(url, self.protocol, logs_in)
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        self.pids.iter().copied().map(Process::new).collect()
     }
 
     fn tell(&self, report: &impl Markdown, is_clean: bool) -> Result<bool, Error> {
@@ -212,9 +232,12 @@ impl Fan {
             duration: self.duration,
             at_once: self.at_once.max(1),
             stalled: self.stalled,
-            server: self.server.process(),
+            servers: self.server.processes(),
+            beside: self.beside,
         };
-        let report = fan::run(&self.server.target()?, &plan, &mut Progress::new())?;
+        let nodes = self.nodes.iter().map(|url| self.server.target_at(url));
+        let targets = std::iter::once(self.server.target()).chain(nodes).collect::<Result<Vec<_>, _>>()?;
+        let report = fan::run(&targets, &plan, &mut Progress::new())?;
         self.server.tell(&report, report.is_clean())
     }
 }
@@ -222,7 +245,7 @@ impl Fan {
 impl Connect {
     fn run(self) -> Result<bool, Error> {
         let Self { server, connections, at_once, idle } = self;
-        let plan = connect::Plan { connections, at_once: at_once.max(1), idle, server: server.process() };
+        let plan = connect::Plan { connections, at_once: at_once.max(1), idle, servers: server.processes() };
         let report = connect::run(&server.target()?, &plan, &mut Progress::new())?;
         server.tell(&report, report.is_clean())
     }
@@ -231,7 +254,7 @@ impl Connect {
 impl Churn {
     fn run(self) -> Result<bool, Error> {
         let Self { server, clients, rate, stay, duration } = self;
-        let plan = churn::Plan { clients, rate, stay, duration, server: server.process() };
+        let plan = churn::Plan { clients, rate, stay, duration, servers: server.processes() };
         let report = churn::run(&server.target()?, &plan, &mut Progress::new())?;
         server.tell(&report, report.is_clean())
     }

@@ -2,14 +2,14 @@
 //! server after the other, since the speed of a machine drifts. What counts are ratios within a round.
 
 mod bench;
-mod disk;
-mod document;
-mod machine;
-mod page;
-mod plots;
+pub(crate) mod disk;
+pub(crate) mod document;
+pub(crate) mod machine;
+pub(crate) mod page;
+pub(crate) mod plots;
 mod results;
 mod scenario;
-mod server;
+pub(crate) mod server;
 mod stalled;
 mod sweep;
 mod wanted;
@@ -77,7 +77,7 @@ pub(crate) struct Arguments {
 
 /// Says whether all that was measured came as it should.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, Error> {
-    let document = arguments.page.as_deref().map(Document::open).transpose()?;
+    let document = arguments.page.as_deref().map(|file| Document::open(file, "fan-out")).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let results = runtime.block_on(async {
         let (mut interrupt, mut terminate) =

@@ -12,7 +12,7 @@ use crate::files;
 use crate::latency::{Latencies, Quantiles};
 use crate::login::log_in;
 use crate::number::{float_len, nanos, seconds};
-use crate::process::{Cost, Process, Usage, kib_each};
+use crate::process::{Cost, Process, Usage, kib_each, usage_of};
 use crate::progress::Progress;
 use crate::target::{Protocol, Target};
 
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) at_once: usize,
     /// How long nothing happens but heartbeats.
     pub(crate) idle: Duration,
-    pub(crate) server: Option<Process>,
+    pub(crate) servers: Vec<Process>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,11 +83,14 @@ pub(crate) fn run(target: &Target, plan: &Plan, progress: &mut Progress) -> Resu
         return Err(Error::Usage("there has to be a connection".to_owned()));
     }
     files::allow(plan.connections)?;
-    let usage = || plan.server.and_then(Process::usage);
+    let usage = || usage_of(&plan.servers);
     let before = usage();
-    let tokens =
-        if target.logs_in { log_in(target, run_number(), plan.connections, progress)? } else { Vec::new() };
-    let mut engine = Engine::new(target.clone(), plan.connections, tokens)?;
+    let tokens = if target.logs_in {
+        log_in(std::slice::from_ref(target), run_number(), plan.connections, progress)?
+    } else {
+        Vec::new()
+    };
+    let mut engine = Engine::new(vec![target.clone()], plan.connections, tokens)?;
     let mut arrivals = Arrivals(Latencies::new());
     let logged_in = usage();
     let start = engine.now();
@@ -157,7 +160,7 @@ mod tests {
         let floor = RunningFloor::start(false);
         let target = Target::find(&floor.url(), Protocol::Raw, false).unwrap();
         let idle = Duration::from_millis(30);
-        let plan = Plan { connections: 40, at_once: 7, idle, server: None };
+        let plan = Plan { connections: 40, at_once: 7, idle, servers: Vec::new() };
         let report = run(&target, &plan, &mut Progress::new()).unwrap();
         assert!(report.is_clean() && report.idle_seconds >= 0.03, "{report:?}");
         assert_eq!(report.latency_ms.unwrap().count, 40);
@@ -168,7 +171,7 @@ mod tests {
     fn whoever_speaks_something_else_is_told_what_was_answered() {
         let floor = RunningFloor::start(false);
         let target = Target::find(&floor.url(), Protocol::Ws, true).unwrap();
-        let plan = Plan { connections: 1, at_once: 1, idle: Duration::ZERO, server: None };
+        let plan = Plan { connections: 1, at_once: 1, idle: Duration::ZERO, servers: Vec::new() };
         let error = run(&target, &plan, &mut Progress::new()).unwrap_err().to_string();
         assert!(error.contains("refuses the log-in"), "{error}");
     }

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::frame::{self, Head};
 use crate::hello::{self, Stage, Step, beginning};
 use crate::number::nanos;
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 use connection::{Connection, Heard, Phase};
 use counters::Counters;
 
@@ -46,9 +46,12 @@ pub(crate) trait Sink {
 impl Sink for () {}
 
 pub(crate) struct Engine {
-    target: Target,
+    /// Connections are spread over them in turn.
+    targets: Vec<Target>,
+    /// What each of them is asked first.
+    handshakes: Vec<Vec<u8>>,
+    protocol: Protocol,
     reading: Reading,
-    handshake: Vec<u8>,
     tokens: Vec<String>,
     poll: Poll,
     events: Events,
@@ -71,20 +74,22 @@ struct Ready {
 }
 
 impl Engine {
-    /// For so many connections, of which none is open. Each has its token, if people log in.
-    pub(crate) fn new(target: Target, connections: usize, tokens: Vec<String>) -> io::Result<Self> {
-        Self::with(target, connections, tokens, Reading::All)
+    /// For so many connections, of which none is open, to the nodes of one server, at least one. Each has its token, if people
+    /// log in.
+    pub(crate) fn new(targets: Vec<Target>, connections: usize, tokens: Vec<String>) -> io::Result<Self> {
+        Self::with(targets, connections, tokens, Reading::All)
     }
 
     pub(crate) fn with(
-        target: Target,
+        targets: Vec<Target>,
         connections: usize,
         tokens: Vec<String>,
         reading: Reading,
     ) -> io::Result<Self> {
         Ok(Self {
-            handshake: target.handshake(KEY).into_bytes(),
-            target,
+            handshakes: targets.iter().map(|target| target.handshake(KEY).into_bytes()).collect(),
+            protocol: targets[0].protocol,
+            targets,
             reading,
             tokens,
             poll: Poll::new()?,
@@ -103,6 +108,11 @@ impl Engine {
         self.clock.now()
     }
 
+    /// Which of the nodes a connection is to.
+    fn node_of(&self, connection: usize) -> usize {
+        connection % self.targets.len()
+    }
+
     pub(crate) fn is_in(&self, connection: usize) -> bool {
         self.connections[connection].phase == Phase::Open(Stage::In)
     }
@@ -112,7 +122,7 @@ impl Engine {
         let now = self.now();
         let registry = self.poll.registry();
         self.counters.coming += 1;
-        let (to, reading) = (self.target.address, self.reading);
+        let (to, reading) = (self.targets[self.node_of(connection)].address, self.reading);
         let opened = self.connections[connection].open(to, reading, registry, Token(connection), now);
         if let Err(error) = opened {
             self.end(connection, format!("connecting: {error}"), sink);
@@ -216,7 +226,8 @@ impl Engine {
     pub(crate) fn handle(&mut self, number: usize, sink: &mut impl Sink) {
         let Ready { connection, writable, readable, over } = self.ready[number];
         if (writable || over) && self.connections[connection].phase == Phase::Connecting {
-            match self.connections[connection].connected(&self.handshake) {
+            let node = self.node_of(connection);
+            match self.connections[connection].connected(&self.handshakes[node]) {
                 Ok(()) => {}
                 Err(error) => return self.end(connection, format!("connecting: {error}"), sink),
             }
@@ -291,7 +302,7 @@ impl Engine {
 
     fn begin(&mut self, connection: usize, sink: &mut impl Sink) {
         let token = self.tokens.get(connection).map(String::as_str);
-        let (stage, first) = hello::begin(self.target.protocol, token);
+        let (stage, first) = hello::begin(self.protocol, token);
         self.move_to(connection, stage, sink);
         if let Some(first) = first {
             self.put(connection, frame::TEXT, first.as_bytes(), sink);
@@ -316,7 +327,7 @@ impl Engine {
     fn text(&mut self, connection: usize, text: &[u8], frame: usize, now: u64, sink: &mut impl Sink) {
         let Phase::Open(stage) = self.connections[connection].phase else { return };
         let token = self.tokens.get(connection).map(String::as_str);
-        match hello::step(self.target.protocol, stage, token, text) {
+        match hello::step(self.protocol, stage, token, text) {
             Step::Event => sink.text(connection, text, frame, now),
             Step::Wait => {}
             Step::MoveTo(stage) => self.move_to(connection, stage, sink),

@@ -16,7 +16,7 @@ use crate::latency::Quantiles;
 use crate::listener::Listener;
 use crate::login::log_in;
 use crate::number::float;
-use crate::process::{Cost, Process, Usage, kib_each};
+use crate::process::{Cost, Process, Usage, kib_each, usage_of};
 use crate::progress::Progress;
 use crate::stamp;
 use crate::target::{Protocol, Target};
@@ -50,7 +50,18 @@ pub(crate) struct Plan {
     pub(crate) at_once: usize,
     /// Clients besides the receivers that come in and then read nothing.
     pub(crate) stalled: usize,
-    pub(crate) server: Option<Process>,
+    /// The server's processes: one, or one for each node.
+    pub(crate) servers: Vec<Process>,
+    /// What it stands on, to be told apart.
+    pub(crate) beside: Vec<Beside>,
+}
+
+/// A server that the one under load stands on, such as its database.
+#[derive(Debug, Clone)]
+pub(crate) struct Beside {
+    pub(crate) name: String,
+    /// Its children count too.
+    pub(crate) process: Process,
 }
 
 /// What came of it. Rates and costs are those of the time measured; counts are those of the whole run.
@@ -68,6 +79,9 @@ pub(crate) struct Report {
     pub(crate) messages_per_second: f64,
     pub(crate) deliveries_per_second: f64,
     pub(crate) latency_ms: Option<Quantiles>,
+    /// The same where there are several nodes: to receivers at their sender's node, and to those at others.
+    pub(crate) within_ms: Option<Quantiles>,
+    pub(crate) across_ms: Option<Quantiles>,
     /// How late messages left that had a time to leave at: what the generator itself adds to latencies.
     pub(crate) lag_ms: Option<Quantiles>,
     pub(crate) sent: u64,
@@ -86,6 +100,9 @@ pub(crate) struct Report {
     /// Deliveries were still coming in when the wait for them was over: what is lost may only be late.
     pub(crate) overloaded: bool,
     pub(crate) server: Option<Server>,
+    /// What those beside it took, where Linux says so.
+    #[serde(default)]
+    pub(crate) beside: Vec<(String, Cost)>,
     pub(crate) generator: Option<Generator>,
     /// Clients that read nothing, if there were any. Nothing above is about them.
     pub(crate) stalled: Option<stalled::Report>,
@@ -116,31 +133,32 @@ impl Report {
     }
 }
 
-/// Brings everybody in, and lets them talk.
-pub(crate) fn run(target: &Target, plan: &Plan, progress: &mut Progress) -> Result<Report, Error> {
+/// Brings everybody in, spread over the nodes of one server in turn, and lets them talk.
+pub(crate) fn run(targets: &[Target], plan: &Plan, progress: &mut Progress) -> Result<Report, Error> {
     check(plan)?;
+    let target = &targets[0];
     let people = plan.receivers.saturating_add(plan.stalled);
     files::allow(people)?;
-    let before = plan.server.and_then(Process::usage);
+    let before = usage_of(&plan.servers);
     let run = run_number();
-    let mut tokens = if target.logs_in { log_in(target, run, people, progress)? } else { Vec::new() };
+    let mut tokens = if target.logs_in { log_in(targets, run, people, progress)? } else { Vec::new() };
     let stalled_tokens = tokens.split_off(plan.receivers.min(tokens.len()));
-    let mut engine = Engine::new(target.clone(), plan.receivers, tokens)?;
-    let mut listener =
-        Listener::new(target.protocol, Checker::new(run, plan.receivers, plan.senders), plan.size);
+    let mut engine = Engine::new(targets.to_vec(), plan.receivers, tokens)?;
+    let checker = Checker::new(run, plan.receivers, plan.senders);
+    let mut listener = Listener::new(target.protocol, checker, plan.size, targets.len());
     let mut told = |present| progress.say("connecting", present, plan.receivers);
     engine.open_all(plan.at_once, IN_WITHIN, &mut listener, &mut told);
     if engine.counters.present < plan.receivers {
         return Err(not_all(&engine, plan.receivers));
     }
-    let connected = plan.server.and_then(Process::usage);
+    let connected = usage_of(&plan.servers);
     let stalled = (plan.stalled, run, plan.at_once);
-    let stalled = Stalled::bring_in(target, stalled_tokens, stalled, progress)?;
+    let stalled = Stalled::bring_in(targets, stalled_tokens, stalled, progress)?;
     let mut driver = Driver::new(target, plan, run, engine, listener);
     let marks = driver.run(progress);
-    let after = plan.server.and_then(Process::usage);
+    let after = usage_of(&plan.servers);
     let stalled = (plan.stalled > 0).then(|| stalled.read());
-    Ok(Report { stalled, ..report(target, plan, &driver, &marks, [before, connected, after]) })
+    Ok(Report { stalled, ..report(targets, plan, &driver, &marks, [before, connected, after]) })
 }
 
 fn check(plan: &Plan) -> Result<(), Error> {
@@ -177,7 +195,7 @@ pub(crate) fn not_all(engine: &Engine, wanted: usize) -> Error {
 }
 
 fn report(
-    target: &Target,
+    targets: &[Target],
     plan: &Plan,
     driver: &Driver<'_>,
     marks: &Marks,
@@ -189,8 +207,8 @@ fn report(
     let expected = driver.sent * plan.receivers as u64;
     let (seconds, deliveries) = (marks.seconds(), float(marks.deliveries()));
     Report {
-        url: target.url.clone(),
-        protocol: target.protocol,
+        url: targets.iter().map(|target| target.url.as_str()).collect::<Vec<_>>().join(", "),
+        protocol: targets[0].protocol,
         receivers: plan.receivers,
         senders: plan.senders,
         pace: plan.pace,
@@ -200,6 +218,8 @@ fn report(
         messages_per_second: float(marks.sent()) / seconds,
         deliveries_per_second: deliveries / seconds,
         latency_ms: listener.latencies.quantiles(),
+        within_ms: listener.within.quantiles(),
+        across_ms: listener.across.quantiles(),
         lag_ms: driver.lag.quantiles(),
         sent: driver.sent,
         expected,
@@ -217,6 +237,12 @@ fn report(
             kib_per_connection: kib_each(before, connected, plan.receivers),
             kib_per_connection_after: kib_each(before, after, plan.receivers),
         }),
+        beside: plan
+            .beside
+            .iter()
+            .zip(marks.beside())
+            .filter_map(|(one, cost)| Some((one.name.clone(), cost?)))
+            .collect(),
         generator: marks.generator(),
         stalled: None,
     }
@@ -237,13 +263,14 @@ mod tests {
             duration: Duration::from_millis(200),
             at_once: 8,
             stalled: 0,
-            server: Some(Process::own()),
+            servers: vec![Process::own()],
+            beside: Vec::new(),
         }
     }
 
     fn run_against(floor: &RunningFloor, plan: &Plan) -> Result<Report, Error> {
         let target = Target::find(&floor.url(), Protocol::Raw, false).unwrap();
-        run(&target, plan, &mut Progress::new())
+        run(&[target], plan, &mut Progress::new())
     }
 
     #[test]
@@ -255,6 +282,22 @@ mod tests {
             assert!(report.sent > 12 && report.deliveries_per_second > 0.0, "{report:?}");
             assert!((report.frame_bytes - 102.0).abs() < 0.1, "{report:?}");
         }
+    }
+
+    #[test]
+    fn every_node_has_its_share_of_the_clients_and_what_stands_beside_is_told_apart() {
+        let floors = [RunningFloor::start(false), RunningFloor::start(false)];
+        let targets =
+            floors.each_ref().map(|floor| Target::find(&floor.url(), Protocol::Raw, false).unwrap());
+        let beside = vec![Beside { name: "a database".to_owned(), process: Process::own() }];
+        let plan = Plan { beside, ..plan(Pace::Rate(200.0)) };
+        // Two floors know nothing of each other: each message comes to half of all.
+        let report = run(&targets, &plan, &mut Progress::new()).unwrap();
+        assert_eq!((report.counts.deliveries, report.lost), (50 * 10, 50 * 10), "{report:?}");
+        assert_eq!((report.within_ms.unwrap().count, report.across_ms), (40 * 10, None));
+        assert_eq!(report.url, format!("{}, {}", floors[0].url(), floors[1].url()));
+        #[cfg(target_os = "linux")]
+        assert!(matches!(&report.beside[..], [(name, _)] if name == "a database"), "{report:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | `frame`, `target`, `login` | WebSocket frames, where the server is, sessions to come in with |
 //! | `floor` | the least that a server can do |
 //! | `compare` | servers side by side, and the pages and plots that come of it |
+//! | `scale` | one, two and three nodes of a lobby, the same way |
 //! | `process`, `files`, `clock`, `number` | what Linux says of a process, open files, time, numbers |
 //! | `report`, `progress` | what is told in the end, and meanwhile |
 //!
@@ -40,6 +41,7 @@ mod number;
 mod process;
 mod progress;
 mod report;
+mod scale;
 mod stamp;
 mod target;
 mod template;

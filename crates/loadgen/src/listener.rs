@@ -20,6 +20,10 @@ pub(crate) struct Listener {
     guess: usize,
     pub(crate) checker: Checker,
     pub(crate) latencies: Latencies,
+    /// How many nodes the connections are spread over, and the same apart: to receivers at their sender's node, and to others.
+    nodes: usize,
+    pub(crate) within: Latencies,
+    pub(crate) across: Latencies,
     /// When the run began, in the engine's nanoseconds. Stamps count from then.
     pub(crate) began: u64,
     /// Latencies are taken of messages that were due in this time since then.
@@ -35,7 +39,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(protocol: Protocol, checker: Checker, size: usize) -> Self {
+    pub(crate) fn new(protocol: Protocol, checker: Checker, size: usize, nodes: usize) -> Self {
         let (message, refusal): (&[u8], &[u8]) = match protocol {
             Protocol::Raw => (b"~", b"\0"),
             Protocol::Socketio => (br#"42["new_message","#, br#"42["error","#),
@@ -48,6 +52,9 @@ impl Listener {
             guess: 0,
             checker,
             latencies: Latencies::new(),
+            nodes,
+            within: Latencies::new(),
+            across: Latencies::new(),
             began: 0,
             window: 0..u64::MAX,
             echoed: Vec::new(),
@@ -75,11 +82,20 @@ impl Listener {
             return;
         }
         if self.window.contains(&stamp.time) {
-            self.latencies.record((now - self.began).saturating_sub(stamp.time));
+            self.time(receiver, stamp.sender as usize, (now - self.began).saturating_sub(stamp.time));
         }
         // Senders are the first of the receivers.
         if stamp.sender as usize == receiver {
             self.echoed.push(receiver);
+        }
+    }
+
+    #[inline]
+    fn time(&mut self, receiver: usize, sender: usize, late: u64) {
+        self.latencies.record(late);
+        if self.nodes > 1 {
+            let is_within = receiver % self.nodes == sender % self.nodes;
+            (if is_within { &mut self.within } else { &mut self.across }).record(late);
         }
     }
 }
@@ -116,7 +132,7 @@ mod tests {
     const SIZE: usize = 64;
 
     fn heard(texts: &[&str]) -> Listener {
-        let mut listener = Listener::new(Protocol::Socketio, Checker::new(RUN, 1, 1), SIZE);
+        let mut listener = Listener::new(Protocol::Socketio, Checker::new(RUN, 1, 1), SIZE, 1);
         for text in texts {
             listener.text(0, text.as_bytes(), text.len() + 4, 1_000);
         }
@@ -137,6 +153,19 @@ mod tests {
         assert_eq!((listener.checker.counts.deliveries, listener.checker.counts.with_id), (1, 1));
         assert_eq!((&listener.echoed[..], listener.bytes), (&[0][..], text.len() as u64 + 4));
         assert!((listener.latencies.quantiles().unwrap().max - 600.0 / 1e6).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_has_come_from_another_node_is_timed_apart() {
+        let mut listener = Listener::new(Protocol::Socketio, Checker::new(RUN, 5, 1), SIZE, 2);
+        let text = message(0, &padding(SIZE));
+        for (receiver, now) in [(0, 500), (1, 700), (2, 600), (3, 900)] {
+            listener.text(receiver, text.as_bytes(), text.len() + 4, now);
+        }
+        let longest = |latencies: &Latencies| latencies.quantiles().map(|all| (all.count, all.max * 1e6));
+        let [all, within, across] = [&listener.latencies, &listener.within, &listener.across].map(longest);
+        assert_eq!((all, within, across), (Some((4, 500.0)), Some((2, 200.0)), Some((2, 500.0))));
+        assert_eq!(heard(&[&text]).within.quantiles(), None, "of one node there is nothing to tell apart");
     }
 
     #[test]

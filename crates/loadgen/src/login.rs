@@ -22,9 +22,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// No answer to a log-in comes near.
 const MAX_ANSWER: u64 = 64 << 10;
 
-/// Opens `count` claimed sessions, and answers with their tokens. Their names are nobody else's: they have the run's number.
+/// Opens `count` claimed sessions, at these nodes in turn, and answers with their tokens. Their names are nobody else's: they have the run's number.
 pub(crate) fn log_in(
-    target: &Target,
+    targets: &[Target],
     run: u32,
     count: usize,
     progress: &mut Progress,
@@ -37,8 +37,12 @@ pub(crate) fn log_in(
         let workers = starts.map(|start| {
             let numbers = start..(start + share).min(count);
             scope.spawn(move || {
-                let mut client = Client::connect(target)?;
-                numbers.map(|number| client.log_in(target, &name(run, number), done)).collect()
+                let mut clients = targets.iter().map(Client::connect).collect::<Result<Vec<_>, _>>()?;
+                let log_in = |number: usize| {
+                    let node = number % targets.len();
+                    clients[node].log_in(&targets[node], &name(run, number), done)
+                };
+                numbers.map(log_in).collect()
             })
         });
         let workers: Vec<_> = workers.collect();

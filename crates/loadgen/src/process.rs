@@ -35,15 +35,52 @@ impl Process {
         Some(Usage { cpu_seconds, rss_kib: resident(&status)? })
     }
 
+    /// Seconds of CPU that it and its children have taken, in all threads that they have now, to the nanosecond: a server such as
+    /// PostgreSQL has a process for each connection.
+    pub(crate) fn family_seconds(self) -> Option<f64> {
+        // One that has ended meanwhile is left out.
+        let children: f64 = self
+            .of_threads("children")?
+            .iter()
+            .flat_map(|children| {
+                let children = children.split_ascii_whitespace().filter_map(|child| child.parse().ok());
+                children.filter_map(|child| Self(child).run_seconds())
+            })
+            .sum();
+        Some(self.run_seconds()? + children)
+    }
+
+    fn run_seconds(self) -> Option<f64> {
+        self.scheduled(0)
+    }
+
     /// How long its threads wanted to run and had to wait for a processor, in seconds.
     pub(crate) fn waited(self) -> Option<f64> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.0)).ok()?;
-        let waits = threads.filter_map(|thread| {
-            let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-            text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
-        });
-        Some(float(waits.sum()) / 1e9)
+        self.scheduled(1)
     }
+
+    /// What the scheduler says of all threads, in seconds: a field of `schedstat`.
+    fn scheduled(self, field: usize) -> Option<f64> {
+        let threads = self.of_threads("schedstat")?;
+        let times =
+            threads.iter().filter_map(|text| text.split_ascii_whitespace().nth(field)?.parse::<u64>().ok());
+        Some(float(times.sum()) / 1e9)
+    }
+
+    /// What a file says of each of its threads.
+    fn of_threads(self, file: &str) -> Option<Vec<String>> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0)).ok()?;
+        Some(threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join(file)).ok()).collect())
+    }
+}
+
+/// What several have taken together; of none there is nothing to say.
+pub(crate) fn usage_of(processes: &[Process]) -> Option<Usage> {
+    let usages: Option<Vec<_>> = processes.iter().map(|process| process.usage()).collect();
+    usages?.into_iter().reduce(|sum, one| Usage {
+        cpu_seconds: sum.cpu_seconds + one.cpu_seconds,
+        rss_kib: sum.rss_kib + one.rss_kib,
+    })
 }
 
 /// User and kernel mode, from `/proc/PID/stat`: the 14th and 15th field, counted behind the name, which may have spaces.
@@ -68,8 +105,11 @@ pub(crate) struct Cost {
 
 impl Cost {
     pub(crate) fn between(before: Option<Usage>, after: Option<Usage>, seconds: f64) -> Option<Self> {
-        let cpu_seconds = after?.cpu_seconds - before?.cpu_seconds;
-        Some(Self { cpu_seconds, cpu_share: cpu_seconds / seconds })
+        Some(Self::of(after?.cpu_seconds - before?.cpu_seconds, seconds))
+    }
+
+    pub(crate) fn of(cpu_seconds: f64, seconds: f64) -> Self {
+        Self { cpu_seconds, cpu_share: cpu_seconds / seconds }
     }
 }
 
@@ -96,5 +136,27 @@ mod tests {
         assert!(Process::own().usage().unwrap().rss_kib > 100);
         assert!(Process::own().waited().is_some());
         assert_eq!(Process::new(u32::MAX).usage(), None);
+        assert_eq!(Process::new(u32::MAX).family_seconds(), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_several_have_taken_is_added_up_and_children_count_where_they_are_asked_for() {
+        let own = Process::own();
+        let both = usage_of(&[own, own]).unwrap();
+        assert!(both.rss_kib > own.usage().unwrap().rss_kib * 3 / 2);
+        assert_eq!((usage_of(&[]), usage_of(&[own, Process::new(u32::MAX)])), (None, None));
+        // A shell that reckons, which is never done by itself.
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "ulimit -t 5; while :; do :; done"])
+            .spawn()
+            .unwrap();
+        let alone = Process::new(child.id());
+        while alone.run_seconds().unwrap() < 0.05 {
+            std::thread::yield_now();
+        }
+        assert!(own.family_seconds().unwrap() >= own.run_seconds().unwrap() + 0.05);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

@@ -86,6 +86,8 @@ impl Markdown for fan::Report {
             .row("messages a second", number(self.messages_per_second))
             .row("bytes of a delivery", number(self.frame_bytes))
             .latency("latency", self.latency_ms)
+            .latency("latency within a node", self.within_ms)
+            .latency("latency across nodes", self.across_ms)
             .latency("of which the generator was late to send", self.lag_ms);
         let table = self.checked(self.costs(table)).reasons(&self.reasons);
         let refusal = self.first_refusal.as_ref().map(|text| format!("\nThe first refusal: `{text}`\n"));
@@ -103,6 +105,8 @@ impl fan::Report {
                 .row("KiB a connection, before", server.kib_per_connection.map_or("–".into(), number))
                 .row("KiB a connection, after", server.kib_per_connection_after.map_or("–".into(), number)),
         };
+        let beside = |table, (name, one): &(String, Cost)| cost(table, name, *one);
+        let table = self.beside.iter().fold(table, beside);
         match self.generator {
             None => table,
             Some(own) => table.row(

@@ -1,7 +1,6 @@
 //! nginx as a load balancer without memory.
 
 use std::env;
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -21,6 +20,30 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How often it is asked whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
+/// What it is if nobody says otherwise.
+const SITE: &str = r#"
+map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
+upstream servers {
+    server 127.0.0.1:1 max_fails=0;
+}
+server {
+    listen 80;
+    client_max_body_size 0;
+    location / {
+        proxy_pass http://servers;
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection $connection_upgrade;
+        proxy_buffering off;
+        proxy_request_buffering off;
+        proxy_connect_timeout 1s;
+        proxy_read_timeout 1h;
+    }
+}
+"#;
+
 /// A running nginx on the loopback interface, in front of several HTTP servers: each request goes to the next of them, whoever
 /// sends it and whatever it belongs to. One that takes no connections is asked again each time, and the next one instead.
 ///
@@ -28,6 +51,8 @@ const ASK_EVERY: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Nginx {
     port: u16,
+    /// A file of somebody's own, for the `http` block.
+    site: Option<String>,
     running: Option<Supervised>,
     // The last field: the folder goes when the server has gone.
     folder: TempDir,
@@ -36,8 +61,19 @@ pub struct Nginx {
 impl Nginx {
     /// In front of these, in turns.
     pub async fn start(servers: &[SocketAddr]) -> Self {
+        Self::start_as(servers, None).await
+    }
+
+    /// The same as a file for the `http` block says, which has one `upstream` and one `server`. Only where it listens, and which
+    /// servers there are, is put in its place.
+    pub async fn start_with(site: &str, servers: &[SocketAddr]) -> Self {
+        Self::start_as(servers, Some(site)).await
+    }
+
+    async fn start_as(servers: &[SocketAddr], site: Option<&str>) -> Self {
         for _ in 0..PORT_ATTEMPTS {
-            let mut nginx = Self { port: free_port(), running: None, folder: folder() };
+            let site = site.map(str::to_owned);
+            let mut nginx = Self { port: free_port(), site, running: None, folder: folder() };
             if nginx.starts(servers).await {
                 return nginx;
             }
@@ -88,15 +124,13 @@ impl Nginx {
 
     /// One process, so that turns are kept; in the foreground, so that it ends with its owner.
     fn configuration(&self, servers: &[SocketAddr]) -> String {
-        let mut upstream = String::new();
-        for server in servers {
-            write!(upstream, "server {server} max_fails=0; ").expect("a text takes texts");
-        }
+        let site = self.site.as_deref().unwrap_or(SITE);
+        let site = placed(site, self.address(), servers);
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {}/{kind};", self.folder.path().display()))
             .join("\n    ");
         format!(
-            r#"daemon off;
+            r"daemon off;
 master_process off;
 pid {pid};
 worker_rlimit_nofile 4096;
@@ -104,28 +138,10 @@ events {{ worker_connections 2048; }}
 http {{
     access_log off;
     {temporary}
-    map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
-    upstream servers {{ {upstream}}}
-    server {{
-        listen {address};
-        client_max_body_size 0;
-        location / {{
-            proxy_pass http://servers;
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_buffering off;
-            proxy_request_buffering off;
-            proxy_connect_timeout 1s;
-            proxy_read_timeout 1h;
-        }}
-    }}
+{site}
 }}
-"#,
+",
             pid = self.pid_file().display(),
-            address = self.address(),
         )
     }
 
@@ -144,6 +160,25 @@ impl Drop for Nginx {
             running.end("TERM");
         }
     }
+}
+
+/// A site that listens here, in front of these servers. Each server is set up as the first of the site's own is.
+fn placed(site: &str, address: SocketAddr, servers: &[SocketAddr]) -> String {
+    let (mut lines, mut is_placed) = (Vec::new(), false);
+    for line in site.lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            ["listen", ..] => lines.push(format!("listen {address};")),
+            ["server", "{"] => lines.push(line.to_owned()),
+            ["server", _, ref setup @ ..] if !is_placed => {
+                lines.extend(servers.iter().map(|server| format!("server {server} {}", setup.join(" "))));
+                is_placed = true;
+            }
+            ["server", ..] => {}
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 fn folder() -> TempDir {
@@ -213,6 +248,21 @@ mod tests {
         let nginx = Nginx::start(&[one, three]).await;
         assert_eq!((ask(&nginx).await, ask(&nginx).await), ("three".to_owned(), "three".to_owned()));
         assert!(nginx.log().contains("Connection refused"), "{}", nginx.log());
+    }
+
+    #[tokio::test]
+    async fn a_site_of_somebodys_own_is_put_in_front_of_the_servers_there_are() {
+        let site = "upstream a { \n server 10.0.0.1:80 weight=2;\n server 10.0.0.2:80; \n }\n \
+             server {\n listen 80;\n location / {\n proxy_pass http://a; add_header X-Site own;\n }\n }";
+        let servers = [1, 2, 3].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let placed = placed(site, servers[0], &servers);
+        assert!(placed.contains("server 127.0.0.1:3 weight=2;") && !placed.contains("10.0.0"), "{placed}");
+        let mut serving = JoinSet::new();
+        let (one, two) = (server("one", &mut serving).await, server("two", &mut serving).await);
+        let nginx = Nginx::start_with(site, &[one, two]).await;
+        let mut answers = [ask(&nginx).await, ask(&nginx).await, ask(&nginx).await];
+        answers.sort_unstable();
+        assert!(answers == ["one", "one", "two"] || answers == ["one", "two", "two"], "{answers:?}");
     }
 
     #[tokio::test]

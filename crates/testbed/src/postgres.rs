@@ -81,6 +81,13 @@ impl Postgres {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
+    /// The process that all others of it are children of.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        let lock = fs::read_to_string(self.lock_file()).expect("it runs");
+        lock.lines().next().and_then(|line| line.parse().ok()).expect("a process")
+    }
+
     /// The URL of a database.
     pub fn url(&self, database: &str) -> String {
         self.url_via(self.address(), database)

@@ -22,6 +22,9 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How often it is asked whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
+/// Where it says which process it is, in its folder.
+const PID_FILE: &str = "pid";
+
 /// What differs from a server as it is installed: it keeps nothing, and only this machine gets in.
 const SETTINGS: [(&str, &str); 4] =
     [("bind", "127.0.0.1"), ("save", ""), ("appendonly", "no"), ("daemonize", "no")];
@@ -48,8 +51,9 @@ impl Redis {
     /// A server that asks for this password, if there is one.
     pub async fn start_with(password: Option<&str>) -> Self {
         let settings = SETTINGS.into_iter().chain(password.map(|password| ("requirepass", password)));
-        let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let mut settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let folder = tempfile::tempdir().expect("a temporary folder");
+        settings.push(("pidfile".to_owned(), folder.path().join(PID_FILE).display().to_string()));
         let password = password.map(str::to_owned);
         let mut server = Self { settings, password, port: 0, running: None, folder };
         server.start_on_a_free_port().await;
@@ -60,6 +64,13 @@ impl Redis {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        let text = fs::read_to_string(self.pid_file()).expect("it runs");
+        text.trim().parse().expect("a process")
     }
 
     /// Its URL, with its password.
@@ -95,6 +106,10 @@ impl Redis {
     pub async fn start_again(&mut self) {
         assert!(self.running.is_none(), "it runs already");
         assert!(self.starts().await, "port {} has been taken: {}", self.port, self.log());
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.path().join(PID_FILE)
     }
 
     /// What it has logged.

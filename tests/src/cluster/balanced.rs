@@ -3,7 +3,11 @@
 use lobby_testbed::{Nginx, Postgres};
 
 use super::DATABASE;
+use crate::docs::page;
 use crate::harness::{Database, Launch, Program, becomes_so};
+
+/// What is given to those who run a lobby: it is what is tested.
+const SITE: &str = "deploy/nginx.conf";
 
 /// Nodes on one database, and what stands in front of them.
 pub(super) struct Cluster {
@@ -32,7 +36,7 @@ impl Cluster {
         let known = async || database.psql(DATABASE, "SELECT count(*) FROM nodes").await == rows;
         becomes_so("the nodes to be known", known).await;
         let sockets: Vec<_> = nodes.iter().map(Program::socket).collect();
-        Self { nodes, front: Nginx::start(&sockets).await, database }
+        Self { nodes, front: Nginx::start_with(&page(SITE), &sockets).await, database }
     }
 
     pub(super) fn url(&self) -> String {

@@ -21,7 +21,7 @@ pub(crate) struct Syncs {
 }
 
 /// Blocks are appended to a new file, each synced before the next.
-pub(super) fn measure(folder: &Path) -> Result<Syncs, Error> {
+pub(crate) fn measure(folder: &Path) -> Result<Syncs, Error> {
     let path = folder.join("sync");
     let failed = |source| Error::Write { path: path.clone(), source };
     let file = File::create(&path).map_err(failed)?;

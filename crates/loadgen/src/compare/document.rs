@@ -7,32 +7,33 @@ use super::plots::Drawn;
 use crate::error::Error;
 use crate::report;
 
-/// Between them nobody writes by hand.
-const BEGINS: &str = "<!-- fan-out -->\n";
-const ENDS: &str = "<!-- end of fan-out -->\n";
-
-pub(super) struct Document {
+pub(crate) struct Document {
     file: PathBuf,
+    /// The marks between which nobody writes by hand.
+    begins: String,
+    ends: String,
     before: String,
     after: String,
 }
 
 impl Document {
     /// Looks for the marks: to find out after a quarter of an hour that there are none would be late.
-    pub(super) fn open(file: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(file: &Path, name: &str) -> Result<Self, Error> {
+        let (begins, ends) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
         let bad = |why: &str| Error::Usage(format!("'{}' cannot be written into: {why}", file.display()));
         let text = fs::read_to_string(file).map_err(|error| bad(&error.to_string()))?;
         let no_mark = |mark: &str| bad(&format!("it has no line {}", mark.trim_end()));
-        let (before, rest) = text.split_once(BEGINS).ok_or_else(|| no_mark(BEGINS))?;
-        let (_, after) = rest.split_once(ENDS).ok_or_else(|| no_mark(ENDS))?;
-        Ok(Self { file: file.to_owned(), before: before.to_owned(), after: after.to_owned() })
+        let (before, rest) = text.split_once(&begins).ok_or_else(|| no_mark(&begins))?;
+        let (_, after) = rest.split_once(&ends).ok_or_else(|| no_mark(&ends))?;
+        let [before, after] = [before, after].map(ToOwned::to_owned);
+        Ok(Self { file: file.to_owned(), begins, ends, before, after })
     }
 
-    pub(super) fn write(&self, tables: &str, plots: &[Drawn]) -> Result<(), Error> {
-        let Self { file, before, after } = self;
+    pub(crate) fn write(&self, tables: &str, plots: &[Drawn]) -> Result<(), Error> {
+        let Self { file, begins, ends, before, after } = self;
         let title = if plots.is_empty() { "" } else { "\n### Plots\n" };
         let plots: String = plots.iter().map(|plot| self.image(plot)).collect();
-        report::write(file, &format!("{before}{BEGINS}\n{tables}{title}{plots}\n{ENDS}{after}"))
+        report::write(file, &format!("{before}{begins}\n{tables}{title}{plots}\n{ends}{after}"))
     }
 
     /// By a link that holds wherever the documentation is.
@@ -47,6 +48,9 @@ impl Document {
 mod tests {
     use super::*;
 
+    const BEGINS: &str = "<!-- fan-out -->\n";
+    const ENDS: &str = "<!-- end of fan-out -->\n";
+
     #[test]
     fn what_is_between_the_marks_is_made_anew_and_the_rest_stays() {
         let folder = std::env::temp_dir().join(format!("lobby-load-document-{}", std::process::id()));
@@ -56,7 +60,7 @@ mod tests {
         let plots =
             [Drawn { title: "Memory, idle".to_owned(), file: folder.join("page").join("memory.svg") }];
         for _ in 0..2 {
-            Document::open(&file).unwrap().write("| a |\n", &plots).unwrap();
+            Document::open(&file, "fan-out").unwrap().write("| a |\n", &plots).unwrap();
         }
         let text = fs::read_to_string(&file).unwrap();
         fs::remove_dir_all(folder).unwrap();
@@ -66,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_page_without_marks_is_refused_by_its_name() {
-        let error = Document::open(Path::new("Cargo.toml")).map(|_| ()).unwrap_err().to_string();
+        let error = Document::open(Path::new("Cargo.toml"), "fan-out").map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("'Cargo.toml'") && error.contains("<!-- fan-out -->"), "{error}");
     }
 }

@@ -24,13 +24,13 @@ pub(crate) struct Machine {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Server,
     Generator,
 }
 
 impl Machine {
-    pub(super) fn look() -> Self {
+    pub(crate) fn look() -> Self {
         let unknown = || "unknown".to_owned();
         let cores = available_parallelism().map_or(1, Into::into);
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -44,7 +44,7 @@ impl Machine {
     }
 
     /// A command that ends with whoever holds its process.
-    pub(super) fn command(&self, role: Role, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, role: Role, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = if self.pinned {
             let mut command = Command::new("taskset");
             command.args(["-c", if role == Role::Server { SERVER } else { GENERATOR }]).arg(program);

@@ -179,7 +179,7 @@ fn mebibytes(kib: u64) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::compare::machine::Machine;
 

@@ -41,7 +41,7 @@ struct Plot {
 }
 
 /// A plot that there is now.
-pub(super) struct Drawn {
+pub(crate) struct Drawn {
     pub(super) title: String,
     pub(super) file: PathBuf,
 }

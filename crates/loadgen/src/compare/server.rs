@@ -21,6 +21,9 @@ use crate::target::Protocol;
 /// A busy machine is slow; one that takes longer than this is broken.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
+/// What a lobby says of whether it is ready has some hundred bytes.
+const LONGEST_ANSWER: u64 = 16 << 10;
+
 /// Asked so often whether it is ready.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -66,7 +69,7 @@ impl Kind {
     }
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
 }
@@ -79,23 +82,34 @@ impl Server {
         arguments: &Arguments,
         machine: &Machine,
     ) -> Result<Self, Error> {
-        let failed = |why: String| Error::Server { server: kind.name().to_owned(), why };
         let address = free_address()?;
         let folder = arguments.folder.join("server");
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let log = File::create(folder.join("server.log"))?;
         let mut command = command(kind, arguments, machine, address.port(), &folder)?;
         if let Some(outbox) = scenario.outbox() {
             command.env("LOBBY_WEBSOCKET__OUTBOX", outbox.to_string());
         }
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Self::run(kind.name(), command, address, &folder.join("server.log"), kind.is_lobby()).await
+    }
+
+    /// Runs what listens there, and waits until it is ready.
+    pub(crate) async fn run(
+        name: &str,
+        mut command: Command,
+        address: SocketAddr,
+        log: &Path,
+        is_lobby: bool,
+    ) -> Result<Self, Error> {
+        let failed = |why: String| Error::Server { server: name.to_owned(), why };
+        let output = File::create(log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let child = command.spawn().map_err(|error| failed(error.to_string()))?;
         let mut server = Self { child, address };
-        let ready = timeout(READY_WITHIN, server.ready(kind)).await;
-        let last = || last_words(&folder.join("server.log"));
+        let ready = timeout(READY_WITHIN, server.ready(is_lobby)).await;
+        let last = || last_words(log);
         match ready {
             Ok(Ok(())) => Ok(server),
             Ok(Err(why)) => Err(failed(format!("{why}: {}", last()))),
@@ -103,28 +117,33 @@ impl Server {
         }
     }
 
-    async fn ready(&mut self, kind: Kind) -> Result<(), String> {
+    async fn ready(&mut self, is_lobby: bool) -> Result<(), String> {
         loop {
             if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
                 return Err(format!("it has ended with {status}"));
             }
-            if is_ready(self.address, kind).await.unwrap_or_default() {
+            if is_ready(self.address, is_lobby).await.unwrap_or_default() {
                 return Ok(());
             }
             sleep(AGAIN).await;
         }
     }
 
-    pub(super) fn id(&self) -> Option<u32> {
+    pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
+    /// What a lobby says of whether it is ready.
+    pub(crate) async fn readiness(&self) -> std::io::Result<String> {
+        readiness(self.address).await
+    }
+
     /// At once: nothing of it is needed any more.
-    pub(super) async fn end(mut self) -> Result<(), Error> {
+    pub(crate) async fn end(mut self) -> Result<(), Error> {
         Ok(self.child.kill().await?)
     }
 }
@@ -165,20 +184,24 @@ fn command(
 }
 
 /// A lobby is asked; the others are ready when they listen.
-async fn is_ready(address: SocketAddr, kind: Kind) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect(address).await?;
-    if !kind.is_lobby() {
-        return Ok(true);
+async fn is_ready(address: SocketAddr, is_lobby: bool) -> std::io::Result<bool> {
+    if is_lobby {
+        return Ok(readiness(address).await?.starts_with("HTTP/1.1 200"));
     }
+    TcpStream::connect(address).await.map(|_| true)
+}
+
+async fn readiness(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
     let request = b"GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await?;
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await?;
-    Ok(answer == *b"HTTP/1.1 200")
+    let mut answer = String::new();
+    stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 /// One that no outgoing connection gets: systems give those out from 32768 on.
-fn free_address() -> Result<SocketAddr, Error> {
+pub(crate) fn free_address() -> Result<SocketAddr, Error> {
     const FIRST: u32 = 20_000;
     const PORTS: u32 = 10_000;
 

@@ -40,15 +40,15 @@ fn connecting(sink: &mut Texts) -> (Engine, TcpStream) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let target = Target::find(&url, Protocol::Raw, false).unwrap();
     drop(listener.accept().unwrap());
-    let mut engine = Engine::new(target, 1, Vec::new()).unwrap();
+    let mut engine = Engine::new(vec![target], 1, Vec::new()).unwrap();
     engine.open(0, sink);
     let mut server = listener.accept().unwrap().0;
     server.set_nodelay(true).unwrap();
     server.set_read_timeout(Some(PATIENCE)).unwrap();
     turn_until(&mut engine, sink, |engine, _| engine.connections[0].phase == Phase::Upgrading);
-    let mut request = vec![0; engine.handshake.len()];
+    let mut request = vec![0; engine.handshakes[0].len()];
     server.read_exact(&mut request).unwrap();
-    assert_eq!(request, engine.handshake);
+    assert_eq!(request, engine.handshakes[0]);
     (engine, server)
 }
 

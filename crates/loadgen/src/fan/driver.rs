@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::latency::Latencies;
 use crate::listener::Listener;
 use crate::number::{float, nanos, nanos_of, seconds};
-use crate::process::{Cost, Process, Usage};
+use crate::process::{Cost, Process, Usage, usage_of};
 use crate::progress::Progress;
 use crate::stamp::Stamp;
 use crate::target::Target;
@@ -51,6 +51,8 @@ struct Mark {
     deliveries: u64,
     sent: u64,
     server: Option<Usage>,
+    /// Seconds of those beside it.
+    beside: Vec<Option<f64>>,
     own: Option<Usage>,
     waited: Option<f64>,
 }
@@ -171,7 +173,8 @@ impl<'a> Driver<'a> {
         Mark {
             deliveries: self.listener.checker.counts.deliveries,
             sent: self.sent,
-            server: self.plan.server.and_then(Process::usage),
+            server: usage_of(&self.plan.servers),
+            beside: self.plan.beside.iter().map(|one| one.process.family_seconds()).collect(),
             own: Process::own().usage(),
             waited: Process::own().waited(),
             time: self.now(),
@@ -220,6 +223,12 @@ impl Marks {
 
     pub(super) fn server_cost(&self) -> Option<Cost> {
         Cost::between(self.start.server, self.end.server, self.seconds())
+    }
+
+    /// What those beside the server have taken, in the order of the plan.
+    pub(super) fn beside(&self) -> impl Iterator<Item = Option<Cost>> {
+        let both = self.start.beside.iter().zip(&self.end.beside);
+        both.map(|(start, end)| Some(Cost::of((*end)? - (*start)?, self.seconds())))
     }
 
     pub(super) fn generator(&self) -> Option<Generator> {

@@ -56,12 +56,12 @@ struct Heard {
 impl Stalled {
     /// Brings them in. From here on nobody reads.
     pub(super) fn bring_in(
-        target: &Target,
+        targets: &[Target],
         tokens: Vec<String>,
         (clients, run, at_once): (usize, u32, usize),
         progress: &mut Progress,
     ) -> Result<Self, Error> {
-        let mut engine = Engine::with(target.clone(), clients, tokens, Reading::Little)?;
+        let mut engine = Engine::with(targets.to_vec(), clients, tokens, Reading::Little)?;
         let mut heard = Heard { run, last: vec![0; clients], cut: Vec::new(), texts: 0 };
         let mut told = |present| progress.say("connecting those that will not read", present, clients);
         engine.open_all(at_once, IN_WITHIN, &mut heard, &mut told);
@@ -148,7 +148,7 @@ mod tests {
             stream.write_all(ANSWER).unwrap();
             stream
         });
-        let stalled = Stalled::bring_in(&target, Vec::new(), (1, RUN, 1), &mut Progress::new()).unwrap();
+        let stalled = Stalled::bring_in(&[target], Vec::new(), (1, RUN, 1), &mut Progress::new()).unwrap();
         (stalled, server.join().unwrap())
     }
 
