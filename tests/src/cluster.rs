@@ -9,6 +9,7 @@
 //! | `killed` | the same while a node is killed under them, or goes in order |
 //! | `passing` | what a node passes on, to whom, and what becomes of what gets no answer |
 //! | `marks` | that nobody but nodes can pass anything on |
+//! | `secured` | a bus that is reached over TLS, with a password |
 //! | `start` | nodes that start together, and a database that is not there yet |
 
 mod balanced;
@@ -20,6 +21,7 @@ mod marks;
 mod on_a_bus;
 mod order;
 mod passing;
+mod secured;
 mod stand_in;
 mod start;
 

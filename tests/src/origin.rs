@@ -167,6 +167,7 @@ async fn pages_of_other_origins_do_nothing_in_their_visitors_names(
 #[tokio::test]
 async fn what_reads_is_answered_to_every_page_but_shown_to_none_of_another_origin() {
     let app = App::spawn().await;
+    app.ready().await;
     let john = app.log_in_claimed("JohnDoe").await;
     for path in ["/users", "/messages", "/session", "/health/live", "/health/ready"] {
         for origin in ["https://evil.example", "null"] {

@@ -163,6 +163,7 @@ async fn logging_in_again_with_ones_own_token_brings_the_same_session() {
 #[tokio::test]
 async fn health_is_told() {
     let app = App::spawn().await;
+    app.ready().await;
     for (path, status) in [("/health/live", "live"), ("/health/ready", "ready")] {
         let answer = app.get(path).await;
         assert_eq!((answer.status, &answer.body["status"]), (StatusCode::OK, &json!(status)));

@@ -14,7 +14,7 @@ use crate::environment::Environment;
 #[cfg(unix)]
 use crate::open_files;
 use crate::settings::{DEFAULTS, Settings, Sources};
-use crate::{secret, telemetry, waiting, welcome};
+use crate::{probe, secret, telemetry, waiting, welcome};
 
 /// The lobby: log in with only a name, see who is online, talk in real time.
 #[derive(Parser)]
@@ -40,6 +40,8 @@ struct Arguments {
 enum Command {
     /// Serve, which is also what `lobby` alone does
     Serve,
+    /// Ask the lobby that runs here with the same settings whether it is ready: exit code 0 if it is, 1 with a sentence if not
+    Ready,
     /// Bring the database's schema up to date, take steps back, or say where it stands
     #[command(subcommand)]
     Migrate(lobby_migration::Command),
@@ -77,6 +79,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     telemetry::init(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = match command {
+        Command::Ready => probe::ask(&settings).map_err(Failure::from),
         Command::Serve => runtime.block_on(serve(settings, &environment)),
         Command::Migrate(command) => runtime.block_on(migrate(&settings, command)),
         Command::Log(LogCommand::Renew) => runtime.block_on(renew_log(&settings)),

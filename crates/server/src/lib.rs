@@ -8,6 +8,7 @@
 //! | [`application`] | wires the adapters, runs, and stops in order |
 //! | [`backends`] | the database and the bus, by the settings |
 //! | `sockets` | the settings of sockets, as the layers below want them |
+//! | [`probe`] | asks a lobby that runs whether it is ready |
 //! | [`telemetry`] | logs |
 //! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod environment;
 #[cfg(unix)]
 pub mod open_files;
+pub mod probe;
 pub mod secret;
 pub mod settings;
 mod sockets;

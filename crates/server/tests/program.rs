@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Waits for what has to come, far longer than it takes.
@@ -68,6 +68,39 @@ async fn it_runs_alone_in_an_empty_folder_and_stops_in_order() {
         assert!(folder.path().join("lobby.db").exists());
         assert!(folder.path().join("lobby.db-key").exists());
     }
+}
+
+#[tokio::test]
+async fn a_lobby_that_runs_can_be_asked_whether_it_is_ready() {
+    let folder = folder();
+    let (mut child, url) = serving(&folder, &[]).await;
+    let port = url.rsplit(':').next().expect("a port").to_owned();
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let ready =
+            async || run(&folder, &["ready", "--host", host, "--port", &port], &[]).await.status.success();
+        in_time("it to be ready", async { while !ready().await {} }).await;
+    }
+    signal(&child, "TERM").await;
+    in_time("the program to end", child.wait()).await.expect("it ends");
+    let output = run(&folder, &["ready", "--port", &port], &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).expect("a text");
+    assert!(said.starts_with(&format!("lobby: no lobby answers at 127.0.0.1:{port}: ")), "{said}");
+
+    // Somebody else who answers is no lobby that is ready.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it listens");
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.expect("somebody asks");
+        stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").await.expect("it is read");
+    };
+    let port = address.port().to_string();
+    let (output, ()) = tokio::join!(run(&folder, &["ready", "--port", &port], &[]), answering);
+    let said = String::from_utf8(output.stderr).expect("a text");
+    let sentence = format!(
+        "lobby: the lobby at {address} is not ready: it answers 'HTTP/1.1 503 Service Unavailable'\n"
+    );
+    assert_eq!((output.status.code(), said), (Some(1), sentence));
 }
 
 #[tokio::test]

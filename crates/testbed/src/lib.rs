@@ -19,6 +19,7 @@ mod postgres;
 mod proxy;
 mod redis;
 mod supervised;
+mod tls;
 
 pub use nginx::Nginx;
 pub use postgres::Postgres;

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::ports::{PORT_ATTEMPTS, free_port};
 use crate::supervised::{self, Supervised};
+use crate::tls::Certificates;
 
 /// On PATH, as Debian, Ubuntu and all others have it; Valkey calls itself by that name too.
 const PROGRAM: &str = "redis-server";
@@ -36,6 +37,8 @@ const SETTINGS: [(&str, &str); 4] =
 pub struct Redis {
     settings: Vec<(String, String)>,
     password: Option<String>,
+    /// What it shows to clients that come over TLS.
+    certificates: Option<Certificates>,
     port: u16,
     running: Option<Supervised>,
     // The last field: the folder goes when the server has gone.
@@ -50,12 +53,37 @@ impl Redis {
 
     /// A server that asks for this password, if there is one.
     pub async fn start_with(password: Option<&str>) -> Self {
-        let settings = SETTINGS.into_iter().chain(password.map(|password| ("requirepass", password)));
-        let mut settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let mut server = Self::unstarted(password);
+        server.start_on_a_free_port().await;
+        server
+    }
+
+    fn unstarted(password: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        settings.push(("pidfile".to_owned(), folder.path().join(PID_FILE).display().to_string()));
+        let pid_file = folder.path().join(PID_FILE).display().to_string();
+        let own =
+            password.map(|password| ("requirepass", password)).into_iter().chain([("pidfile", &*pid_file)]);
+        let settings = SETTINGS.into_iter().chain(own);
+        let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let password = password.map(str::to_owned);
-        let mut server = Self { settings, password, port: 0, running: None, folder };
+        Self { settings, password, certificates: None, port: 0, running: None, folder }
+    }
+
+    /// A server that asks for this password and listens at a second port too, where it speaks TLS, with a certificate of an
+    /// authority that nobody knows but by [`authority`](Self::authority).
+    pub async fn start_with_tls(password: &str) -> Self {
+        let mut server = Self::unstarted(Some(password));
+        let certificates = Certificates::make(server.folder.path());
+        for (key, file) in [
+            ("tls-cert-file", &certificates.server),
+            ("tls-key-file", &certificates.key),
+            ("tls-ca-cert-file", &certificates.authority),
+        ] {
+            server.settings.push((key.to_owned(), file.display().to_string()));
+        }
+        // Clients show a password, and no certificate.
+        server.settings.push(("tls-auth-clients".to_owned(), "no".to_owned()));
+        server.certificates = Some(certificates);
         server.start_on_a_free_port().await;
         server
     }
@@ -86,6 +114,25 @@ impl Redis {
             Some(password) => format!("redis://:{}@{address}", in_url(password)),
             None => format!("redis://{address}"),
         }
+    }
+
+    /// Where it speaks TLS.
+    #[must_use]
+    pub fn tls_address(&self) -> SocketAddr {
+        assert!(self.certificates.is_some(), "it was started without TLS");
+        (Ipv4Addr::LOCALHOST, self.tls_port()).into()
+    }
+
+    /// The URL for clients that come over TLS, at this address or through what is there.
+    #[must_use]
+    pub fn tls_url_via(&self, address: SocketAddr) -> String {
+        self.url_via(address).replacen("redis:", "rediss:", 1)
+    }
+
+    /// The file with the authority's certificate, which clients have to trust.
+    #[must_use]
+    pub fn authority(&self) -> &Path {
+        &self.certificates.as_ref().expect("it was started with TLS").authority
     }
 
     /// Publishes something by hand; answers with how many have got it.
@@ -168,10 +215,18 @@ impl Redis {
         let folder = self.folder.path();
         let mut command = supervised::around(Path::new(PROGRAM), folder);
         command.arg("--port").arg(self.port.to_string()).arg("--dir").arg(folder);
+        if self.certificates.is_some() {
+            command.arg("--tls-port").arg(self.tls_port().to_string());
+        }
         for (key, value) in &self.settings {
             command.arg(format!("--{key}")).arg(value);
         }
         command
+    }
+
+    /// If somebody else has it, the server does not start, and another pair is tried.
+    fn tls_port(&self) -> u16 {
+        self.port + 1
     }
 
     fn log_file(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use lobby_testbed::{Nginx, Postgres};
 
 use super::DATABASE;
 use crate::docs::page;
-use crate::harness::{Database, Launch, Program, becomes_so};
+use crate::harness::{Database, Launch, Program};
 
 /// What is given to those who run a lobby: it is what is tested.
 const SITE: &str = "deploy/nginx.conf";
@@ -31,10 +31,6 @@ impl Cluster {
         for node in &mut nodes {
             node.opened().await;
         }
-        // They are ready a moment before all others can know of them.
-        let rows = count.to_string();
-        let known = async || database.psql(DATABASE, "SELECT count(*) FROM nodes").await == rows;
-        becomes_so("the nodes to be known", known).await;
         let sockets: Vec<_> = nodes.iter().map(Program::socket).collect();
         Self { nodes, front: Nginx::start_with(&page(SITE), &sockets).await, database }
     }

@@ -49,11 +49,20 @@ impl Backends {
     }
 
     pub(super) async fn node(&self) -> Node {
+        self.node_with(self.redis.address(), |bus| vec![("LOBBY_BUS__URL", self.redis.url_via(bus))]).await
+    }
+
+    /// One that gets to the bus at this address, by what its settings say of the way there.
+    pub(super) async fn node_with(
+        &self,
+        bus: SocketAddr,
+        settings: impl FnOnce(SocketAddr) -> Vec<(&'static str, String)>,
+    ) -> Node {
         let database = Proxy::start(self.postgres.address()).await;
-        let bus = Proxy::of_anything(self.redis.address()).await;
+        let bus = Proxy::of_anything(bus).await;
         let launch = Launch {
             database: Database::At(self.postgres.url_via(database.address(), DATABASE)),
-            settings: vec![("LOBBY_BUS__URL", self.redis.url_via(bus.address()))],
+            settings: settings(bus.address()),
             ..Launch::default()
         };
         let program = Program::launch(launch).await;

@@ -1,3 +1,4 @@
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use futures_util::future::join_all;
@@ -12,6 +13,13 @@ async fn status(program: &Program, path: &str) -> u16 {
     let url = format!("http://{}{path}", program.socket());
     let answer = in_time("an answer", http_client().get(url).send()).await.expect("an answer");
     answer.status().as_u16()
+}
+
+/// The same where it may not listen yet.
+async fn answers(program: &Program, path: &str) -> Option<u16> {
+    let url = format!("http://{}{path}", program.socket());
+    let answer = http_client().get(url).send().await.ok()?;
+    Some(answer.status().as_u16())
 }
 
 /// It listens, lives and is not ready.
@@ -79,6 +87,33 @@ async fn a_node_waits_while_another_makes_the_schema() {
     }
 }
 
+/// Whoever is sent to a node that is ready may be passed on to it by others, which look it up in the database.
+#[tokio::test]
+async fn a_node_that_is_ready_is_known_to_the_others() {
+    let database = Postgres::start().await;
+    database.create_database(DATABASE).await;
+    let mut node = Program::launch(launch(&database.url(DATABASE), &[])).await;
+    node.kill().await;
+    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'nodes'::regclass AND mode = 'ExclusiveLock' AND granted";
+    // For as long as this goes on nobody can say in the database that they are there.
+    let holding = "CREATE TABLE released (at int); BEGIN; LOCK TABLE nodes IN EXCLUSIVE MODE; \
+         DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$; COMMIT";
+    let url = database.url(DATABASE);
+    let holder = database.psql(DATABASE, holding);
+    let starting = async {
+        becomes_so("the table to be held", async || database.psql(DATABASE, held).await == "1").await;
+        let node = Program::begin(launch(&url, &[]));
+        becomes_so("it to serve", async || answers(&node, "/users").await == Some(200)).await;
+        assert_eq!(status(&node, "/health/ready").await, 503);
+        database.psql(DATABASE, "INSERT INTO released VALUES (1)").await;
+        node
+    };
+    let (_, mut node) = tokio::join!(holder, starting);
+    node.opened().await;
+    assert_eq!(database.psql(DATABASE, "SELECT count(*) FROM nodes").await, "2");
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn a_node_waits_for_a_database_that_is_away_and_becomes_ready_when_it_is_there() {
     let mut database = Postgres::start().await;
@@ -126,4 +161,28 @@ async fn what_does_not_pass_by_itself_stops_the_start_with_a_sentence(#[case] ur
     let last = log.lines().last().expect("a sentence");
     assert!(last.starts_with("lobby: the database ") && last.contains(said), "{log}");
     assert!(!log.contains("waiting for the database"), "{log}");
+}
+
+/// Only somebody who changes it can help, so nothing is waited for. With the right one the same node starts.
+#[tokio::test]
+async fn a_wrong_password_stops_the_start_with_a_sentence_that_does_not_show_it() {
+    let database = Postgres::start().await;
+    database
+        .psql("postgres", "CREATE ROLE asked LOGIN PASSWORD 'hush'; CREATE DATABASE lobby OWNER asked")
+        .await;
+    let url = |password| format!("postgres://asked:{password}@{}/lobby", database.address());
+    let rules = database.psql("postgres", "SHOW hba_file").await;
+    let asking = "host all asked 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
+    fs::write(rules, asking).expect("its rules can be written");
+    database.psql("postgres", "SELECT pg_reload_conf()").await;
+    becomes_so("it to ask", async || database.try_psql(&url("guessed"), "SELECT 1").await.is_err()).await;
+
+    let mut node = Program::begin(launch(&url("guessed"), &[]));
+    assert_eq!(node.ended().await.code(), Some(1));
+    let log = node.log();
+    let last = log.lines().last().expect("a sentence");
+    assert!(last.starts_with("lobby: the database ") && last.contains("password"), "{log}");
+    assert!(!log.contains("guessed") && !log.contains("waiting for the database"), "{log}");
+
+    Program::launch(launch(&url("hush"), &[])).await.stop().await;
 }

@@ -55,7 +55,8 @@ impl From<Standing> for BusView {
 }
 
 impl Readiness {
-    /// Ready for as long as the log can be read and written, and connections can be let in. How the bus is doing is told and
+    /// Ready from the first beat on that the database has answered, which is when other nodes know of this one and it can tell what
+    /// they have signed, and for as long as the log can be read and written, and connections can be let in. How the bus is doing is told and
     /// no more: without it everything goes on.
     #[must_use]
     pub fn new(log: Arc<dyn MessageLog>, writer: Health, attendants: Attendants, bus: Arc<dyn Bus>) -> Self {
@@ -80,6 +81,9 @@ pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpRespons
     if !readiness.writer.is_good() {
         return Err(Refusal::from(&Unavailable::new("the database takes no changes")));
     }
+    if readiness.attendants.presence_time().is_none() {
+        return Err(Refusal::from(&Unavailable::new("the other nodes cannot know of this one yet")));
+    }
     if !readiness.attendants.is_in_touch() {
         return Err(Refusal::from(&Unavailable::new("who is here cannot be recorded")));
     }
@@ -93,21 +97,36 @@ mod tests {
     use std::time::Duration;
 
     use actix_web::ResponseError;
-    use lobby_domain::presence::Limits;
+    use lobby_domain::presence::{Limits, Moment};
     use lobby_domain::testing::MemoryStore;
     use tokio::time::advance;
 
     use super::*;
     use crate::bus::in_process::InProcess;
 
+    fn readiness(log: Arc<MemoryStore>, attendants: Attendants) -> web::Data<Readiness> {
+        web::Data::new(Readiness::new(log, Health::new(), attendants, Arc::new(InProcess::default())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_not_ready_before_its_first_beat_is_answered() {
+        let limits = Limits::default();
+        let attendants = Attendants::new(&limits);
+        let readiness = readiness(Arc::new(MemoryStore::new(limits)), attendants.clone());
+        let refusal = ready(readiness.clone()).await.expect_err("nobody knows of it");
+        assert_eq!(refusal.status_code(), StatusCode::SERVICE_UNAVAILABLE);
+        attendants.told(Moment::default());
+        assert_eq!(ready(readiness).await.expect("it is ready").status(), StatusCode::OK);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_node_whose_beats_nobody_answers_for_a_lease_is_not_ready() {
         let limits = Limits::default();
         let log = Arc::new(MemoryStore::new(limits));
-        // Nobody beats.
+        // It beats once.
         let attendants = Attendants::new(&limits);
-        let readiness =
-            web::Data::new(Readiness::new(log, Health::new(), attendants, Arc::new(InProcess::default())));
+        attendants.told(Moment::default());
+        let readiness = readiness(log, attendants);
         advance(limits.lease).await;
         assert_eq!(ready(readiness.clone()).await.expect("it is ready").status(), StatusCode::OK);
         advance(Duration::from_millis(1)).await;

@@ -1,0 +1,85 @@
+//! `lobby ready`: asks the lobby that runs on this machine with the same settings, for supervisors that run a command.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use crate::settings::Settings;
+
+/// How long each step may take: whoever asks asks again.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// More than the first line of any answer.
+const LONGEST: u64 = 1 << 10;
+
+/// Why requests had better go elsewhere.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// Nobody answers.
+    #[error("no lobby answers at {host}:{port}: {source}")]
+    Silent {
+        /// `server.host`
+        host: String,
+        /// `server.port`
+        port: u16,
+        /// What has happened instead.
+        source: io::Error,
+    },
+    /// Somebody does, and does not say that all is well.
+    #[error("the lobby at {address} is not ready: it answers '{answer}'")]
+    Refused {
+        /// Where it is.
+        address: SocketAddr,
+        /// The first line of what it says.
+        answer: String,
+    },
+}
+
+/// Says whether `GET /health/ready` is answered with 200.
+pub fn ask(settings: &Settings) -> Result<(), NotReady> {
+    let (host, port) = (settings.server.host.as_str(), settings.server.port);
+    let silent = |source| NotReady::Silent { host: host.to_owned(), port, source };
+    let address = reached_at(host, port).map_err(silent)?;
+    let answer = first_line(address).map_err(silent)?;
+    let is_ready = answer.split(' ').nth(1) == Some("200");
+    if is_ready { Ok(()) } else { Err(NotReady::Refused { address, answer }) }
+}
+
+/// Who listens on all addresses is reached on the loopback interface.
+fn reached_at(host: &str, port: u16) -> io::Result<SocketAddr> {
+    let address = (host, port).to_socket_addrs()?.next();
+    let mut address =
+        address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))?;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(address)
+}
+
+fn first_line(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.take(LONGEST).read_to_end(&mut answer)?;
+    let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(line).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_everywhere_is_asked_on_the_loopback_interface() {
+        for (host, address) in
+            [("0.0.0.0", "127.0.0.1:5"), ("::", "[::1]:5"), ("127.0.0.2", "127.0.0.2:5"), ("::1", "[::1]:5")]
+        {
+            assert_eq!(reached_at(host, 5).unwrap().to_string(), address);
+        }
+    }
+}
