@@ -35,7 +35,7 @@ async fn nodes_hear_each_other_over_tls_and_find_the_server_again_when_it_is_bac
             node.bus_is("connected").await;
         }
         let [here, there] = &nodes;
-        let zoe = here.log_in(&format!("Zoë {round}")).await;
+        let zoe = here.log_in(&format!("Zoë-{round}")).await;
         let mut listener = there.listen(Protocol::Plain).await;
         // It cannot read the log, so it has heard it.
         let heard = there.blind(async {
@@ -56,11 +56,11 @@ async fn nodes_hear_each_other_over_tls_and_find_the_server_again_when_it_is_bac
 
 /// Whatever is wrong on the way to the bus, the node serves, says that the bus is away, and says once why.
 #[rstest]
-#[case::a_wrong_password(Way::WrongPassword, "name or password")]
+#[case::a_wrong_password(Way::WrongPassword, "it refuses the name or password")]
 #[case::no_password(Way::NoPassword, "asks for a password")]
-#[case::an_authority_that_is_not_known(Way::UnknownAuthority, "UnknownIssuer")]
-#[case::tls_where_there_is_none(Way::TlsToPlain, "TLS")]
-#[case::no_tls_where_there_is_some(Way::PlainToTls, "without TLS")]
+#[case::an_authority_that_is_not_known(Way::UnknownAuthority, "SSL_CERT_FILE")]
+#[case::tls_where_there_is_none(Way::TlsToPlain, "begin with redis://")]
+#[case::no_tls_where_there_is_some(Way::PlainToTls, "begin with rediss://")]
 #[tokio::test]
 async fn who_does_not_get_in_serves_and_says_why(#[case] way: Way, #[case] said: &str) {
     let backends = backends().await;

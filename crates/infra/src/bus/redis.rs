@@ -72,7 +72,8 @@ struct Inbox {
 enum Told {
     Nothing,
     Connected,
-    Away,
+    /// And what is to be done about it, where that can be told.
+    Away(Option<&'static str>),
 }
 
 /// A connection that is subscribed.
@@ -90,6 +91,10 @@ impl Address {
         }
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self(info.set_redis_settings(settings)))
+    }
+
+    fn is_over_tls(&self) -> bool {
+        matches!(self.0.addr(), ConnectionAddr::TcpTls { .. })
     }
 }
 
@@ -189,19 +194,29 @@ impl Redis {
         match self.tell(Told::Connected) {
             Told::Connected => {}
             Told::Nothing => tracing::info!(address = %self.address, channel = self.channel, "on the bus"),
-            Told::Away => tracing::info!(address = %self.address, "the bus is back"),
+            Told::Away(_) => tracing::info!(address = %self.address, "the bus is back"),
         }
     }
 
     fn away(&self, error: &RedisError) {
         self.is_connected.store(false, Ordering::Relaxed);
         self.inbox.counts.dropped.add(self.outbox.clear());
-        if self.tell(Told::Away) != Told::Away {
-            tracing::warn!(
-                address = %self.address, %error,
-                "the bus is away: until it is back, nodes look into the database for what they have missed"
-            );
+        let mut told = self.told.lock().expect("nothing panics while it takes note");
+        let advice = refusal(error);
+        // Once, and once more where only now it can be told what is wrong.
+        if let Told::Away(before) = *told
+            && (advice.is_none() || advice == before)
+        {
+            return;
         }
+        let guess =
+            || if *told == Told::Nothing { mismatch(error, self.address.is_over_tls()) } else { None };
+        let advice = advice.or_else(guess);
+        *told = Told::Away(advice);
+        tracing::warn!(
+            address = %self.address, %error, advice,
+            "the bus is away: until it is back, nodes look into the database for what they have missed"
+        );
     }
 
     /// Takes note of what the operator is told now, and says what that was before.
@@ -223,6 +238,31 @@ impl Inbox {
         } else if !self.envelopes.push(envelope, size) {
             self.counts.dropped.add(1);
         }
+    }
+}
+
+/// What is to be done where the server, or this node, refuses the other: nothing of it passes by itself.
+fn refusal(error: &RedisError) -> Option<&'static str> {
+    match error.code() {
+        Some("WRONGPASS") => Some("it refuses the name or password in bus.url"),
+        Some("NOAUTH") => Some("it asks for a password, and bus.url has none"),
+        Some("NOPERM") => Some("whoever bus.url names may not publish or subscribe on this channel"),
+        // There is no kind for that.
+        _ if error.to_string().contains("certificate") => Some(
+            "its certificate has to be for the host in bus.url, and of an authority that the system or the file in SSL_CERT_FILE knows",
+        ),
+        _ => None,
+    }
+}
+
+/// The same where it was never reached, and who speaks TLS and who does not talk past each other.
+fn mismatch(error: &RedisError, over_tls: bool) -> Option<&'static str> {
+    if over_tls && error.is_timeout() {
+        Some("if it speaks no TLS at this port, bus.url has to begin with redis://")
+    } else if !over_tls && error.is_connection_dropped() {
+        Some("if it speaks TLS at this port, bus.url has to begin with rediss://")
+    } else {
+        None
     }
 }
 

@@ -104,13 +104,14 @@ impl Page<'_> {
     fn saturated(self, load: Load, title: &str, (what, value): (&str, Value)) -> Self {
         let row = |layout: Layout| {
             let micros = |whose| self.value(layout, load, |run| run.micros_a_message(whose));
+            let bus = if layout.has_bus { micros(BUS) } else { MISSING.into() };
             vec![
                 layout.name(),
                 self.value(layout, load, value),
                 self.ratio(layout, load, value),
                 micros(NODES),
                 micros(DATABASE),
-                micros(BUS),
+                bus,
                 self.value(layout, load, |run| Some(run.report.latency_ms?.p50)),
                 self.value(layout, load, |run| Some(run.report.latency_ms?.p99)),
             ]
@@ -123,15 +124,16 @@ impl Page<'_> {
     fn paced(self) -> Self {
         let row = |layout: Layout| {
             let micros = |load, whose| self.value(layout, load, move |run| run.micros_a_message(whose));
+            let bus = |load| if layout.has_bus { micros(load, BUS) } else { MISSING.into() };
             let delivery = self.middle(|round| self.micros_a_delivery(round, layout));
             vec![
                 layout.name(),
                 micros(Load::PacedFew, NODES),
                 micros(Load::PacedFew, DATABASE),
-                micros(Load::PacedFew, BUS),
+                bus(Load::PacedFew),
                 micros(Load::PacedMany, NODES),
                 micros(Load::PacedMany, DATABASE),
-                micros(Load::PacedMany, BUS),
+                bus(Load::PacedMany),
                 delivery,
             ]
         };
@@ -240,7 +242,7 @@ mod tests {
             run(0, layout, Load::PacedMany, 110, 0.1 + 0.004),
         ]));
         let cells = cells(&page, "At a pace that is given, to few and to many", "1 node");
-        assert_eq!(cells, ["200", "2000", "0.00", "400", "2000", "0.00", "2.00"]);
+        assert_eq!(cells, ["200", "2000", MISSING, "400", "2000", MISSING, "2.00"]);
     }
 
     #[test]
