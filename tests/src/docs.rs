@@ -148,6 +148,53 @@ fn a_setting_becomes_a_row() {
     assert_eq!(made, format!("before\n{TABLE_BEGINS}\nnew\n\n{TABLE_ENDS}after\n"));
 }
 
+/// Files that set a lobby up: what they set has to be there.
+const SETTING_UP: [&str; 6] = [
+    "Dockerfile",
+    "compose.yaml",
+    "compose.cluster.yaml",
+    "deploy/lobby@.service",
+    "docs/operations/cluster.md",
+    "docs/operations/upgrade.md",
+];
+
+/// The settings that a text names as variables.
+fn variables(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+    let words = words.filter_map(|word| word.strip_prefix("LOBBY_")?.split_once("__"));
+    words.map(|(section, key)| format!("{section}.{key}").to_lowercase()).collect()
+}
+
+#[test]
+fn what_sets_a_lobby_up_sets_nothing_that_there_is_not() {
+    let table = settings_table(DEFAULTS);
+    let named: Vec<_> = SETTING_UP.iter().flat_map(|path| variables(&page(path))).collect();
+    assert!(named.len() > 10, "{named:?}");
+    assert_eq!(named.iter().filter(|key| !table.contains(&format!("`{key}`"))).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(variables("LOBBY_NO__SUCH_THING=1 SECRET_KEY=x LOBBY_ENV=a"), ["no.such_thing"]);
+}
+
+#[test]
+fn every_path_that_the_pages_for_operators_name_exists() {
+    for path in ["docs/operations/cluster.md", "docs/operations/upgrade.md", "docs/scaling.md"] {
+        assert_eq!(missing_paths(&page(path)), [""; 0], "{path}");
+    }
+}
+
+/// The name that stands for each in a container is made of its port.
+#[test]
+fn the_nodes_of_nginx_are_those_of_the_unit_and_of_the_containers() {
+    let (nginx, compose) = (page("deploy/nginx.conf"), page("compose.cluster.yaml"));
+    for number in 1..=3 {
+        assert!(nginx.contains(&format!("server 127.0.0.1:500{number} ")), "{number}");
+        assert!(
+            compose.contains(&format!("LOBBY_CLUSTER__ADDRESS: http://node-{number}:5000\n")),
+            "{number}"
+        );
+    }
+    assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000/' /lobby.conf"));
+}
+
 fn default_names() -> NamePolicy {
     let names = Settings::load(&Sources::default()).expect("the defaults are good").names;
     NamePolicy::new(names.min_length, names.max_length, &names.reserved)

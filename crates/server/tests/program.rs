@@ -95,7 +95,8 @@ async fn a_lobby_that_runs_can_be_asked_whether_it_is_ready() {
         stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").await.expect("it is read");
     };
     let port = address.port().to_string();
-    let (output, ()) = tokio::join!(run(&folder, &["ready", "--port", &port], &[]), answering);
+    let words = ["ready", "--port", &port];
+    let (output, ()) = tokio::join!(run(&folder, &words, &[]), answering);
     let said = String::from_utf8(output.stderr).expect("a text");
     let sentence = format!(
         "lobby: the lobby at {address} is not ready: it answers 'HTTP/1.1 503 Service Unavailable'\n"
