@@ -8,6 +8,7 @@
 //! | `clients` | unmodified clients behind a load balancer that remembers nobody |
 //! | `killed` | the same while a node is killed under them, or goes in order |
 //! | `passing` | what a node passes on, to whom, and what becomes of what gets no answer |
+//! | `load` | that the load generator finds all of them |
 //! | `marks` | that nobody but nodes can pass anything on |
 //! | `secured` | a bus that is reached over TLS, with a password |
 //! | `start` | nodes that start together, and a database that is not there yet |
@@ -17,6 +18,7 @@ mod clients;
 mod faults;
 mod hints;
 mod killed;
+mod load;
 mod marks;
 mod on_a_bus;
 mod order;
