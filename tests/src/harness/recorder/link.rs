@@ -5,7 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::passes;
@@ -19,28 +19,35 @@ const ENTRANCE: Duration = Duration::from_secs(5);
 pub(super) struct Link {
     protocol: Protocol,
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    silence: Option<Duration>,
 }
 
 /// The connection is gone, or there never was one.
 pub(super) struct Broken;
 
 impl Link {
-    /// Connects with this `auth`, and is let in; answers with the `session` event too.
+    /// Connects with this `auth`, and is let in; answers with the `session` event too. After so long a silence it counts as gone.
     pub(super) async fn enter(
         address: SocketAddr,
         protocol: Protocol,
         auth: &Value,
+        silence: Option<Duration>,
     ) -> Result<(Self, Value), Broken> {
-        timeout(ENTRANCE, Self::connect(address, protocol, auth)).await.unwrap_or(Err(Broken))
+        timeout(ENTRANCE, Self::connect(address, protocol, auth, silence)).await.unwrap_or(Err(Broken))
     }
 
-    async fn connect(address: SocketAddr, protocol: Protocol, auth: &Value) -> Result<(Self, Value), Broken> {
+    async fn connect(
+        address: SocketAddr,
+        protocol: Protocol,
+        auth: &Value,
+        silence: Option<Duration>,
+    ) -> Result<(Self, Value), Broken> {
         let (path, connect) = match protocol {
             Protocol::Plain => ("/ws", json!({"event": "connect", "data": auth}).to_string()),
             Protocol::SocketIo => ("/socket.io/?EIO=4&transport=websocket", format!("40{auth}")),
         };
         let (stream, _) = connect_async(format!("ws://{address}{path}")).await.map_err(|_| Broken)?;
-        let mut link = Self { protocol, stream };
+        let mut link = Self { protocol, stream, silence };
         link.send(connect).await?;
         match link.receive().await? {
             Received::Event(name, session) if name == "session" => Ok((link, session)),
@@ -82,7 +89,7 @@ impl Link {
 
     async fn next_text(&mut self) -> Result<String, Broken> {
         loop {
-            match self.stream.next().await {
+            match self.next_frame().await? {
                 Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(Some(close)))) if u16::from(close.code) >= 4000 => {
@@ -91,6 +98,13 @@ impl Link {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Broken),
                 Some(Ok(other)) => panic!("the lobby sends text, not {other:?}"),
             }
+        }
+    }
+
+    async fn next_frame(&mut self) -> Result<Option<Result<Message, Error>>, Broken> {
+        match self.silence {
+            Some(silence) => timeout(silence, self.stream.next()).await.map_err(|_| Broken),
+            None => Ok(self.stream.next().await),
         }
     }
 
