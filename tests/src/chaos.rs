@@ -40,6 +40,9 @@ use crate::harness::{Random, becomes_so, http_client, tell, variable};
 const SECONDS: u64 = 50;
 /// How many people talk then: some of each kind.
 const CLIENTS: usize = 30;
+/// Between two things that are said, by all together; and where that does not take long.
+const PACE: Duration = Duration::from_millis(100);
+const FAST: Duration = Duration::from_millis(20);
 /// How long a node stands still in a long run, and in one that is too short for that.
 const FREEZE: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(6)];
 /// A run that is long enough.
@@ -65,7 +68,7 @@ async fn whatever_fails_nothing_is_lost_and_everybody_is_back_at_once() {
 
 async fn chaos(seconds: Duration, clients: usize, limit: Duration, mut random: Random) {
     let mut site = Site::start().await;
-    let mut people = People::gather(&site, clients, limit, &mut random).await;
+    let mut people = People::gather(&site, clients, PACE, limit, &mut random).await;
     let (away, is_away) = watch::channel(Duration::ZERO);
     let visitors = Visitors::start(site.address(), is_away);
     let faults = Faults::new(random.fork(), if seconds >= LONG { FREEZE[0] } else { FREEZE[1] });
@@ -83,12 +86,13 @@ async fn chaos(seconds: Duration, clients: usize, limit: Duration, mut random: R
     site.stop().await;
 }
 
-/// One fault after the other. Counts for how long the database has been away.
+/// One fault after the other, of which the last is one that somebody has to come back from. Counts for how long the database has been away.
 async fn fail(site: &mut Site, mut faults: Faults, seconds: Duration, away: &watch::Sender<Duration>) {
-    let began = Instant::now();
-    while began.elapsed() < seconds || !faults.had_all() {
+    let (began, mut cuts) = (Instant::now(), false);
+    while began.elapsed() < seconds || !faults.had_all() || !cuts {
         sleep(faults.peace()).await;
         let (fault, at) = (faults.next(), Instant::now());
+        cuts = fault.cuts();
         tell(&format!("{:>6.1} s {fault:?}", began.elapsed().as_secs_f64()));
         fault.happen(site).await;
         if fault.is_of_the_database() {
@@ -157,7 +161,7 @@ fn some(sentences: &[String]) -> String {
 async fn while_one_node_after_the_other_is_restarted_nobody_seems_to_go_and_nothing_is_lost() {
     let mut random = Random::new(Random::any_seed());
     let mut site = Site::start().await;
-    let mut people = People::gather(&site, CLIENTS, Duration::from_mins(2), &mut random).await;
+    let mut people = People::gather(&site, CLIENTS, FAST, Duration::from_mins(2), &mut random).await;
     all_know_of_all(&site, &mut people).await;
     let changes: Vec<_> = people.look(&BTreeSet::new()).await.iter().map(|view| view.changes).collect();
     for node in 0..NODES {

@@ -174,7 +174,6 @@ const commands = {
     await Promise.all(talkers.map((talker) => talker.logIn()));
     await Promise.all(talkers.map((talker) => talker.connect()));
     for (const talker of talkers) talker.talk(pace);
-    return { sessions: talkers.map((talker) => talker.session) };
   },
   look: ({ online }) => ({
     talkers: talkers.map((talker) => ({

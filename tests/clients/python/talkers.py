@@ -145,7 +145,7 @@ def gather(names, pace):
         talker.connect()
     for talker in talkers:
         threading.Thread(target=talker.talk, args=[pace / 1000], daemon=True).start()
-    return {"sessions": [talker.user["session"] for talker in talkers]}
+    return {}
 
 
 def look(online):

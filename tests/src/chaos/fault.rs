@@ -110,6 +110,11 @@ impl Fault {
         }
     }
 
+    /// Whether clients lose their connections by it.
+    pub(super) fn cuts(self) -> bool {
+        matches!(self, Self::NodeKilled(..) | Self::NodeFrozen(..))
+    }
+
     /// Whether nobody can be let in, or end, meanwhile.
     pub(super) fn is_of_the_database(self) -> bool {
         matches!(self, Self::PostgresRestarted(..))

@@ -26,9 +26,6 @@ const PROGRAMS: [(&str, Kind, Option<&str>); 4] = [
 /// Those who are to be on a WebSocket in the end.
 pub(super) const DEFAULT: &str = "default";
 
-/// How long somebody thinks on average, for each of all people: together they say ten things a second.
-const THOUGHT: Duration = Duration::from_millis(100);
-
 /// After how long a silence a plain client takes its connection for gone: a heartbeat and the time for its answer.
 const SILENCE: Duration = Duration::from_secs(4);
 
@@ -44,10 +41,17 @@ pub(super) struct People {
 }
 
 impl People {
-    /// So many log in, connect and talk. Their programs end after `limit`, whatever happens.
-    pub(super) async fn gather(site: &Site, count: usize, limit: Duration, random: &mut Random) -> Self {
+    /// So many log in, connect and talk: together they say something every `pace`. Their programs end after `limit`, whatever
+    /// happens.
+    pub(super) async fn gather(
+        site: &Site,
+        count: usize,
+        pace: Duration,
+        limit: Duration,
+        random: &mut Random,
+    ) -> Self {
         let each = count / (PROGRAMS.len() + 1);
-        let pace = THOUGHT * u32::try_from(count).expect("not that many");
+        let pace = pace * u32::try_from(count).expect("not that many");
         let url = site.url();
         let gathering = PROGRAMS.map(|program| crowd(&url, program, each, pace, limit));
         let programs = join_all(gathering).await;
