@@ -21,7 +21,7 @@ mod site;
 mod view;
 mod visitors;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -146,10 +146,20 @@ async fn nothing_is_wrong(site: &Site, mut people: People) {
     let views = people.look(&BTreeSet::new()).await;
     let faults: Vec<_> = views.iter().flat_map(|view| &view.faults).cloned().collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), some(&faults));
+    tell(&format!("how it went for them: {:?}", notes(&views)));
     let (log, faults, summary) = people.leave(site.last_id().await).await;
     tell(&format!("{} messages in the log; {summary:?}", log.len()));
     let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), some(&faults));
+}
+
+/// How often which of them was noted, without the times.
+fn notes(views: &[View]) -> BTreeMap<&str, usize> {
+    let mut notes = BTreeMap::new();
+    for note in views.iter().flat_map(|view| &view.notes) {
+        *notes.entry(note.split_once(' ').map_or(&**note, |(_, what)| what)).or_default() += 1;
+    }
+    notes
 }
 
 fn some(sentences: &[String]) -> String {

@@ -42,7 +42,8 @@ class Talker:
         self.segments, self.sid = {}, None
         self.online, self.changes = set(), 0
         self.is_silent = False
-        self.log, self.position = None, None
+        # Behind which message it goes on, and behind which it wanted to when it last connected.
+        self.log, self.position, self.after = None, None, None
         self.client = socketio.Client(reconnection_delay_max=2, handle_sigint=False)
         self.client.on("connect", lambda: self.note("connect"))
         self.client.on("disconnect", self.note)
@@ -60,9 +61,10 @@ class Talker:
         self.client.connect(url, auth=self.auth, transports=transports, wait_timeout=CONNECTED_WITHIN_S)
 
     def auth(self):
-        if self.position is None:
+        self.after = self.position
+        if self.after is None:
             return {"token": self.user["token"]}
-        return {"token": self.user["token"], "log": self.log, "after": self.position}
+        return {"token": self.user["token"], "log": self.log, "after": self.after}
 
     def is_here(self):
         return self.client.connected and self.segment()["from"] is not None
@@ -78,10 +80,10 @@ class Talker:
         # In the middle of a connection it is the list that begins anew.
         if segment["from"] is not None:
             return
-        segment["after"] = self.position
-        goes_on = session["recovered"] and self.position is not None
-        segment["from"] = self.position if goes_on else session["last_id"]
-        self.log, self.position = session["log"], segment["from"]
+        segment["after"] = self.after
+        goes_on = session["recovered"] and self.after is not None
+        segment["from"] = self.after if goes_on else session["last_id"]
+        self.log, self.position = session["log"], max([segment["from"], *segment["seen"]])
 
     def new_message(self, message):
         self.segment()["seen"].append(message["id"])

@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) struct People {
     programs: Vec<Participant>,
-    /// Over plain WebSockets. They also talk to each other in private.
+    /// Without Socket.IO. They also talk to each other in private.
     plain: Vec<Arc<Recorder>>,
     talks: Vec<JoinHandle<()>>,
     over: watch::Sender<bool>,

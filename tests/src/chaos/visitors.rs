@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -11,8 +12,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
-
-use futures_util::{SinkExt, StreamExt};
 
 use crate::harness::http_client;
 
@@ -77,7 +76,7 @@ async fn come_and_go(
             let away = *away.borrow();
             gone.retain(|session, _| online.contains(session));
             gone.retain(|_, visit| {
-                let stays = visit.left_at.elapsed().saturating_sub(away - visit.away);
+                let stays = visit.left_at.elapsed().saturating_sub(away.saturating_sub(visit.away));
                 if stays > AT_MOST {
                     outcome
                         .overstayed

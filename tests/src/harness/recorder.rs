@@ -15,6 +15,7 @@ use crate::checker::{Message, Post, Record};
 mod link;
 mod worker;
 
+use link::Way;
 use worker::Worker;
 
 /// Where the lobby is now. One that was started again may be elsewhere.
@@ -103,7 +104,8 @@ impl Recorder {
         let record =
             Record { name: name.to_owned(), session, posts: Vec::new(), segments: Vec::new(), until: None };
         let token = user.as_ref().map(|user| user.token.clone());
-        let worker = Worker::new(address.clone(), protocol, token, queue, shown, record, random, silence);
+        let worker =
+            Worker::new(address.clone(), Way { protocol, silence }, token, queue, shown, record, random);
         let running = tokio::spawn(worker.run());
         let (name, address) = (name.to_owned(), address.clone());
         Self { name, address, user, posts, posted: AtomicUsize::new(0), progress, running }

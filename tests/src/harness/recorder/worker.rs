@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use super::link::{Broken, Link};
+use super::link::{Broken, Link, Way};
 use super::{Address, Progress, passes};
 use crate::checker::{Message, Post, Record, Segment};
-use crate::harness::{Protocol, Random, Received};
+use crate::harness::{Random, Received};
 
 pub(super) struct Worker {
     address: Address,
-    protocol: Protocol,
+    way: Way,
     token: Option<String>,
     queue: mpsc::Receiver<Post>,
     progress: watch::Sender<Progress>,
@@ -23,7 +23,6 @@ pub(super) struct Worker {
     /// The newest message when its connection began.
     newest: u64,
     backoff: Backoff,
-    silence: Option<Duration>,
     online: Arc<BTreeSet<String>>,
     changes: usize,
 }
@@ -31,18 +30,17 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         address: Address,
-        protocol: Protocol,
+        way: Way,
         token: Option<String>,
         queue: mpsc::Receiver<Post>,
         progress: watch::Sender<Progress>,
         record: Record,
         random: Random,
-        silence: Option<Duration>,
     ) -> Self {
         let backoff = Backoff { random, limit: Backoff::SHORTEST };
         Self {
             address,
-            protocol,
+            way,
             token,
             queue,
             progress,
@@ -50,7 +48,6 @@ impl Worker {
             position: None,
             newest: 0,
             backoff,
-            silence,
             online: Arc::default(),
             changes: 0,
         }
@@ -68,7 +65,7 @@ impl Worker {
     /// One connection. It ends well when the recorder is stopped.
     async fn visit(&mut self) -> Result<(), Broken> {
         let address = *self.address.borrow();
-        let (mut link, session) = Link::enter(address, self.protocol, &self.auth(), self.silence).await?;
+        let (mut link, session) = Link::enter(address, self.way, &self.auth()).await?;
         self.begin(&session);
         if self.has_unacknowledged() {
             self.send(&mut link).await?;
