@@ -39,7 +39,7 @@ pub struct Recorder {
 pub struct Progress {
     /// How often it was let in.
     pub connections: usize,
-    /// How many of its posts are acknowledged.
+    /// How many of its posts are acknowledged, or refused for good.
     pub acknowledged: usize,
     /// The last id that it saw, or behind which it began.
     pub position: u64,
@@ -63,7 +63,7 @@ impl Recorder {
         Self::log_in_with(address, protocol, name, random, None).await
     }
 
-    /// The same, and takes a connection for gone that has been silent for so long.
+    /// The same where nodes stand still: a connection that has been silent for so long counts as gone, and recipients may be offline.
     pub async fn log_in_with(
         address: &Address,
         protocol: Protocol,

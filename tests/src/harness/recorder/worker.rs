@@ -25,6 +25,8 @@ pub(super) struct Worker {
     backoff: Backoff,
     online: Arc<BTreeSet<String>>,
     changes: usize,
+    /// Posts that are not stored, nor in the record.
+    refused: usize,
 }
 
 impl Worker {
@@ -50,6 +52,7 @@ impl Worker {
             backoff,
             online: Arc::default(),
             changes: 0,
+            refused: 0,
         }
     }
 
@@ -163,6 +166,13 @@ impl Worker {
             self.show();
             return Ok(());
         }
+        if self.way.silence.is_some() && answer["code"] == "recipient_offline" {
+            // Where nodes stand still that may be so, and nothing is stored then: the checker would find it invented.
+            self.record.posts.pop();
+            self.refused += 1;
+            self.show();
+            return Ok(());
+        }
         assert!(passes(answer), "{post:?} was refused: {answer}");
         self.backoff.pause().await;
         self.send(link).await
@@ -187,7 +197,7 @@ impl Worker {
     }
 
     fn show(&self) {
-        let acknowledged = self.record.posts.len() - usize::from(self.has_unacknowledged());
+        let acknowledged = self.record.posts.len() - usize::from(self.has_unacknowledged()) + self.refused;
         let connections = self.record.segments.len();
         let position = self.position.as_ref().map_or(0, |(_, id)| *id);
         let (online, changes) = (self.online.clone(), self.changes);
