@@ -40,8 +40,10 @@ use crate::harness::{Random, becomes_so, http_client, tell, variable};
 const SECONDS: u64 = 50;
 /// How many people talk then: some of each kind.
 const CLIENTS: usize = 30;
-/// Between two things that are said, by all together; and where that does not take long.
-const PACE: Duration = Duration::from_millis(100);
+/// Between two things that are said, by all together, for each of them: the more hear it, the less is said. And where it does not
+/// take long.
+const PACE: Duration = Duration::from_millis(1);
+const FASTEST: Duration = Duration::from_millis(100);
 const FAST: Duration = Duration::from_millis(20);
 /// How long a node stands still in a long run, and in one that is too short for that.
 const FREEZE: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(6)];
@@ -68,7 +70,8 @@ async fn whatever_fails_nothing_is_lost_and_everybody_is_back_at_once() {
 
 async fn chaos(seconds: Duration, clients: usize, limit: Duration, mut random: Random) {
     let mut site = Site::start().await;
-    let mut people = People::gather(&site, clients, PACE, limit, &mut random).await;
+    let pace = FASTEST.max(PACE * u32::try_from(clients).expect("not that many"));
+    let mut people = People::gather(&site, clients, pace, limit, &mut random).await;
     let (away, is_away) = watch::channel(Duration::ZERO);
     let visitors = Visitors::start(site.address(), is_away);
     let faults = Faults::new(random.fork(), if seconds >= LONG { FREEZE[0] } else { FREEZE[1] });
