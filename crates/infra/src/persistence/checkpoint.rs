@@ -12,7 +12,7 @@ use super::Store;
 
 /// Pages of 4 KiB that a checkpoint is to bring in: they take a fraction of a millisecond. Each checkpoint also waits for the disk
 /// twice, so that fewer at a time would cost more than they spare.
-const AT_ONCE: i64 = 64;
+const AT_ONCE: u32 = 64;
 
 /// Between two checkpoints, however much is written.
 const SHORTEST: Duration = Duration::from_millis(20);
@@ -40,20 +40,19 @@ impl Store {
                 tracing::warn!(%error, "what was written ahead cannot be brought into the database file for now");
             }
             failed = checkpointed.is_err();
-            if let Ok((_, brought_in)) = checkpointed {
-                pace.brought_in(brought_in);
+            if let Ok(pages) = checkpointed {
+                pace.brought_in(pages);
             }
             tokio::time::sleep(pace.pause).await;
         }
     }
 
-    /// Brings in as much as can be without waiting for anybody. How many pages were written ahead, and how many of them were
-    /// brought in.
-    pub(super) async fn checkpoint(&self) -> Result<(i64, i64), DbErr> {
+    /// Brings in as much as can be without waiting for anybody. How many of the pages written ahead are now in the file.
+    pub(super) async fn checkpoint(&self) -> Result<u32, DbErr> {
         let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(PASSIVE)");
         let row = self.read.query_one_raw(statement).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("what a checkpoint did".to_owned()))?;
-        Ok((row.try_get_by_index(1)?, row.try_get_by_index(2)?))
+        row.try_get_by_index(2)
     }
 }
 
@@ -61,7 +60,7 @@ impl Store {
 struct Pace {
     pause: Duration,
     /// Of the pages written ahead, those that were brought in.
-    last: i64,
+    last: u32,
 }
 
 impl Default for Pace {
@@ -72,11 +71,10 @@ impl Default for Pace {
 
 impl Pace {
     /// `pages` are all that were brought in since those written ahead were begun anew, which they are when all had been.
-    fn brought_in(&mut self, pages: i64) {
-        let fresh = if pages >= self.last { pages - self.last } else { pages };
+    fn brought_in(&mut self, pages: u32) {
+        let fresh = pages.checked_sub(self.last).unwrap_or(pages);
         self.last = pages;
-        let pause = self.pause.as_secs_f64() * AT_ONCE as f64 / fresh.max(1) as f64;
-        self.pause = Duration::from_secs_f64(pause.clamp(SHORTEST.as_secs_f64(), LONGEST.as_secs_f64()));
+        self.pause = (self.pause * AT_ONCE / fresh.max(1)).clamp(SHORTEST, LONGEST);
     }
 }
 
@@ -85,12 +83,12 @@ mod tests {
     use super::*;
 
     /// Whoever writes so many pages a second meets so long a pause.
-    fn pause_at(pages_a_second: i64) -> Duration {
+    fn pause_at(pages_a_second: u32) -> Duration {
         let mut pace = Pace::default();
         for _ in 0..20 {
             // What was brought in before is begun anew each time.
             pace.last = 0;
-            pace.brought_in((pages_a_second as f64 * pace.pause.as_secs_f64()) as i64);
+            pace.brought_in(pages_a_second * u32::try_from(pace.pause.as_millis()).unwrap() / 1_000);
         }
         pace.pause
     }
@@ -100,7 +98,7 @@ mod tests {
         assert_eq!(pause_at(0), LONGEST);
         assert_eq!(pause_at(100), LONGEST);
         assert!((Duration::from_millis(195)..Duration::from_millis(205)).contains(&pause_at(320)));
-        assert_eq!(pause_at(1_000_000), SHORTEST);
+        assert_eq!(pause_at(100_000), SHORTEST);
     }
 
     #[test]
