@@ -13,6 +13,7 @@ import socketio
 ANSWER_WITHIN_S = 5
 CONNECTED_WITHIN_S = 10
 AGAIN_AFTER_S = 0.2
+WATCH_EVERY_S = 1
 # Refusals that pass: the same is said again.
 PASSING = {"busy", "unavailable", "outcome_unknown"}
 
@@ -59,6 +60,26 @@ class Talker:
 
     def connect(self):
         self.client.connect(url, auth=self.auth, transports=transports, wait_timeout=CONNECTED_WITHIN_S)
+
+    def watch(self):
+        """Connects again where the client has given up: it does, now and then, where it is cut while it comes back."""
+        was_given_up = False
+        while True:
+            time.sleep(WATCH_EVERY_S)
+            is_given_up = not self.client.connected and self.client._reconnect_task is None
+            if is_given_up and was_given_up:
+                self.note(f"given up: {self.client.eio.state}")
+                try:
+                    self.connect()
+                except (socketio.exceptions.SocketIOError, ValueError) as error:
+                    self.note(error)
+            was_given_up = is_given_up
+
+    def state(self):
+        """What to know of somebody who is not here."""
+        if self.is_here():
+            return []
+        return [f"now {self.client.eio.state}, coming back: {self.client._reconnect_task is not None}"]
 
     def auth(self):
         self.after = self.position
@@ -147,6 +168,7 @@ def gather(names, pace):
         talker.connect()
     for talker in talkers:
         threading.Thread(target=talker.talk, args=[pace / 1000], daemon=True).start()
+        threading.Thread(target=talker.watch, daemon=True).start()
     return {}
 
 
@@ -163,7 +185,7 @@ def look(online):
                 "agrees": talker.online == online,
                 "changes": talker.changes,
                 "faults": talker.faults,
-                "notes": talker.notes,
+                "notes": talker.notes + talker.state(),
             }
             for talker in talkers
         ]

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::harness::Recorder;
 
+/// How many of their notes are told of somebody who is not back.
+const LAST: usize = 12;
+
 /// How somebody is at the moment.
 #[derive(Debug)]
 pub(super) struct View {
@@ -69,7 +72,9 @@ impl View {
             return None;
         }
         Some(format!(
-            "{name}: here: {here}, all acknowledged: {silent}, list: {agrees}, at {position} of {end:?}; {notes:?}"
+            "{name}: here: {here}, all acknowledged: {silent}, list: {agrees}, at {position} of {end:?}; \
+             at last {:?}",
+            &notes[notes.len().saturating_sub(LAST)..]
         ))
     }
 }
