@@ -31,6 +31,11 @@ CRASH_POSTGRES_ROUNDS ?= 50
 ORDER_SENDERS ?= 4
 ORDER_MESSAGES ?= 25000
 
+# For how long everything fails in `make chaos`, how many people talk meanwhile, and what chance decides by; any, if nothing is said.
+CHAOS_SECONDS ?= 600
+CHAOS_CLIENTS ?= 200
+CHAOS_SEED ?=
+
 # What `make bench` builds, how often it measures, and more of its flags.
 BENCH_PROFILE ?= dist
 BENCH_ROUNDS ?= 3
@@ -72,6 +77,12 @@ order: tool-nextest tool-postgres tool-redis ## Have ORDER_SENDERS (4) at each o
 	cargo build --locked --bin lobby
 	LOBBY_ORDER_SENDERS=$(ORDER_SENDERS) LOBBY_ORDER_MESSAGES=$(ORDER_MESSAGES) \
 		cargo nextest run --profile order --package lobby-tests --locked
+
+.PHONY: chaos
+chaos: clients tool-nextest tool-postgres tool-redis tool-nginx tool-faketime ## Let everything fail for CHAOS_SECONDS (600) while CHAOS_CLIENTS (200) talk, and look for what is lost
+	cargo build --locked --bin lobby
+	LOBBY_CHAOS_SECONDS=$(CHAOS_SECONDS) LOBBY_CHAOS_CLIENTS=$(CHAOS_CLIENTS) $(if $(CHAOS_SEED),LOBBY_CHAOS_SEED=$(CHAOS_SEED)) \
+		cargo nextest run --profile chaos --package lobby-tests --locked
 
 # Its databases are in target/, which is on a disk that keeps things; a folder for temporary files may be in memory.
 .PHONY: bench-log

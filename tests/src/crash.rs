@@ -8,9 +8,7 @@
 //! | `LOBBY_CRASH_SEED` | what chance decides by; the one of a failed test is printed |
 //! | `LOBBY_CRASH_DATABASE` | the URL of another database than a new SQLite file |
 
-use std::env;
 use std::ops::Range;
-use std::str::FromStr;
 use std::time::Duration;
 
 use lobby_testbed::Postgres;
@@ -18,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::checker::{Log, Post, Record};
 use crate::crowd::{Crowd, assert_faultless};
-use crate::harness::{Database, Program, Random};
+use crate::harness::{Database, Program, Random, tell, variable};
 
 /// How often it is killed where nobody says how often.
 const ROUNDS: u32 = 6;
@@ -91,14 +89,4 @@ fn summary(log: &Log, records: &[Record]) -> String {
     format!(
         "{messages} messages, {repeated} sent again, {stored} stored before that, {connections} connections"
     )
-}
-
-fn variable<T: FromStr>(name: &str) -> Option<T> {
-    let value = env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not what it should be")))
-}
-
-#[expect(clippy::print_stderr, reason = "that is where a test is explained")]
-fn tell(what: &str) {
-    eprintln!("{what}");
 }

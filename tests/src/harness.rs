@@ -9,7 +9,10 @@ mod program;
 mod random;
 mod raw;
 mod recorder;
+mod wall_clock;
 
+use std::env;
+use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Client;
@@ -24,6 +27,7 @@ pub use program::{Database, Launch, Program, binary};
 pub use random::Random;
 pub use raw::RawSocket;
 pub use recorder::{Address, Recorder};
+pub use wall_clock::WallClock;
 
 /// How long a test waits for what has to come. Far above what anything takes, so that only what never comes
 /// fails.
@@ -51,4 +55,16 @@ pub async fn becomes_so(what: &str, is_so: impl AsyncFn() -> bool) {
         }
     };
     Box::pin(in_time(what, asking)).await;
+}
+
+/// What a variable of the environment says, if it is there.
+pub fn variable<T: FromStr>(name: &str) -> Option<T> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not what it should be")))
+}
+
+/// Says something to whoever reads what a test has printed.
+#[expect(clippy::print_stderr, reason = "that is where a test is explained")]
+pub fn tell(what: &str) {
+    eprintln!("{what}");
 }

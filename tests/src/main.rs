@@ -25,6 +25,7 @@
 //! | `crash` | the same, while people talk and the program is killed again and again |
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
 //! | `cluster` | several lobbies on PostgreSQL and Redis, and behind a load balancer that remembers nobody; how they start |
+//! | `chaos` | the same with real clients of all kinds, while everything fails, or is restarted |
 //! | `full_disk` | what happens when there is no room left |
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
@@ -41,6 +42,7 @@
 
 mod abuse;
 mod browser;
+mod chaos;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod checker;
 mod clients;

@@ -120,6 +120,7 @@ impl<H: Handler> Connection<H> {
                 Box::pin(self.admit(&namespace, *session)).await;
                 Flow::Continue(())
             }
+            Wake::Decided((_, Err(error))) if error.closes() => Flow::Break(DisconnectReason::ForcedClose),
             Wake::Decided((namespace, Err(error))) => {
                 self.turn_away(&namespace, &error);
                 Flow::Continue(())

@@ -121,12 +121,15 @@ pub struct ConnectError {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Box<RawValue>>,
+    /// Whether the connection is closed instead.
+    #[serde(skip)]
+    closes: bool,
 }
 
 impl ConnectError {
     /// A refusal with a message for people.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), data: None }
+        Self { message: message.into(), data: None, closes: false }
     }
 
     /// What the reference answers for a namespace that it does not serve.
@@ -142,6 +145,17 @@ impl ConnectError {
     /// When `data` has no form in JSON.
     pub fn with_data<T: Serialize + ?Sized>(self, data: &T) -> Result<Self, serde_json::Error> {
         Ok(Self { data: Some(to_raw_value(data)?), ..self })
+    }
+
+    /// Has the whole connection closed instead of the client being told. From that clients come back by themselves; from
+    /// `connect_error` those of JavaScript do not, unless the program sees to it.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    pub(crate) fn closes(&self) -> bool {
+        self.closes
     }
 }
 
@@ -193,7 +207,7 @@ pub enum DisconnectReason {
     TransportError,
     /// The client sent what is no packet.
     ParseError,
-    /// [`Socket::close`] was called.
+    /// [`Socket::close`] was called, or a socket was turned away by [`ConnectError::closing`].
     ForcedClose,
     /// The client sent a packet that fits no state of it: an event before it joined, a second CONNECT, one more
     /// namespace than allowed; or it joined nothing in time.

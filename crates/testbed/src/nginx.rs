@@ -1,24 +1,18 @@
 //! nginx as a load balancer without memory.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
 
 use crate::ports::{PORT_ATTEMPTS, free_port};
 use crate::supervised::{self, Supervised};
 
 /// Where Debian and Ubuntu have it, which is not on everybody's PATH.
 const DEBIAN: &str = "/usr/sbin";
-/// A busy machine is slow; one that takes longer than this is broken.
-const READY_WITHIN: Duration = Duration::from_mins(1);
-/// How often it is asked whether it is ready.
-const ASK_EVERY: Duration = Duration::from_millis(5);
 
 /// What it is if nobody says otherwise.
 const SITE: &str = r#"
@@ -97,29 +91,12 @@ impl Nginx {
     async fn starts(&mut self, servers: &[SocketAddr]) -> bool {
         let configuration = self.folder.path().join("nginx.conf");
         fs::write(&configuration, self.configuration(servers)).expect("its configuration can be written");
-        let log = File::create(self.log_file()).expect("its log can be written");
         let mut command = supervised::around(&program(), self.folder.path());
         command.arg("-p").arg(self.folder.path()).arg("-c").arg(configuration).arg("-e").arg(self.log_file());
-        let mut running = Supervised::spawn(command, &log);
-        let ready = timeout(READY_WITHIN, async {
-            // Whoever else listens there, nginx would have ended.
-            while TcpStream::connect(self.address()).await.is_err() || !self.pid_file().exists() {
-                if running.has_ended() {
-                    return false;
-                }
-                sleep(ASK_EVERY).await;
-            }
-            true
-        });
-        if ready
-            .await
-            .unwrap_or_else(|_| panic!("nginx is not ready within {READY_WITHIN:?}: {}", self.log()))
-        {
-            self.running = Some(running);
-            return true;
-        }
-        assert!(self.log().contains("Address already in use"), "nginx does not start: {}", self.log());
-        false
+        // Whoever else listens there, nginx would have ended.
+        let is_ready = async || TcpStream::connect(self.address()).await.is_ok() && self.pid_file().exists();
+        self.running = Supervised::start(command, &self.log_file(), is_ready).await;
+        self.running.is_some()
     }
 
     /// One process, so that turns are kept; in the foreground, so that it ends with its owner.

@@ -3,19 +3,17 @@
 mod installation;
 mod template;
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 use std::{io, process};
 
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
 
 use installation::{Installation, without_settings_of_others};
 
@@ -26,11 +24,6 @@ use crate::supervised::{self, Supervised};
 const ROLE: &str = "lobby";
 /// The database that every cluster has.
 const MAINTENANCE: &str = "postgres";
-
-/// A busy machine is slow; one that takes longer than this is broken.
-const READY_WITHIN: Duration = Duration::from_mins(1);
-/// How often it is asked whether it is ready.
-const ASK_EVERY: Duration = Duration::from_millis(5);
 
 /// What differs from a server as it is installed. `synchronous_commit` stays on: a commit is in the hands of the
 /// operating system before it is acknowledged, and outlives [`Postgres::kill`], even without `fsync`.
@@ -167,24 +160,9 @@ impl Postgres {
     async fn starts(&mut self) -> bool {
         // A server that was killed behind our back has left it.
         let _ = fs::remove_file(self.lock_file());
-        let log = File::create(self.log_file()).expect("its log can be written");
-        let mut running = Supervised::spawn(self.supervisor(), &log);
-        let ready = timeout(READY_WITHIN, async {
-            while !self.is_ready() {
-                if running.has_ended() {
-                    return false;
-                }
-                sleep(ASK_EVERY).await;
-            }
-            true
-        });
-        let late = |_| panic!("PostgreSQL is not ready within {READY_WITHIN:?}: {}", self.log());
-        if ready.await.unwrap_or_else(late) {
-            self.running = Some(running);
-            return true;
-        }
-        assert!(self.log().contains("Address already in use"), "PostgreSQL does not start: {}", self.log());
-        false
+        let is_ready = async || self.is_ready();
+        self.running = Supervised::start(self.supervisor(), &self.log_file(), is_ready).await;
+        self.running.is_some()
     }
 
     /// The eighth line of its lock file says so; `pg_ctl` waits for the same.
@@ -227,6 +205,8 @@ async fn output_of(mut command: Command, input: &str) -> io::Result<Output> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[tokio::test]

@@ -1,27 +1,22 @@
 //! A Redis server of one's own.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::ports::{PORT_ATTEMPTS, free_port};
-use crate::supervised::{self, Supervised};
+use crate::supervised::{self, READY_WITHIN, Supervised};
 use crate::tls::Certificates;
 
 /// On PATH, as Debian, Ubuntu and all others have it; Valkey calls itself by that name too.
 const PROGRAM: &str = "redis-server";
-/// A busy machine is slow; one that takes longer than this is broken.
-const READY_WITHIN: Duration = Duration::from_mins(1);
-/// How often it is asked whether it is ready.
-const ASK_EVERY: Duration = Duration::from_millis(5);
 
 /// Where it says which process it is, in its folder.
 const PID_FILE: &str = "pid";
@@ -191,24 +186,9 @@ impl Redis {
 
     /// Starts it and waits until it takes connections. `false`: somebody else has the port.
     async fn starts(&mut self) -> bool {
-        let log = File::create(self.log_file()).expect("its log can be written");
-        let mut running = Supervised::spawn(self.supervisor(), &log);
-        let ready = timeout(READY_WITHIN, async {
-            while !self.log().contains("Ready to accept connections") {
-                if running.has_ended() {
-                    return false;
-                }
-                sleep(ASK_EVERY).await;
-            }
-            true
-        });
-        let late = |_| panic!("Redis is not ready within {READY_WITHIN:?}: {}", self.log());
-        if ready.await.unwrap_or_else(late) {
-            self.running = Some(running);
-            return true;
-        }
-        assert!(self.log().contains("Address already in use"), "Redis does not start: {}", self.log());
-        false
+        let is_ready = async || self.log().contains("Ready to accept connections");
+        self.running = Supervised::start(self.supervisor(), &self.log_file(), is_ready).await;
+        self.running.is_some()
     }
 
     fn supervisor(&self) -> std::process::Command {

@@ -1,10 +1,18 @@
 //! A server that ends with its owner, however that ends.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+/// A busy machine is slow; one that takes longer than this is broken.
+pub(crate) const READY_WITHIN: Duration = Duration::from_mins(1);
+/// How often a server is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(5);
 
 /// The shell is the server's parent, and ends when the server ends, for whatever reason. It listens to a pipe, of
 /// which the owner has the other end, and passes on the name of a signal. The end of the pipe is the end of the
@@ -47,6 +55,31 @@ pub(crate) fn around(program: &Path, folder: &Path) -> Command {
 pub(crate) struct Supervised(Child);
 
 impl Supervised {
+    /// Runs a command that [`around`] has made, and waits until it is ready. `None`: somebody else has its port.
+    pub(crate) async fn start(
+        command: Command,
+        log: &Path,
+        is_ready: impl AsyncFn() -> bool,
+    ) -> Option<Self> {
+        let said = || fs::read_to_string(log).expect("it has a log");
+        let file = File::create(log).expect("its log can be written");
+        let mut running = Self::spawn(command, &file);
+        let ready = timeout(READY_WITHIN, async {
+            while !is_ready().await {
+                if running.has_ended() {
+                    return false;
+                }
+                sleep(ASK_EVERY).await;
+            }
+            true
+        });
+        if ready.await.unwrap_or_else(|_| panic!("it is not ready within {READY_WITHIN:?}: {}", said())) {
+            return Some(running);
+        }
+        assert!(said().contains("Address already in use"), "it does not start: {}", said());
+        None
+    }
+
     /// Runs a command that [`around`] has made.
     pub(crate) fn spawn(mut command: Command, log: &File) -> Self {
         let output = || log.try_clone().expect("a file can be shared");
@@ -55,7 +88,7 @@ impl Supervised {
     }
 
     /// Whether it has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    fn has_ended(&mut self) -> bool {
         self.0.try_wait().expect("it is our child").is_some()
     }
 

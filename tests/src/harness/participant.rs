@@ -24,6 +24,8 @@ pub struct Participant {
     lines: Lines<BufReader<ChildStdout>>,
     /// Events that came in while something else was waited for.
     events: VecDeque<Value>,
+    /// How sockets ended, and why they were not let in: whoever waits in vain wants to know.
+    endings: Vec<Value>,
 }
 
 impl Participant {
@@ -35,25 +37,30 @@ impl Participant {
 
     /// The same, where the lobby is reached at another URL.
     pub fn start_at(url: &str, kind: Kind, transports: &str, cookies: &str) -> Self {
+        let variables = [("LOBBY_TRANSPORTS", transports), ("LOBBY_COOKIES", cookies)];
+        Self::run(url, kind, "participant", &variables)
+    }
+
+    /// Another program of `tests/clients/`, which is told and tells in the same way.
+    pub fn run(url: &str, kind: Kind, program: &str, variables: &[(&str, &str)]) -> Self {
         let clients = repository().join("target/clients");
         let sources = repository().join("tests/clients");
         let mut command = match kind {
             Kind::Node => {
                 let mut node = Command::new("node");
                 node.env("NODE_PATH", clients.join("node/node_modules"))
-                    .arg(sources.join("node/participant.js"));
+                    .arg(sources.join(format!("node/{program}.js")));
                 node
             }
             Kind::Python => {
                 let mut python = Command::new(clients.join("python/bin/python"));
-                python.arg(sources.join("python/participant.py"));
+                python.arg(sources.join(format!("python/{program}.py")));
                 python
             }
         };
         let spawned = command
             .arg(url)
-            .env("LOBBY_TRANSPORTS", transports)
-            .env("LOBBY_COOKIES", cookies)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -61,7 +68,7 @@ impl Participant {
         let mut child = spawned.expect("the clients are installed: `make clients` does that");
         let commands = child.stdin.take().expect("it is piped");
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Self { child, commands, lines, events: VecDeque::new() }
+        Self { child, commands, lines, events: VecDeque::new(), endings: Vec::new() }
     }
 
     /// Has something done and waits for the answer.
@@ -175,9 +182,14 @@ impl Participant {
     }
 
     async fn line(&mut self) -> Value {
-        let line = in_time("a line of the client", self.lines.next_line()).await.expect("it is read");
+        let what = format!("a line of the client; its sockets have ended by {}", json!(self.endings));
+        let line = in_time(&what, self.lines.next_line()).await.expect("it is read");
         let line = line.expect("the client still runs; its standard error says why not");
-        serde_json::from_str(&line).expect("JSON")
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        if line["event"] == "disconnect" || line["event"] == "connect_error" {
+            self.endings.push(line.clone());
+        }
+        line
     }
 }
 

@@ -1,5 +1,8 @@
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -12,6 +15,7 @@ use crate::checker::{Message, Post, Record};
 mod link;
 mod worker;
 
+use link::Way;
 use worker::Worker;
 
 /// Where the lobby is now. One that was started again may be elsewhere.
@@ -31,14 +35,20 @@ pub struct Recorder {
 }
 
 /// How far a recorder is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// How often it was let in.
     pub connections: usize,
-    /// How many of its posts are acknowledged.
+    /// How many of its posts are acknowledged, or refused for good.
     pub acknowledged: usize,
     /// The last id that it saw, or behind which it began.
     pub position: u64,
+    /// Whether it is connected.
+    pub is_here: bool,
+    /// The sessions that are online, as it was told.
+    pub online: Arc<BTreeSet<String>>,
+    /// How often it was told that somebody came or went.
+    pub changes: usize,
 }
 
 /// Refusals that pass: the same may be tried again, a post under the same client id.
@@ -50,12 +60,23 @@ const QUEUE: usize = 1;
 impl Recorder {
     /// Logs in, claims the session and connects.
     pub async fn log_in(address: &Address, protocol: Protocol, name: &str, random: Random) -> Self {
+        Self::log_in_with(address, protocol, name, random, None).await
+    }
+
+    /// The same where nodes stand still: a connection that has been silent for so long counts as gone, and recipients may be offline.
+    pub async fn log_in_with(
+        address: &Address,
+        protocol: Protocol,
+        name: &str,
+        random: Random,
+        silence: Option<Duration>,
+    ) -> Self {
         let url = format!("http://{}/login", *address.borrow());
         let request = http_client().post(url).json(&json!({"pseudonym": name, "claim": true})).send();
         let answer = in_time("a log-in", request).await.expect("an answer");
         assert!(answer.status().is_success(), "{name}: {answer:?}");
         let user: Value = in_time("a log-in", answer.json()).await.expect("JSON");
-        Self::start(address, protocol, name, Some(LoggedIn::from(&user)), random)
+        Self::start_with(address, protocol, name, Some(LoggedIn::from(&user)), random, silence)
     }
 
     /// Connects as this session, or as nobody in particular.
@@ -66,16 +87,32 @@ impl Recorder {
         user: Option<LoggedIn>,
         random: Random,
     ) -> Self {
+        Self::start_with(address, protocol, name, user, random, None)
+    }
+
+    fn start_with(
+        address: &Address,
+        protocol: Protocol,
+        name: &str,
+        user: Option<LoggedIn>,
+        random: Random,
+        silence: Option<Duration>,
+    ) -> Self {
         let (posts, queue) = mpsc::channel(QUEUE);
         let (shown, progress) = watch::channel(Progress::default());
         let session = user.as_ref().map(|user| user.session.clone());
         let record =
             Record { name: name.to_owned(), session, posts: Vec::new(), segments: Vec::new(), until: None };
         let token = user.as_ref().map(|user| user.token.clone());
-        let worker = Worker::new(address.clone(), protocol, token, queue, shown, record, random);
+        let worker =
+            Worker::new(address.clone(), Way { protocol, silence }, token, queue, shown, record, random);
         let running = tokio::spawn(worker.run());
         let (name, address) = (name.to_owned(), address.clone());
         Self { name, address, user, posts, posted: AtomicUsize::new(0), progress, running }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub fn session(&self) -> Option<&str> {
@@ -89,12 +126,17 @@ impl Recorder {
     }
 
     pub fn progress(&self) -> Progress {
-        *self.progress.borrow()
+        self.progress.borrow().clone()
     }
 
     /// Waits until it has been let in so often.
     pub async fn connected(&self, times: usize) {
         self.until("a connection", |progress| progress.connections >= times).await;
+    }
+
+    /// Whether all that was posted is acknowledged.
+    pub fn is_settled(&self) -> bool {
+        self.progress.borrow().acknowledged >= self.posted.load(Ordering::Relaxed)
     }
 
     /// Waits until all that was posted is acknowledged.

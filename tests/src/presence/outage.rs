@@ -43,8 +43,7 @@ async fn while_the_database_is_away_nobody_leaves_and_afterwards_all_goes_on(
     }
     becomes_so("it to notice", async || here.get("/health/ready").await.status == 503).await;
     reloading.close().await;
-    let shown = json!({"token": reloads.token});
-    tokio::join!(is_turned_away(&doors[0], &shown), sleep(AWAY));
+    tokio::join!(is_turned_away(&doors[0], &reloads), sleep(AWAY));
     assert!(tabs.iter().all(Tab::is_open));
     server.start_again().await;
     here.ready().await;
@@ -74,11 +73,16 @@ async fn is_let_in(door: &Door, who: &LoggedIn) -> bool {
     is_answered && matches!(connection.receive().await, Received::Event(..))
 }
 
-async fn is_turned_away(door: &Door, data: &serde_json::Value) {
+async fn is_turned_away(door: &Door, who: &LoggedIn) {
+    let (data, cookie) = (&json!({"token": who.token}), who.cookie());
     let mut plain = Connection::connecting_at(door.address, Protocol::Plain, &[], data).await;
     let mut socketio = Connection::connecting_at(door.address, Protocol::SocketIo, &[], data).await;
     let mut polling = Polling::connecting_at(door.address, data).await;
+    let cookie = [("cookie", cookie.as_str())];
+    let mut page = Connection::connecting_at(door.address, Protocol::SocketIo, &cookie, &json!({})).await;
     assert_eq!(plain.closed().await, (1013, "unavailable".to_owned()));
+    // Whoever knows of no token knows of no refusal either, and comes back from this by itself.
+    assert_eq!(page.receive().await, Received::Closed(1000, "forced close".to_owned()));
     for refused in [socketio.receive().await, polling.receive().await] {
         let Received::ConnectError(error) = refused else { panic!("{refused:?}") };
         assert_eq!(error["data"]["code"], "unavailable", "{error}");

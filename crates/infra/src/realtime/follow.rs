@@ -7,6 +7,7 @@ use lobby_domain::event::Revision;
 use lobby_domain::message::MessageId;
 use lobby_domain::ports::{Changes, Page, PageQuery, Span, Unavailable, Viewer};
 use lobby_domain::roster::Change;
+use lobby_domain::session::SessionId;
 use lobby_domain::timeline::Answer;
 use tokio::time::{Instant, sleep_until};
 
@@ -136,7 +137,7 @@ async fn settle_doubts(hub: &Hub) -> Result<(), Unavailable> {
         hub.core().doubts.remove(&id);
         match hub.roster.find(id).await {
             Ok(Some(_)) => {}
-            Ok(None) => hub.happen(|_, _| Happened { ends: vec![id], ..Happened::default() }).await,
+            Ok(None) => hub.happen(|core, _| over_unless_in_doubt(core, id)).await,
             Err(error) => {
                 hub.core().doubts.insert(id);
                 return Err(error);
@@ -144,6 +145,12 @@ async fn settle_doubts(hub: &Hub) -> Result<(), Unavailable> {
         }
     }
     Ok(())
+}
+
+/// Whoever was let in since the session was looked up may have brought it back.
+fn over_unless_in_doubt(core: &Core, id: SessionId) -> Happened {
+    let ends = if core.doubts.contains(&id) { Vec::new() } else { vec![id] };
+    Happened { ends, ..Happened::default() }
 }
 
 /// Tells what changed, as soon as it is time.

@@ -133,6 +133,12 @@ impl Hub {
         (feed, entries)
     }
 
+    /// A session with connections here may be over: it is looked up.
+    pub(super) fn doubt(&self, session: SessionId) {
+        self.core().doubts.insert(session);
+        self.change.notify_one();
+    }
+
     /// Has a connection let in at its place in its shard's feed.
     pub(super) async fn admit(&self, feed: &mpsc::Sender<ToShard>, ticket: Ticket, arrival: Arrival) {
         if self.core().publications.may_be_early(self.now()) {

@@ -128,8 +128,11 @@ impl Shard {
             if let Some(changes) = &happened.changes {
                 member.tell(changes);
             }
-            if member.identity.ends_with.is_some_and(|id| happened.ends.binary_search(&id).is_ok()) {
+            let Some(session) = member.identity.ends_with else { continue };
+            if happened.ends.binary_search(&session).is_ok() {
                 member.sink.end_session();
+            } else if happened.expired.binary_search(&session).is_ok() {
+                self.hub.doubt(session);
             }
         }
     }

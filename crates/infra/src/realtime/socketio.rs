@@ -115,7 +115,8 @@ impl Handler for LobbyHandler {
             let (start, pid) = self.begin(&auth, &participant.caller).await?;
             Ok::<_, Refusal>((participant, start, pid))
         };
-        let (participant, start, pid) = entering.await.map_err(|refusal| connect_error(&refusal))?;
+        let turned_away = |refusal| turned_away(&refusal, &credentials);
+        let (participant, start, pid) = entering.await.map_err(turned_away)?;
         Ok(SocketState { participant, start, pid, in_batches: auth.batch, membership: Cell::default() })
     }
 
@@ -160,6 +161,13 @@ fn parse_auth(auth: Option<&RawValue>) -> Result<Auth, Refusal> {
             Refusal::bad_request("invalid_auth", detail)
         })?;
     Ok(auth.map_or_else(Auth::default, |Object(auth)| auth))
+}
+
+/// Programs that show no token were written for the original, which turned nobody away: what passes, they do not wait for, but come
+/// back where their connection is closed.
+fn turned_away(refusal: &Refusal, shown: &Credentials) -> ConnectError {
+    let error = connect_error(refusal);
+    if refusal.retry_after.is_some() && shown.token.is_none() { error.closing() } else { error }
 }
 
 /// What `connect_error` tells: the sentence as its message, the code in its data.

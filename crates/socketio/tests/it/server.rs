@@ -174,6 +174,7 @@ impl Handler for Probe {
             "/" | "/custom" if auth["refuse"] == true => {
                 Err(ConnectError::new("no").with_data(&json!({ "code": "refused" })).unwrap())
             }
+            "/" if auth["close"] == true => Err(ConnectError::new("not now").closing()),
             "/" | "/custom" => Ok(auth),
             "/never" => {
                 let _dropped = Dropped(&self.notes, false);

@@ -65,6 +65,15 @@ async fn a_refused_client_is_told_why_and_may_try_again() {
 }
 
 #[actix_web::test]
+async fn a_client_that_is_to_come_back_by_itself_is_not_told_but_closed() {
+    let server = Server::start(Config::default());
+    let mut client = Client::open(&server).await;
+    client.send(r#"40{"close":true}"#).await;
+    assert_eq!(client.closed().await, (1000, "forced close".to_owned()));
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn events_and_acknowledgements_come_back_in_the_order_they_were_sent() {
     let server = Server::start(Config::default());
     let mut client = Client::join(&server).await;

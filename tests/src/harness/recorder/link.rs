@@ -5,7 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::passes;
@@ -15,9 +15,17 @@ use crate::harness::{Protocol, Received};
 /// How long a lobby may take to let somebody in, before it is taken for dead.
 const ENTRANCE: Duration = Duration::from_secs(5);
 
+/// How to connect.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) protocol: Protocol,
+    /// After how long a silence a connection counts as gone.
+    pub(super) silence: Option<Duration>,
+}
+
 /// A connection that may end at any time, which is nobody's fault.
 pub(super) struct Link {
-    protocol: Protocol,
+    way: Way,
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
@@ -26,21 +34,17 @@ pub(super) struct Broken;
 
 impl Link {
     /// Connects with this `auth`, and is let in; answers with the `session` event too.
-    pub(super) async fn enter(
-        address: SocketAddr,
-        protocol: Protocol,
-        auth: &Value,
-    ) -> Result<(Self, Value), Broken> {
-        timeout(ENTRANCE, Self::connect(address, protocol, auth)).await.unwrap_or(Err(Broken))
+    pub(super) async fn enter(address: SocketAddr, way: Way, auth: &Value) -> Result<(Self, Value), Broken> {
+        timeout(ENTRANCE, Self::connect(address, way, auth)).await.unwrap_or(Err(Broken))
     }
 
-    async fn connect(address: SocketAddr, protocol: Protocol, auth: &Value) -> Result<(Self, Value), Broken> {
-        let (path, connect) = match protocol {
+    async fn connect(address: SocketAddr, way: Way, auth: &Value) -> Result<(Self, Value), Broken> {
+        let (path, connect) = match way.protocol {
             Protocol::Plain => ("/ws", json!({"event": "connect", "data": auth}).to_string()),
             Protocol::SocketIo => ("/socket.io/?EIO=4&transport=websocket", format!("40{auth}")),
         };
         let (stream, _) = connect_async(format!("ws://{address}{path}")).await.map_err(|_| Broken)?;
-        let mut link = Self { protocol, stream };
+        let mut link = Self { way, stream };
         link.send(connect).await?;
         match link.receive().await? {
             Received::Event(name, session) if name == "session" => Ok((link, session)),
@@ -50,7 +54,7 @@ impl Link {
 
     /// Sends an event that asks for an answer.
     pub(super) async fn emit(&mut self, name: &str, data: &Value, ack: usize) -> Result<(), Broken> {
-        let text = match self.protocol {
+        let text = match self.way.protocol {
             Protocol::Plain => json!({"event": name, "data": data, "ack": ack}).to_string(),
             Protocol::SocketIo => format!("42{ack}{}", json!([name, data])),
         };
@@ -61,7 +65,7 @@ impl Link {
     pub(super) async fn receive(&mut self) -> Result<Received, Broken> {
         loop {
             let text = self.next_text().await?;
-            let received = match (self.protocol, text.as_str()) {
+            let received = match (self.way.protocol, text.as_str()) {
                 (Protocol::Plain, _) => Some(parse_plain(&text)),
                 // Engine.IO's open packet says nothing of interest, its ping wants a pong, and its close is the end.
                 (Protocol::SocketIo, "2") => {
@@ -82,7 +86,7 @@ impl Link {
 
     async fn next_text(&mut self) -> Result<String, Broken> {
         loop {
-            match self.stream.next().await {
+            match self.next_frame().await? {
                 Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(Some(close)))) if u16::from(close.code) >= 4000 => {
@@ -91,6 +95,13 @@ impl Link {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Broken),
                 Some(Ok(other)) => panic!("the lobby sends text, not {other:?}"),
             }
+        }
+    }
+
+    async fn next_frame(&mut self) -> Result<Option<Result<Message, Error>>, Broken> {
+        match self.way.silence {
+            Some(silence) => timeout(silence, self.stream.next()).await.map_err(|_| Broken),
+            None => Ok(self.stream.next().await),
         }
     }
 

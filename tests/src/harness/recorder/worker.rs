@@ -1,17 +1,19 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use super::link::{Broken, Link};
+use super::link::{Broken, Link, Way};
 use super::{Address, Progress, passes};
 use crate::checker::{Message, Post, Record, Segment};
-use crate::harness::{Protocol, Random, Received};
+use crate::harness::{Random, Received};
 
 pub(super) struct Worker {
     address: Address,
-    protocol: Protocol,
+    way: Way,
     token: Option<String>,
     queue: mpsc::Receiver<Post>,
     progress: watch::Sender<Progress>,
@@ -21,12 +23,16 @@ pub(super) struct Worker {
     /// The newest message when its connection began.
     newest: u64,
     backoff: Backoff,
+    online: Arc<BTreeSet<String>>,
+    changes: usize,
+    /// Posts that are not stored, nor in the record.
+    refused: usize,
 }
 
 impl Worker {
     pub(super) fn new(
         address: Address,
-        protocol: Protocol,
+        way: Way,
         token: Option<String>,
         queue: mpsc::Receiver<Post>,
         progress: watch::Sender<Progress>,
@@ -34,12 +40,26 @@ impl Worker {
         random: Random,
     ) -> Self {
         let backoff = Backoff { random, limit: Backoff::SHORTEST };
-        Self { address, protocol, token, queue, progress, record, position: None, newest: 0, backoff }
+        Self {
+            address,
+            way,
+            token,
+            queue,
+            progress,
+            record,
+            position: None,
+            newest: 0,
+            backoff,
+            online: Arc::default(),
+            changes: 0,
+            refused: 0,
+        }
     }
 
     /// Connects again and again, until there is nothing more to post and to hear.
     pub(super) async fn run(mut self) -> Record {
         while let Err(Broken) = self.visit().await {
+            self.progress.send_modify(|progress| progress.is_here = false);
             self.backoff.pause().await;
         }
         self.record
@@ -48,7 +68,7 @@ impl Worker {
     /// One connection. It ends well when the recorder is stopped.
     async fn visit(&mut self) -> Result<(), Broken> {
         let address = *self.address.borrow();
-        let (mut link, session) = Link::enter(address, self.protocol, &self.auth()).await?;
+        let (mut link, session) = Link::enter(address, self.way, &self.auth()).await?;
         self.begin(&session);
         if self.has_unacknowledged() {
             self.send(&mut link).await?;
@@ -81,6 +101,7 @@ impl Worker {
     }
 
     fn begin(&mut self, session: &Value) {
+        self.list(session);
         self.newest = session["last_id"].as_u64().expect("a number");
         let after = self.position.as_ref().map(|(_, after)| *after);
         let from = after.filter(|_| session["recovered"] == true).unwrap_or(self.newest);
@@ -95,7 +116,19 @@ impl Worker {
             Received::Event(name, data) if name == "new_message" => {
                 self.saw(Message::from(&data));
             }
-            Received::Event(name, _) if name == "user_joined" || name == "user_left" => {}
+            Received::Event(name, data) if name == "user_joined" => {
+                Arc::make_mut(&mut self.online).insert(text(&data["user"]["session"]));
+                self.changed();
+            }
+            Received::Event(name, data) if name == "user_left" => {
+                Arc::make_mut(&mut self.online).remove(&text(&data["session"]));
+                self.changed();
+            }
+            // The list begins anew, and nothing else.
+            Received::Event(name, session) if name == "session" => {
+                self.list(&session);
+                self.show();
+            }
             Received::Ack(index, answer) => {
                 let last = self.record.posts.len().checked_sub(1);
                 assert_eq!(usize::try_from(index).ok(), last, "this post is not waiting for an answer");
@@ -104,6 +137,16 @@ impl Worker {
             other => panic!("nobody expects {other:?}"),
         }
         Ok(())
+    }
+
+    fn list(&mut self, session: &Value) {
+        let users = session["users"].as_array();
+        self.online = Arc::new(users.into_iter().flatten().map(|user| text(&user["session"])).collect());
+    }
+
+    fn changed(&mut self) {
+        self.changes += 1;
+        self.show();
     }
 
     fn saw(&mut self, message: Message) {
@@ -120,6 +163,13 @@ impl Worker {
             post.acknowledged.push(id);
             post.was_stored = id <= self.newest;
             self.backoff.reset();
+            self.show();
+            return Ok(());
+        }
+        if self.way.silence.is_some() && answer["code"] == "recipient_offline" {
+            // Where nodes stand still that may be so, and nothing is stored then: the checker would find it invented.
+            self.record.posts.pop();
+            self.refused += 1;
             self.show();
             return Ok(());
         }
@@ -147,11 +197,23 @@ impl Worker {
     }
 
     fn show(&self) {
-        let acknowledged = self.record.posts.len() - usize::from(self.has_unacknowledged());
+        let acknowledged = self.record.posts.len() - usize::from(self.has_unacknowledged()) + self.refused;
         let connections = self.record.segments.len();
         let position = self.position.as_ref().map_or(0, |(_, id)| *id);
-        self.progress.send_replace(Progress { connections, acknowledged, position });
+        let (online, changes) = (self.online.clone(), self.changes);
+        self.progress.send_replace(Progress {
+            connections,
+            acknowledged,
+            position,
+            is_here: true,
+            online,
+            changes,
+        });
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
 }
 
 /// How long a client waits before it tries again: longer each time, and never as long as the others.

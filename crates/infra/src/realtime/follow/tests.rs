@@ -141,6 +141,21 @@ impl Bench {
         while !matches!(self.next().await, ToShard::Deliver(happened) if happened.ends == [JOHN]) {}
     }
 
+    /// John has run out, as far as this hub has heard.
+    async fn run_out(&self, joined: &Event) {
+        let Event::UserJoined { session, revision } = joined else { panic!("{joined:?}") };
+        let Session { id, user, pseudonym, .. } = session.clone();
+        let (reason, revision) = (DepartureReason::Expired, Revision(revision.0 + 1));
+        let left = Departure { session: id, user: user.id, pseudonym, reason, revision };
+        self.hub.announce(vec![Event::UserLeft(left)]).await;
+    }
+
+    /// His connections are asked for, as shards do that have some.
+    async fn doubted(&mut self) {
+        while !matches!(self.next().await, ToShard::Deliver(happened) if happened.expired == [JOHN]) {}
+        self.hub.doubt(JOHN);
+    }
+
     /// He is looked up, and the answer is on its way.
     async fn looked(&self) {
         self.late.looked.acquire().await.expect("the lobby stays").forget();
@@ -168,4 +183,49 @@ async fn who_could_not_be_looked_up_is_looked_up_again() {
     bench.late.gate.add_permits(2);
     bench.connect().await;
     bench.closed().await;
+}
+
+/// Another node has brought it back, of which nothing is heard yet.
+#[tokio::test(start_paused = true)]
+async fn who_ran_out_and_is_back_already_is_not_closed() {
+    let mut bench = Bench::start().await;
+    let joined = bench.open().await;
+    bench.hub.announce(vec![joined.clone()]).await;
+    bench.connect().await;
+    bench.run_out(&joined).await;
+    bench.doubted().await;
+    bench.late.gate.add_permits(1);
+    bench.looked().await;
+    while let Ok(entry) = timeout(Duration::from_secs(5), bench.entries.recv()).await {
+        assert!(!matches!(entry, Some(ToShard::Deliver(happened)) if !happened.ends.is_empty()), "closed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_ran_out_and_stays_away_is_closed() {
+    let mut bench = Bench::start().await;
+    let joined = bench.open().await;
+    bench.hub.announce(vec![joined.clone()]).await;
+    bench.connect().await;
+    bench.end(&joined).await;
+    bench.run_out(&joined).await;
+    bench.doubted().await;
+    bench.late.gate.add_permits(1);
+    bench.closed().await;
+}
+
+/// Whoever is let in while the answer is on its way may have brought it back: that is looked up anew.
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_while_the_end_is_looked_up_is_not_closed_by_that() {
+    let mut bench = Bench::start().await;
+    bench.connect().await;
+    bench.looked().await;
+    let joined = bench.open().await;
+    bench.connect().await;
+    bench.late.gate.add_permits(2);
+    bench.looked().await;
+    bench.hub.announce(vec![joined]).await;
+    while let Ok(entry) = timeout(Duration::from_secs(5), bench.entries.recv()).await {
+        assert!(!matches!(entry, Some(ToShard::Deliver(happened)) if !happened.ends.is_empty()), "closed");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lobby_domain::event::Revision;
+use lobby_domain::event::{DepartureReason, Revision};
 use lobby_domain::message::LogId;
 use lobby_domain::ports::{LogHead, Online};
 use lobby_domain::roster::{Change, Roster};
@@ -70,18 +70,23 @@ impl Core {
         now: Duration,
     ) -> Happened {
         let messages = self.remember(messages);
-        let mut ends = Vec::new();
+        let (mut ends, mut expired) = (Vec::new(), Vec::new());
         for (_, change) in changes.entries {
             self.living.apply(&change);
             if let Change::Left(departure) = &change {
-                ends.push(departure.session);
+                match departure.reason {
+                    DepartureReason::Logout => ends.push(departure.session),
+                    DepartureReason::Expired => expired.push(departure.session),
+                }
             }
             self.publications.push(change, now);
         }
-        // Whoever has come back meanwhile need not go.
-        ends.retain(|id| self.living.get(*id).is_none());
-        ends.sort_unstable();
-        Happened { messages, ends, ..self.due(now) }
+        for gone in [&mut ends, &mut expired] {
+            // Whoever has come back meanwhile need not go.
+            gone.retain(|id| self.living.get(*id).is_none());
+            gone.sort_unstable();
+        }
+        Happened { messages, ends, expired, ..self.due(now) }
     }
 
     /// What it is time to tell.

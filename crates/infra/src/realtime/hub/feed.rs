@@ -40,11 +40,13 @@ pub(in crate::realtime) struct Happened {
     pub(in crate::realtime) changes: Option<Publication>,
     /// The sessions that are over, whose connections are closed behind all that. Sorted.
     pub(in crate::realtime) ends: Vec<SessionId>,
+    /// The sessions that ran out, and may be back, which would be known later: those with connections here are looked up. Sorted.
+    pub(in crate::realtime) expired: Vec<SessionId>,
 }
 
 impl Happened {
     pub(super) fn is_nothing(&self) -> bool {
-        self.messages.is_empty() && self.changes.is_none() && self.ends.is_empty()
+        self.messages.is_empty() && self.changes.is_none() && self.ends.is_empty() && self.expired.is_empty()
     }
 }
 
