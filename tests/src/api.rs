@@ -9,6 +9,7 @@ mod schemathesis;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use jsonschema::Draft;
 use serde_json::Value;
@@ -33,10 +34,28 @@ async fn what_is_served_is_what_is_committed() {
     }
 }
 
-/// The schema that AsyncAPI publishes; that of OpenAPI is what the browser's test and schemathesis know.
+#[test]
+fn the_description_of_the_paths_is_good_openapi() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let is_good = |document: &Value| {
+        let file = folder.path().join("openapi.json");
+        fs::write(&file, document.to_string()).expect("it is written");
+        let mut validator =
+            Command::new(repository().join("target/clients/python/bin/openapi-spec-validator"));
+        let output = validator.arg(file).output().expect("`make clients` installs it");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (good, told) = is_good(&OPENAPI.value);
+    assert!(good, "{told}");
+    let mut wrong = OPENAPI.value.clone();
+    wrong["paths"]["/users"]["get"]["parameters"][0]["in"] = "head".into();
+    assert!(!is_good(&wrong).0, "everything passes");
+}
+
+/// By the schema that AsyncAPI publishes.
 #[test]
 fn the_description_of_the_events_is_good_asyncapi() {
-    let schema = repository().join("target/web/node_modules/@asyncapi/specs/schemas/3.0.0.json");
+    let schema = repository().join("target/web/node_modules/@asyncapi/specs/schemas/3.1.0.json");
     let schema = fs::read_to_string(schema).expect("`make target/web/.ready` installs it");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");
     let validator = jsonschema::options().with_draft(Draft::Draft7).build(&schema).expect("a good schema");

@@ -83,6 +83,18 @@ async fn the_api_page_and_its_files_are_served_with_a_strict_policy() {
 }
 
 #[tokio::test]
+async fn the_texts_about_the_interface_are_there_to_be_read() {
+    let app = App::spawn().await;
+    for name in ["api.md", "clients.md", "events.md", "names.md"] {
+        let answer = app.get(&format!("/docs/{name}")).await;
+        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8", "{name}");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none';"), "{answer:?}");
+        let written = fs::read_to_string(repository().join("docs").join(name)).expect("it is there");
+        assert!(answer.body == written, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_the_browser_has_is_not_sent_again() {
     let app = App::spawn().await;
     let first = app.get("/client/main.js").await;

@@ -171,7 +171,7 @@ async fn lobby_of_refusals() -> (App, LoggedIn, LoggedIn) {
 
 #[tokio::test]
 async fn the_lobby_refuses_as_the_examples_show() {
-    let (app, john, bob) = lobby_of_refusals().await;
+    let (app, john, bob) = Box::pin(lobby_of_refusals()).await;
     let mut seen = BTreeSet::new();
     for (method, path, code, request) in refusals(&app, &john, &bob) {
         let answer = app.send(request).await;

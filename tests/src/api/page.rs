@@ -143,7 +143,9 @@ fn the_page_of_events_is_made_of_their_description() {
     }
     for (part, events) in ORDER {
         write!(page, "\n## {part}\n").expect("a text grows");
-        events.iter().for_each(|key| event(key, &mut page));
+        for key in events {
+            event(key, &mut page);
+        }
     }
     shapes(&mut page);
     let told: Vec<_> = ORDER.iter().flat_map(|(_, events)| *events).collect();

@@ -1,4 +1,4 @@
-//! The events as AsyncAPI 3: the same over Socket.IO and over plain WebSockets, where each is wrapped in a frame.
+//! The events as AsyncAPI 3: the same over Socket.IO and over a plain WebSocket, where each is wrapped in a frame.
 
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
@@ -40,10 +40,10 @@ pub fn document() -> Value {
             operations.extend(message.operation(socket));
             messages.insert(message.key, message.body);
         }
-        channels.insert(socket.name().to_owned(), socket.channel(own));
+        channels.insert(socket.name().to_owned(), socket.channel(&own));
     }
     json!({
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Lobby: events",
             "version": VERSION,
@@ -97,7 +97,7 @@ impl Socket {
         }
     }
 
-    fn channel(self, messages: Map<String, Value>) -> Value {
+    fn channel(self, messages: &Map<String, Value>) -> Value {
         let (address, title, description) = match self {
             Self::SocketIo => ("/socket.io/", "Socket.IO", SOCKETIO),
             Self::Plain => ("/ws", "Plain WebSocket", WEBSOCKET),

@@ -95,7 +95,7 @@ fn events() -> String {
     responses((status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag", description = "What it is"))), refusals::Page)
 )]
 pub(super) async fn openapi_json(request: HttpRequest) -> HttpResponse {
-    static PAGE: LazyLock<Page> = LazyLock::new(|| Page::json(document()));
+    static PAGE: LazyLock<Page> = LazyLock::new(|| Page::text(document(), "application/json"));
     PAGE.answer(&request)
 }
 
@@ -107,6 +107,6 @@ pub(super) async fn openapi_json(request: HttpRequest) -> HttpResponse {
     responses((status = 200, description = "AsyncAPI 3", body = Object, headers(("ETag", description = "What it is"))), refusals::Page)
 )]
 pub(super) async fn asyncapi_json(request: HttpRequest) -> HttpResponse {
-    static PAGE: LazyLock<Page> = LazyLock::new(|| Page::json(events()));
+    static PAGE: LazyLock<Page> = LazyLock::new(|| Page::text(events(), "application/json"));
     PAGE.answer(&request)
 }

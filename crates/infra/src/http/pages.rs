@@ -35,6 +35,14 @@ struct ClientFiles;
 #[folder = "web/docs"]
 struct DocsFiles;
 
+/// What there is to read about the interface, as the repository has it.
+const TEXTS: [(&str, &str); 4] = [
+    ("api.md", include_str!("../../../../docs/api.md")),
+    ("clients.md", include_str!("../../../../docs/clients.md")),
+    ("events.md", include_str!("../../../../docs/events.md")),
+    ("names.md", include_str!("../../../../docs/names.md")),
+];
+
 /// What can be read, and by what it is known.
 pub(super) struct Page {
     content: Bytes,
@@ -96,14 +104,14 @@ pub(super) async fn docs(request: HttpRequest) -> Result<HttpResponse, Refusal> 
     serve::<DocsFiles>(request, "index.html", DOCS_POLICY).await
 }
 
-/// A file of the API page.
+/// A file of the API page, or a text about the interface.
 #[utoipa::path(
     get,
     path = "/docs/{path}",
     tag = "pages",
     params(("path" = String, Path, description = "Which file", example = "docs.js")),
     responses(
-        (status = 200, description = "The file", body = String, content_type = "*/*"),
+        (status = 200, description = "The file; `clients.md`, `events.md`, `api.md` and `names.md` are for people", body = String, content_type = "*/*"),
         (status = 304, description = "The browser has it already"),
         refusals::File,
     )
@@ -112,7 +120,11 @@ pub(super) async fn docs_file(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {
-    serve::<DocsFiles>(request, &path, DOCS_POLICY).await
+    match TEXTS.iter().find(|(name, _)| **path == **name) {
+        // Browsers show plain text, and save what they do not know.
+        Some((_, text)) => Ok(Page::text(*text, "text/plain; charset=utf-8").answer(&request)),
+        None => serve::<DocsFiles>(request, &path, DOCS_POLICY).await,
+    }
 }
 
 async fn serve<Files: RustEmbed>(
@@ -131,12 +143,13 @@ async fn serve<Files: RustEmbed>(
 }
 
 impl Page {
-    /// A document for programs.
-    pub(super) fn json(text: String) -> Self {
+    /// Something to be read that does nothing.
+    pub(super) fn text(text: impl Into<Bytes>, content_type: &str) -> Self {
+        let content = text.into();
         Self {
-            tag: tag(&Sha256::digest(&text)),
-            content: text.into(),
-            content_type: "application/json".to_owned(),
+            tag: tag(&Sha256::digest(&content)),
+            content,
+            content_type: content_type.to_owned(),
             policy: "default-src 'none'; frame-ancestors 'none'",
         }
     }
