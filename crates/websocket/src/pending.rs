@@ -1,22 +1,21 @@
-use std::{
-    collections::VecDeque,
-    io::{self, ErrorKind},
-};
+use std::io::{self, ErrorKind};
 
 use bytes::{Buf as _, Bytes, BytesMut};
+
+use self::row::Row;
+
+mod row;
 
 /// Frames are joined into chunks of at most this many bytes: large enough that the system call is no longer what
 /// costs, small enough that a chunk does not double what a full outbox takes.
 pub(crate) const CHUNK: usize = 64 * 1024;
 /// What holding one frame costs besides its bytes.
 pub(crate) const FRAME_COST: usize = size_of::<Bytes>();
-/// Places that an empty queue keeps; a burst's are given back.
-const KEPT_PLACES: usize = 32;
 
 /// Frames in the order in which they were sent; those that were sent together are one piece, and count as one frame.
 #[derive(Default)]
 pub(crate) struct Pending {
-    frames: VecDeque<Bytes>,
+    frames: Row,
     bytes: usize,
     /// The first is the rest of a piece: its beginning has been written.
     torn: bool,
@@ -35,14 +34,14 @@ pub(crate) enum Written {
 impl Pending {
     pub(crate) fn push(&mut self, frames: &Bytes) {
         self.bytes += frames.len();
-        self.frames.push_back(frames.clone());
+        self.frames.push(frames.clone());
     }
 
     /// Drops what may still be dropped: not the rest of a frame that the peer has the beginning of.
     pub(crate) fn clear(&mut self) {
-        let rest = if self.torn { self.frames.pop_front() } else { None };
+        let rest = if self.torn { self.frames.pop() } else { None };
         self.bytes = rest.as_ref().map_or(0, Bytes::len);
-        self.frames = rest.into_iter().collect();
+        self.frames = Row::from(rest);
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -60,10 +59,9 @@ impl Pending {
     /// One frame goes as it is, without a copy; several are joined.
     pub(crate) fn take_chunk(&mut self) -> Option<Bytes> {
         let (count, length) = self.next_chunk();
-        let chunk = if count > 1 { self.join(count, length) } else { self.frames.pop_front()? };
+        let chunk = if count > 1 { self.join(count, length) } else { self.frames.pop()? };
         self.bytes -= chunk.len();
         self.torn = false;
-        self.give_back();
         Some(chunk)
     }
 
@@ -73,9 +71,9 @@ impl Pending {
         joined: &mut Joined,
         mut write: impl FnMut(&[u8]) -> io::Result<usize>,
     ) -> Written {
-        while let Some(first) = self.frames.front() {
+        while let Some(first) = self.frames.first() {
             let (count, _) = self.next_chunk();
-            let chunk = if count > 1 { joined.of(self.frames.iter().take(count)) } else { first };
+            let chunk = if count > 1 { joined.of(self.frames.iter().take(count), count) } else { first };
             match write(chunk) {
                 Ok(0) => return Written::Broken,
                 Ok(written) => self.advance(written),
@@ -84,13 +82,12 @@ impl Pending {
                 Err(_) => return Written::Broken,
             }
         }
-        self.give_back();
         Written::All
     }
 
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while let Some(first) = self.frames.front_mut() {
+        while let Some(first) = self.frames.first_mut() {
             if written < first.len() {
                 self.torn |= written > 0;
                 first.advance(written);
@@ -98,20 +95,14 @@ impl Pending {
             }
             written -= first.len();
             self.torn = false;
-            self.frames.pop_front();
-        }
-    }
-
-    fn give_back(&mut self) {
-        if self.frames.is_empty() {
-            self.frames.shrink_to(KEPT_PLACES);
+            self.frames.pop();
         }
     }
 
     /// How many frames fit into one chunk, and their bytes.
     fn next_chunk(&self) -> (usize, usize) {
         let (mut count, mut length) = (0, 0);
-        for frame in &self.frames {
+        for frame in self.frames.iter() {
             if length + frame.len() > CHUNK {
                 break;
             }
@@ -123,8 +114,8 @@ impl Pending {
 
     fn join(&mut self, count: usize, length: usize) -> Bytes {
         let mut chunk = BytesMut::with_capacity(length);
-        for frame in self.frames.drain(..count) {
-            chunk.extend_from_slice(&frame);
+        for _ in 0..count {
+            self.frames.pop().inspect(|frame| chunk.extend_from_slice(frame));
         }
         chunk.freeze()
     }
@@ -139,10 +130,10 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    fn of<'a>(&mut self, frames: impl ExactSizeIterator<Item = &'a Bytes> + Clone) -> &[u8] {
+    fn of<'a>(&mut self, frames: impl Iterator<Item = &'a Bytes> + Clone, count: usize) -> &[u8] {
         let is_same =
             |(one, other): (&Bytes, &Bytes)| one.as_ptr() == other.as_ptr() && one.len() == other.len();
-        if self.frames.len() != frames.len() || !self.frames.iter().zip(frames.clone()).all(is_same) {
+        if self.frames.len() != count || !self.frames.iter().zip(frames.clone()).all(is_same) {
             self.forget();
             for frame in frames {
                 self.bytes.extend_from_slice(frame);

@@ -10,11 +10,15 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::Store;
 
-/// Between two checkpoints while much is written, so that each brings in a few dozen pages, which takes a fraction of a millisecond.
-const BUSY: Duration = Duration::from_millis(20);
+/// Pages of 4 KiB that a checkpoint is to bring in: they take a fraction of a millisecond. Each checkpoint also waits for the disk
+/// twice, so that fewer at a time would cost more than they spare.
+const AT_ONCE: u32 = 64;
 
-/// Between two looks while nothing is written.
-const IDLE: Duration = Duration::from_millis(200);
+/// Between two checkpoints, however much is written.
+const SHORTEST: Duration = Duration::from_millis(20);
+
+/// Between two, however little.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// Pages of 4 KiB after which a commit does it nevertheless. A file of pages that are written without a pause is begun anew only
 /// when all of it has been brought in, which only a writer that pauses for it can see to: of a little, as it is by then.
@@ -26,7 +30,7 @@ impl Store {
         if self.backend() != DbBackend::Sqlite {
             return std::future::pending().await;
         }
-        let (mut failed, mut last) = (false, None);
+        let (mut failed, mut pace) = (false, Pace::default());
         loop {
             let checkpointed = self.checkpoint().await;
             // A disk that is full stays so for a while, and is told of once.
@@ -36,18 +40,73 @@ impl Store {
                 tracing::warn!(%error, "what was written ahead cannot be brought into the database file for now");
             }
             failed = checkpointed.is_err();
-            let now = checkpointed.ok();
-            tokio::time::sleep(if now == last { IDLE } else { BUSY }).await;
-            last = now;
+            if let Ok(pages) = checkpointed {
+                pace.brought_in(pages);
+            }
+            tokio::time::sleep(pace.pause).await;
         }
     }
 
-    /// Brings in as much as can be without waiting for anybody. How many pages were written ahead, and how many of them were
-    /// brought in.
-    pub(super) async fn checkpoint(&self) -> Result<(i64, i64), DbErr> {
+    /// Brings in as much as can be without waiting for anybody. How many of the pages written ahead are now in the file.
+    pub(super) async fn checkpoint(&self) -> Result<u32, DbErr> {
         let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(PASSIVE)");
         let row = self.read.query_one_raw(statement).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("what a checkpoint did".to_owned()))?;
-        Ok((row.try_get_by_index(1)?, row.try_get_by_index(2)?))
+        row.try_get_by_index(2)
+    }
+}
+
+/// How long to wait so that about [`AT_ONCE`] pages come together.
+struct Pace {
+    pause: Duration,
+    /// Of the pages written ahead, those that were brought in.
+    last: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { pause: LONGEST, last: 0 }
+    }
+}
+
+impl Pace {
+    /// `pages` are all that were brought in since those written ahead were begun anew, which they are when all had been.
+    fn brought_in(&mut self, pages: u32) {
+        let fresh = pages.checked_sub(self.last).unwrap_or(pages);
+        self.last = pages;
+        self.pause = (self.pause * AT_ONCE / fresh.max(1)).clamp(SHORTEST, LONGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever writes so many pages a second meets so long a pause.
+    fn pause_at(pages_a_second: u32) -> Duration {
+        let mut pace = Pace::default();
+        for _ in 0..20 {
+            // What was brought in before is begun anew each time.
+            pace.last = 0;
+            pace.brought_in(pages_a_second * u32::try_from(pace.pause.as_millis()).unwrap() / 1_000);
+        }
+        pace.pause
+    }
+
+    #[test]
+    fn about_as_many_pages_as_wanted_come_together_between_the_limits() {
+        assert_eq!(pause_at(0), LONGEST);
+        assert_eq!(pause_at(100), LONGEST);
+        assert!((Duration::from_millis(195)..Duration::from_millis(205)).contains(&pause_at(320)));
+        assert_eq!(pause_at(100_000), SHORTEST);
+    }
+
+    #[test]
+    fn pages_that_were_brought_in_before_do_not_count_again() {
+        let mut pace = Pace { pause: Duration::from_millis(100), last: 640 };
+        pace.brought_in(704);
+        assert_eq!(pace.pause, Duration::from_millis(100));
+        pace.brought_in(128);
+        assert_eq!(pace.pause, Duration::from_millis(50));
     }
 }

@@ -105,16 +105,6 @@ fn more_than_a_chunk_goes_in_several_writes() {
     assert_eq!((written, writes), (Written::All, 3));
 }
 
-#[test]
-fn a_burst_leaves_no_memory_behind() {
-    for by_chunks in [true, false] {
-        let mut pending = pending(&vec!["x"; 10_000]);
-        while by_chunks && pending.take_chunk().is_some() {}
-        write(&mut pending, &mut Vec::new(), std::iter::repeat(usize::MAX));
-        assert!(pending.frames.capacity() <= 2 * KEPT_PLACES);
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Step {
     Push(usize),
