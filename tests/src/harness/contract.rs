@@ -63,12 +63,15 @@ pub fn check_answer(method: &Method, path: &str, answer: &Answer) {
 /// What is said of such an answer.
 fn described(method: &Method, path: &str, status: u16) -> Option<&'static Value> {
     let document = &OPENAPI.value;
-    let elsewhere = |name: &str| Some(&document["components"]["responses"][name]);
-    let Some(item) = item(path) else { return (status == 404).then(|| elsewhere("NotFound")).flatten() };
+    let elsewhere = |allowed: [u16; 2]| {
+        let response = || &document["components"]["responses"][format!("elsewhere-{status}")];
+        allowed.contains(&status).then(response)
+    };
+    let Some(item) = item(path) else { return elsewhere([403, 404]) };
     let method = if *method == Method::HEAD { Method::GET } else { method.clone() };
     match item.get(method.as_str().to_lowercase()) {
         Some(operation) => operation["responses"].get(status.to_string()),
-        None => (status == 405).then(|| elsewhere("MethodNotAllowed")).flatten(),
+        None => elsewhere([403, 405]),
     }
 }
 

@@ -57,8 +57,9 @@ refusals! {
     Page = [ANY], [];
     File = [ANY], [NotFound];
     Upgrade = [ANY], [OriginNotAllowed, UpgradeRequired];
-    /// Those that belong to no operation: a path that is not there, and a method that a path does not take.
-    Elsewhere = [], [NotFound, MethodNotAllowed];
+    /// Those that belong to no operation: a path that is not there, and a method that a path does not take, unless the page that
+    /// asks may not act at all.
+    Elsewhere = [], [NotFound, MethodNotAllowed, OriginNotAllowed];
 }
 
 fn responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi as Document, RefOr, ServerBuilder};
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi as Document, ServerBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::credentials::COOKIE;
@@ -60,10 +60,8 @@ impl Modify for Frame {
             .build();
         document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
         let components = document.components.get_or_insert_with(Components::new);
-        for (_, response) in refusals::Elsewhere::responses() {
-            let RefOr::T(response) = response else { continue };
-            let name = response.headers.get("Allow").map_or("NotFound", |_| "MethodNotAllowed");
-            components.responses.insert(name.to_owned(), response.into());
+        for (status, response) in refusals::Elsewhere::responses() {
+            components.responses.insert(format!("elsewhere-{status}"), response);
         }
         let bearer =
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The session's token"));
