@@ -184,7 +184,7 @@ biome := target/web/node_modules/.bin/biome
 lint-web: target/web/.ready
 	$(biome) ci $(web-code)
 
-# What npm has of the web client: what is vendored, and the tool that checks its code. Nobody needs it to build the lobby.
+# What npm has of the pages: what is vendored, the tool that checks their code, and the schema of AsyncAPI. Nobody needs it to build the lobby.
 target/web/.ready: $(addprefix crates/infra/web/,.npmrc package.json package-lock.json)
 	mkdir -p $(@D)
 	cp $^ $(@D)
@@ -193,19 +193,26 @@ target/web/.ready: $(addprefix crates/infra/web/,.npmrc package.json package-loc
 
 # After a change of the version in crates/infra/web/package.json and package-lock.json. A test checks that it was done.
 .PHONY: vendor
-vendor: target/web/.ready ## Copy the bundle of socket.io-client into the web client, with its licences
+vendor: target/web/.ready ## Copy the bundles of socket.io-client and Swagger UI into the pages, with their licences
 	cp target/web/node_modules/socket.io-client/dist/socket.io.esm.min.js crates/infra/web/client/vendor/
 	cd target/web/node_modules && for part in $(vendored); do \
 		printf '%s\n\n' "$$part"; cat "$$part/LICENSE"; echo; \
 	done > $(CURDIR)/crates/infra/web/client/vendor/LICENSE-socket.io.txt
+	cp $(addprefix target/web/node_modules/swagger-ui-dist/,swagger-ui-bundle.js swagger-ui.css) crates/infra/web/docs/vendor/
+	cd target/web/node_modules/swagger-ui-dist && cat NOTICE LICENSE swagger-ui-bundle.js.LICENSE.txt \
+		> $(CURDIR)/crates/infra/web/docs/vendor/LICENSE-swagger-ui.txt
 
-# What is in that bundle.
+# What is in the bundle of socket.io-client.
 vendored := socket.io-client socket.io-parser engine.io-client engine.io-parser @socket.io/component-emitter
 
+.PHONY: docs
+docs: tool-nextest ## Make the pages of docs/ anew that are made of the code
+	UPDATE_DOCS=1 cargo nextest run --package lobby-tests --locked -E 'test(/^docs::/) + test(/^api::(what_is_served|page::)/)'
+
 .PHONY: screenshots
-screenshots: clients tool-nextest tool-chromium ## Take the pictures of the web client in docs/images
+screenshots: clients tool-nextest tool-chromium ## Take the pictures of the pages in docs/images
 	cargo build --locked --bin lobby
-	LOBBY_SCREENSHOTS=$(CURDIR)/docs/images cargo nextest run --package lobby-tests --locked -E 'test(=browser::nobody_is_shut_out_of_what_the_page_shows)'
+	LOBBY_SCREENSHOTS=$(CURDIR)/docs/images cargo nextest run --package lobby-tests --locked -E 'test(=browser::nobody_is_shut_out_of_what_the_page_shows) + test(=browser::the_api_page_shows_all_paths_and_lets_them_be_tried)'
 
 .PHONY: clients
 clients: target/clients/node/.ready target/clients/python/.ready target/clients/browser/.ready ## Install the clients that the tests drive

@@ -140,6 +140,12 @@ async fn nobody_is_shut_out_of_what_the_page_shows() {
     play_with_program("states", "none").await;
 }
 
+/// With `LOBBY_SCREENSHOTS` it takes the picture of it, too.
+#[tokio::test]
+async fn the_api_page_shows_all_paths_and_lets_them_be_tried() {
+    play_alone("the_api_page").await;
+}
+
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_where_the_server_is_killed() {
     play_with_program("the_server_is_killed", "none").await;

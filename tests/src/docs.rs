@@ -118,12 +118,16 @@ fn with_table(page: &str, table: &str) -> String {
 #[test]
 fn the_table_of_settings_is_that_of_the_defaults() {
     let path = "docs/configuration.md";
-    let written = page(path);
-    let made = with_table(&written, &settings_table(DEFAULTS));
+    assert_up_to_date(path, &with_table(&page(path), &settings_table(DEFAULTS)));
+}
+
+/// Asserts that a page is what is made of the code; or makes it so, where that is asked for.
+#[track_caller]
+pub(crate) fn assert_up_to_date(path: &str, made: &str) {
     if env::var_os("UPDATE_DOCS").is_some() {
         fs::write(repository().join(path), made).expect("the page can be written");
     } else {
-        assert_eq!(written, made, "UPDATE_DOCS=1 makes the table anew");
+        assert!(page(path) == made, "{path} is not what the code says: UPDATE_DOCS=1 makes it anew");
     }
 }
 

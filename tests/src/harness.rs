@@ -2,6 +2,7 @@
 
 mod app;
 mod connection;
+pub mod contract;
 mod network;
 mod participant;
 mod polling;

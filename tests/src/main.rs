@@ -31,6 +31,7 @@
 //! | `load` | that the load generator and the lobby understand each other |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
+//! | `api` | the API pages: that they say what is so, and that strangers and their programs get along with them |
 //! | `browser` | the web client, in Chromium |
 //! | `web` | the files of the web client: how they are served, what is vendored, and their own tests |
 //! | `clients` | unmodified socket.io-client and python-socketio programs |
@@ -41,6 +42,7 @@
 //! | `harness` | the lobby under test, and clients for it |
 
 mod abuse;
+mod api;
 mod browser;
 mod chaos;
 #[expect(unreachable_pub, reason = "a library within the tests")]

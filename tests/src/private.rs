@@ -137,19 +137,23 @@ async fn who_is_not_there_cannot_be_sent_anything_and_nothing_is_stored() {
     let alice = app.log_in("Alice").await;
     let gone = app.log_in_claimed("Gone").await;
     app.log_out("Gone", &[("authorization", &gone.bearer())]).await;
-    app.log_in("Silent").await;
+    let silent = app.log_in("Silent").await;
     let nobody = "01a206df-5406-724c-b09f-dd96244dcd7c";
     for (to, status, code) in [
         ("Gone", 409, "recipient_offline"),
         ("gOnE", 409, "recipient_offline"),
         (gone.session.as_str(), 409, "recipient_offline"),
         ("Silent", 409, "recipient_unreachable"),
+        (silent.session.as_str(), 409, "recipient_unreachable"),
         ("Nobody", 404, "unknown_recipient"),
         ("no name at all", 404, "unknown_recipient"),
         ("", 404, "unknown_recipient"),
         (nobody, 404, "unknown_recipient"),
     ] {
-        post(&app, &alice, "psst", Some(to)).await.assert_problem(status, code);
+        let sentence = post(&app, &alice, "psst", Some(to)).await.assert_problem(status, code);
+        // A name tells people more than a session does.
+        let shown = [&gone, &silent].iter().any(|user| sentence.contains(&user.session));
+        assert!(!shown, "{sentence}");
         for protocol in [Protocol::Plain, Protocol::SocketIo] {
             let (mut connection, _) = Connection::enter(&app, protocol, Auth::Token(&alice)).await;
             let message = json!({"content": "psst", "to": to});

@@ -9,6 +9,7 @@ use reqwest::Method;
 use crate::harness::App;
 
 const CLIENT: &str = "crates/infra/web/client";
+const DOCS: &str = "crates/infra/web/docs";
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
@@ -52,6 +53,47 @@ async fn the_page_and_its_files_are_served_with_a_strict_policy() {
     app.request(Method::POST, "/").await.assert_problem(405, "method_not_allowed");
 }
 
+/// Swagger UI makes markup out of texts, so that page has no trusted types; nothing but its own files runs there either.
+#[tokio::test]
+async fn the_api_page_and_its_files_are_served_with_a_strict_policy() {
+    let app = App::spawn().await;
+    for (path, content_type) in [
+        ("/docs", "text/html; charset=utf-8"),
+        ("/docs/docs.js", "text/javascript; charset=utf-8"),
+        ("/docs/docs.css", "text/css; charset=utf-8"),
+        ("/docs/vendor/swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+        ("/docs/vendor/swagger-ui.css", "text/css; charset=utf-8"),
+        ("/docs/vendor/LICENSE-swagger-ui.txt", "text/plain; charset=utf-8"),
+    ] {
+        let answer = app.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, content_type), "{path}");
+        let policy = answer.header("content-security-policy");
+        for directive in
+            ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]
+        {
+            assert!(policy.split("; ").any(|part| part == directive), "{directive} is not in {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let known = app.get_as(path, &[("if-none-match", answer.header("etag"))]).await;
+        assert_eq!(known.status, 304, "{path}");
+    }
+    for path in ["/docs/", "/docs/nothing.js", "/docs/../package.json", "/docs/..%2fpackage.json"] {
+        app.get(path).await.assert_problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn the_texts_about_the_interface_are_there_to_be_read() {
+    let app = App::spawn().await;
+    for name in ["api.md", "clients.md", "events.md", "names.md"] {
+        let answer = app.get(&format!("/docs/{name}")).await;
+        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8", "{name}");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none';"), "{answer:?}");
+        let written = fs::read_to_string(repository().join("docs").join(name)).expect("it is there");
+        assert!(answer.body == written, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_the_browser_has_is_not_sent_again() {
     let app = App::spawn().await;
@@ -90,16 +132,21 @@ async fn nothing_but_the_files_of_the_page_is_served() {
 
 /// What the page asks for is there, and belongs to it.
 #[tokio::test]
-async fn the_page_has_no_code_or_style_of_its_own_and_asks_nobody_else_for_any() {
+async fn the_pages_have_no_code_or_style_of_their_own_and_ask_nobody_else_for_any() {
     let app = App::spawn().await;
-    let page = app.get("/").await.body.as_str().expect("a text").to_owned();
-    for forbidden in ["<style", " style=", "http://", "https://", "javascript:", " onclick", " onload"] {
-        assert!(!page.contains(forbidden), "{forbidden}");
-    }
-    let scripts = page.matches("<script").count();
-    assert_eq!((scripts, page.matches("></script>").count()), (2, 2), "a script with something in it");
-    for path in page.split('"').filter(|word| word.starts_with("/client/")) {
-        assert_eq!(app.get(path).await.status, 200, "{path}");
+    for path in ["/", "/docs"] {
+        let page = app.get(path).await.body.as_str().expect("a text").to_owned();
+        for forbidden in ["<style", " style=", "http://", "https://", "javascript:", " onclick", " onload"] {
+            assert!(!page.contains(forbidden), "{path}: {forbidden}");
+        }
+        let scripts = page.matches("<script").count();
+        assert_eq!((scripts, page.matches("></script>").count()), (2, 2), "a script with something in it");
+        let is_path = |word: &&str| word.starts_with('/') && !word.contains(['<', '>', ' ']);
+        let files: Vec<_> = page.split('"').filter(is_path).collect();
+        assert!(files.len() > 4, "{files:?}");
+        for path in files {
+            assert_eq!(app.get(path).await.status, 200, "{path}");
+        }
     }
 }
 
@@ -122,6 +169,21 @@ fn what_is_vendored_is_what_npm_installs() {
         let licence = fs::read_to_string(installed.join(part).join("LICENSE")).expect("it has one");
         assert!(licences.contains(&format!("{part}\n\n{licence}")), "`make vendor` copies that of {part}");
     }
+}
+
+#[test]
+fn what_is_vendored_of_swagger_ui_is_what_npm_installs() {
+    let installed = repository().join("target/web/node_modules/swagger-ui-dist");
+    let vendored = repository().join(DOCS).join("vendor");
+    let original = |file: &str| fs::read(installed.join(file)).expect("`make target/web/.ready` installs it");
+    for file in ["swagger-ui-bundle.js", "swagger-ui.css"] {
+        assert!(
+            original(file) == fs::read(vendored.join(file)).expect("it is vendored"),
+            "`make vendor` copies {file}"
+        );
+    }
+    let licences = ["NOTICE", "LICENSE", "swagger-ui-bundle.js.LICENSE.txt"].map(original).concat();
+    assert!(licences == fs::read(vendored.join("LICENSE-swagger-ui.txt")).expect("it is vendored"));
 }
 
 #[test]

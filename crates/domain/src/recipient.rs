@@ -51,6 +51,15 @@ impl Addressee {
         Some(Self { text: text.to_owned(), meant: Meant::Name(Mention::parse(text)?) })
     }
 
+    /// What to call whom it means, whose name this is: a session is shown by its name, a name as the sender wrote it.
+    #[must_use]
+    pub fn called(&self, pseudonym: &str) -> String {
+        match self.meant {
+            Meant::Session(_) => pseudonym.to_owned(),
+            Meant::Name(_) => self.text.clone(),
+        }
+    }
+
     /// What the sender wrote; a session's id in small letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -74,11 +83,12 @@ mod tests {
         for same in [id, &id.to_uppercase()] {
             let addressee = Addressee::parse(same).expect("an id");
             assert!(matches!(addressee.meant, Meant::Session(_)), "{same}");
-            assert_eq!(addressee.as_str(), id);
+            assert_eq!((addressee.as_str(), addressee.called("Bob").as_str()), (id, "Bob"));
         }
         for name in ["Bob", "01a206df5406724cb09fdd96244dcd7c", "01a206df-5406-724c-b09f-dd96244dcd7"] {
             let addressee = Addressee::parse(name).expect("a name");
             assert!(matches!(addressee.meant, Meant::Name(_)), "{name}");
+            assert_eq!(addressee.called("bOb"), name);
         }
         for nobody in ["a\0b", "a\nb", &"x".repeat(2_000)] {
             assert_eq!(Addressee::parse(nobody), None);

@@ -9,7 +9,8 @@
 //! | `listing` | `GET /users` |
 //! | `messages` | `GET /messages`, `POST /messages` |
 //! | `health` | `GET /health/live`, `GET /health/ready` |
-//! | `pages` | `GET /`, the web client |
+//! | `pages` | `GET /`, the web client; `GET /docs`, the API page |
+//! | [`openapi`] | `GET /openapi.json` and `GET /asyncapi.json`, what the API page shows |
 //!
 //! Invariant: whatever comes in, the answer has a body that says what was wrong; never a 500 for what a
 //! client did.
@@ -19,6 +20,7 @@ pub mod credentials;
 mod health;
 mod listing;
 mod messages;
+pub mod openapi;
 pub mod origin;
 mod pages;
 pub mod problem;
@@ -27,13 +29,20 @@ pub use accounts::Accounts;
 pub use messages::Messages;
 use std::future::ready;
 
-use actix_web::http::{ConnectionType, StatusCode, header};
+use actix_web::http::{ConnectionType, header};
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
 };
 pub use health::Readiness;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
+
+/// What requests and answers look like in JSON, for the examples of the API page.
+pub(crate) mod shapes {
+    pub(crate) use super::accounts::{LoggedInView, LoggedOutView, SessionView};
+    pub(crate) use super::health::{HealthView, ReadyView};
+    pub(crate) use super::messages::HistoryView;
+}
 
 /// Bytes of a request's body: a log-in is a name and a flag.
 const MAX_BODY: usize = 16 * 1024;
@@ -54,7 +63,11 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(read("/health/live", health::live))
         .service(read("/health/ready", health::ready))
         .service(read("/", pages::index))
-        .service(read("/client/{path:.*}", pages::file))
+        .service(read("/client/{path:.*}", pages::client_file))
+        .service(read("/docs", pages::docs))
+        .service(read("/docs/{path:.*}", pages::docs_file))
+        .service(read("/openapi.json", openapi::openapi_json))
+        .service(read("/asyncapi.json", openapi::asyncapi_json))
         .default_service(web::to(not_found));
 }
 
@@ -64,7 +77,7 @@ pub fn configure_waiting(app: &mut web::ServiceConfig) {
     let live = || async { hang_up(health::live().await) };
     let unavailable = |request: HttpRequest| async move {
         let detail = format!("{} has to wait: the database is not there yet", request.path());
-        hang_up(Refusal::for_now("unavailable", &detail).error_response())
+        hang_up(Refusal::for_now(Code::Unavailable, &detail).error_response())
     };
     app.service(read("/health/live", live)).default_service(web::to(unavailable));
 }
@@ -114,7 +127,7 @@ fn resource(path: &str, allowed: &'static str, route: Route) -> Resource {
 
 fn method_not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
     let detail = format!("{} takes {allowed}, not {}", request.path(), request.method());
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    let refusal = Refusal::new(Code::MethodNotAllowed, detail);
     let mut response = refusal.error_response();
     response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
     response
@@ -122,5 +135,5 @@ fn method_not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpRespo
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let detail = format!("there is nothing at {}", request.path());
-    Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", detail))
+    Err(Refusal::new(Code::NotFound, detail))
 }

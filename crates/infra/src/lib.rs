@@ -7,6 +7,7 @@
 //! | [`writer`] | the one task that all changes go through |
 //! | [`realtime`] | hub, shards and the two socket protocols |
 //! | [`http`] | REST and problem details |
+//! | [`api`] | what the API pages say that handlers and shapes do not say themselves |
 //! | [`sweeper`] | deletes what is not to be kept, in the background |
 //! | [`send_message`] | what a client sends to say something, over REST and sockets alike |
 //! | [`cluster`] | nodes that serve the same clients: requests passed on from one to another |
@@ -17,6 +18,7 @@
 //! Invariant: the domain knows nothing of this crate, and nothing in here decides what a rule of the domain
 //! decides.
 
+pub mod api;
 pub mod bus;
 pub mod clock;
 pub mod cluster;

@@ -47,3 +47,12 @@ mod spoken_for;
 #[cfg(test)]
 mod testing;
 mod typing;
+
+/// What goes over sockets in JSON, besides [`crate::wire`].
+pub(crate) mod shapes {
+    pub(crate) use super::encode::ErrorView;
+    pub(crate) use super::hub::SessionView;
+    pub(crate) use super::plain::ConnectData;
+    pub(crate) use super::socketio::Auth;
+    pub(crate) use super::typing::TypingData;
+}

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use lobby_domain::auth::Forbidden;
 use lobby_domain::client_id::InvalidClientId;
 use lobby_domain::message::InvalidContent;
@@ -14,17 +13,22 @@ use lobby_domain::use_cases::{AuthenticateError, HistoryError, LogInError, LogOu
 
 use crate::writer::WriteError;
 
+mod code;
+
+pub use code::Code;
+
 /// Seconds after which whoever was refused for a passing reason may try again. A commit takes milliseconds,
 /// so a second is long; and it spreads those who come back.
 const RETRY_AFTER: u32 = 1;
 
+/// For how many seconds the name of an example is held.
+const HELD_FOR: u32 = 60;
+
 /// A refusal, as its receiver sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What HTTP makes of it.
-    pub status: StatusCode,
     /// Stable, for programs.
-    pub code: &'static str,
+    pub code: Code,
     /// A sentence, for people.
     pub detail: String,
     /// Seconds to wait, where trying again may help.
@@ -33,22 +37,25 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal that trying again does not change.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None }
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), retry_after: None }
     }
 
-    /// Something that makes no sense as it was sent.
-    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    pub(crate) fn for_now(code: Code, detail: &impl ToString) -> Self {
+        Self { code, detail: detail.to_string(), retry_after: Some(RETRY_AFTER) }
     }
 
-    pub(crate) fn for_now(code: &'static str, detail: &impl ToString) -> Self {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self { status, code, detail: detail.to_string(), retry_after: Some(RETRY_AFTER) }
+    /// One that may come, for the API pages.
+    pub(crate) fn example(code: Code) -> Self {
+        let retry_after = match code {
+            Code::NameHeld => Some(HELD_FOR),
+            _ => code.is_passing().then_some(RETRY_AFTER),
+        };
+        Self { code, detail: code.example().to_owned(), retry_after }
     }
 
     fn not_connected(detail: impl Into<String>) -> Self {
-        Self::bad_request("not_connected", detail)
+        Self::new(Code::NotConnected, detail)
     }
 
     /// Somebody is meant by a text that can be nobody's name.
@@ -62,34 +69,32 @@ impl Refusal {
     /// The same of whom a message is for.
     #[must_use]
     pub fn unknown_recipient(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "unknown_recipient", detail)
+        Self::new(Code::UnknownRecipient, detail)
     }
 }
 
 impl From<&Unavailable> for Refusal {
     fn from(error: &Unavailable) -> Self {
-        Self::for_now("unavailable", error)
+        Self::for_now(Code::Unavailable, error)
     }
 }
 
 impl From<Forbidden> for Refusal {
     fn from(error: Forbidden) -> Self {
-        let (status, code) = match error {
-            Forbidden::TokenRequired => (StatusCode::UNAUTHORIZED, "token_required"),
-            Forbidden::NotYourSession => (StatusCode::FORBIDDEN, "not_your_session"),
+        let code = match error {
+            Forbidden::TokenRequired => Code::TokenRequired,
+            Forbidden::NotYourSession => Code::NotYourSession,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl From<&AuthenticateError> for Refusal {
     fn from(error: &AuthenticateError) -> Self {
         match error {
-            AuthenticateError::InvalidToken => {
-                Self::new(StatusCode::UNAUTHORIZED, "invalid_token", error.to_string())
-            }
+            AuthenticateError::InvalidToken => Self::new(Code::InvalidToken, error.to_string()),
             AuthenticateError::Unavailable(cause) => cause.into(),
-            AuthenticateError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", error),
+            AuthenticateError::OutcomeUnknown(_) => Self::for_now(Code::OutcomeUnknown, error),
         }
     }
 }
@@ -103,15 +108,15 @@ impl From<AuthenticateError> for Refusal {
 impl From<LogInError> for Refusal {
     fn from(error: LogInError) -> Self {
         match &error {
-            LogInError::InvalidPseudonym(_) => Self::bad_request("invalid_pseudonym", error.to_string()),
-            LogInError::AlreadyConnected(_) => Self::bad_request("already_connected", error.to_string()),
+            LogInError::InvalidPseudonym(_) => Self::new(Code::InvalidPseudonym, error.to_string()),
+            LogInError::AlreadyConnected(_) => Self::new(Code::AlreadyConnected, error.to_string()),
             LogInError::NameHeld { retry_after, .. } => Self {
                 retry_after: Some(whole_seconds(*retry_after)),
-                ..Self::bad_request("name_held", error.to_string())
+                ..Self::new(Code::NameHeld, error.to_string())
             },
             LogInError::Authenticate(cause) => cause.into(),
             LogInError::Unavailable(cause) => cause.into(),
-            LogInError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
+            LogInError::OutcomeUnknown(_) => Self::for_now(Code::OutcomeUnknown, &error),
         }
     }
 }
@@ -128,7 +133,7 @@ impl From<LogOutError> for Refusal {
             LogOutError::Forbidden(forbidden) => (*forbidden).into(),
             LogOutError::Authenticate(cause) => cause.into(),
             LogOutError::Unavailable(cause) => cause.into(),
-            LogOutError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
+            LogOutError::OutcomeUnknown(_) => Self::for_now(Code::OutcomeUnknown, &error),
         }
     }
 }
@@ -137,7 +142,7 @@ impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Self {
         match &error {
             ChangeError::Unavailable(cause) => cause.into(),
-            ChangeError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
+            ChangeError::OutcomeUnknown(_) => Self::for_now(Code::OutcomeUnknown, &error),
         }
     }
 }
@@ -149,11 +154,9 @@ impl From<PostError> for Refusal {
             PostError::NotConnected(_) => Self::not_connected(error.to_string()),
             PostError::Unreached(unreached) => unreached.into(),
             // Draft "The Idempotency-Key HTTP Header Field", §2.7: a key that is used again for another request.
-            PostError::ClientIdConflict(_) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "client_id_conflict", error.to_string())
-            }
+            PostError::ClientIdConflict(_) => Self::new(Code::ClientIdConflict, error.to_string()),
             PostError::Unavailable(cause) => cause.as_ref().into(),
-            PostError::OutcomeUnknown(_) => Self::for_now("outcome_unknown", &error),
+            PostError::OutcomeUnknown(_) => Self::for_now(Code::OutcomeUnknown, &error),
         }
     }
 }
@@ -162,48 +165,46 @@ impl From<&Unreached> for Refusal {
     fn from(error: &Unreached) -> Self {
         let code = match error {
             Unreached::Unknown(_) => return Self::unknown_recipient(error.to_string()),
-            Unreached::Offline(_) => "recipient_offline",
-            Unreached::Unreachable(_) => "recipient_unreachable",
+            Unreached::Offline(_) => Code::RecipientOffline,
+            Unreached::Unreachable(_) => Code::RecipientUnreachable,
         };
-        Self::new(StatusCode::CONFLICT, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl From<HistoryError> for Refusal {
     fn from(error: HistoryError) -> Self {
-        let (status, code) = match &error {
-            HistoryError::NotResumable(NotResumable::OtherLog(_)) => (StatusCode::CONFLICT, "other_log"),
-            HistoryError::NotResumable(NotResumable::Pruned(_)) => (StatusCode::GONE, "log_pruned"),
+        let code = match &error {
+            HistoryError::NotResumable(NotResumable::OtherLog(_)) => Code::OtherLog,
+            HistoryError::NotResumable(NotResumable::Pruned(_)) => Code::LogPruned,
             HistoryError::Unavailable(cause) => return cause.into(),
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl From<InvalidClientId> for Refusal {
     fn from(error: InvalidClientId) -> Self {
-        Self::bad_request("invalid_client_id", error.to_string())
+        Self::new(Code::InvalidClientId, error.to_string())
     }
 }
 
 impl From<InvalidContent> for Refusal {
     fn from(error: InvalidContent) -> Self {
-        let (status, code) = match error {
-            InvalidContent::Empty => (StatusCode::BAD_REQUEST, "content_empty"),
-            InvalidContent::TooManyBytes(_) | InvalidContent::TooManyChars(_) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "content_too_long")
-            }
-            InvalidContent::ControlCharacter(_) => (StatusCode::BAD_REQUEST, "content_control_character"),
+        let code = match error {
+            InvalidContent::Empty => Code::ContentEmpty,
+            InvalidContent::TooManyBytes(_) | InvalidContent::TooManyChars(_) => Code::ContentTooLong,
+            InvalidContent::ControlCharacter(_) => Code::ContentControlCharacter,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl<E: Into<Refusal> + std::error::Error> From<WriteError<E>> for Refusal {
     fn from(error: WriteError<E>) -> Self {
         match error {
-            WriteError::Busy => Self::for_now("busy", &error),
-            WriteError::OutcomeUnknown => Self::for_now("outcome_unknown", &error),
+            WriteError::Busy => Self::for_now(Code::Busy, &error),
+            WriteError::OutcomeUnknown => Self::for_now(Code::OutcomeUnknown, &error),
             WriteError::Refused(error) => error.into(),
         }
     }
@@ -224,8 +225,7 @@ mod tests {
             let retry_after = Duration::from_millis(millis);
             let refusal = Refusal::from(LogInError::NameHeld { name: name("JohnDoe"), retry_after });
             let expected = Refusal {
-                status: StatusCode::BAD_REQUEST,
-                code: "name_held",
+                code: Code::NameHeld,
                 detail: "'JohnDoe' is held for whoever had it".to_owned(),
                 retry_after: Some(seconds),
             };

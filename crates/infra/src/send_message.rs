@@ -7,16 +7,25 @@ use lobby_domain::pseudonym::Mention;
 use lobby_domain::recipient::Addressee;
 use lobby_domain::use_cases::Post;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// What a client sends to say something. `timestamp`, which the original's clients send along, is the
 /// server's to set.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct SendMessage {
+    /// What is said: 1 to 4,000 characters once white space at both ends is taken off, at most 16,384 bytes before; no control
+    /// characters but newline and tab.
+    #[schema(min_length = 1, max_length = 16_384)]
     content: String,
+    /// In whose name. Owed where neither token nor cookie was shown; else the session's own name, or left out.
     sender: Option<String>,
+    /// For whom alone: a session's id, or a name. Needs token or cookie.
     to: Option<String>,
+    /// A name of the client's for this post, no control characters: with it the post can be sent again without a second message
+    /// coming of it. Needs token or cookie.
+    #[schema(min_length = 1, max_length = 64)]
     client_id: Option<String>,
 }
 
@@ -26,7 +35,7 @@ impl SendMessage {
         match (key, &self.client_id) {
             (Some(key), Some(client_id)) if key != client_id => {
                 let detail = "'Idempotency-Key' and 'client_id' are the same thing, and these two differ";
-                Err(Refusal::bad_request("invalid_client_id", detail))
+                Err(Refusal::new(Code::InvalidClientId, detail))
             }
             (Some(key), _) => {
                 self.client_id = Some(key.to_owned());

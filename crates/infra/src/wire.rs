@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A JSON object with the members of `T`. By itself serde takes an array of their values too.
@@ -41,7 +42,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// Somebody who is online.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct UserView<'a> {
     /// The name's number.
     pub id: i64,
@@ -50,8 +52,10 @@ pub struct UserView<'a> {
     /// Always true: whoever is listed is connected. The original's clients look at it.
     pub is_connected: bool,
     /// When the name was first used.
+    #[schema(format = DateTime)]
     pub created_at: String,
-    /// When the session was opened.
+    /// When the session was opened, or brought back.
+    #[schema(format = DateTime)]
     pub connected_at: String,
     /// The session's public id.
     pub session: Uuid,
@@ -71,19 +75,34 @@ impl<'a> From<&'a Session> for UserView<'a> {
 }
 
 /// `new_message`, and a message over REST.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Message)]
 pub struct MessageView<'a> {
+    /// Its place in the log, without gaps from 1.
+    #[schema(minimum = 1)]
     id: i64,
+    /// Who said it.
     sender: &'a str,
+    /// The number of the sender's name.
     sender_id: i64,
+    /// The sender's session, to which a private answer goes.
     sender_session: Uuid,
+    /// What was said.
     content: &'a str,
+    /// When it was committed; never before the previous message's.
+    #[schema(format = DateTime)]
     timestamp: String,
+    /// For whom alone it is, if it is private.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     to: Option<&'a str>,
+    /// Their session.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     to_session: Option<Uuid>,
+    /// What the sender called it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     client_id: Option<&'a str>,
 }
 
@@ -104,9 +123,14 @@ impl<'a> From<&'a Message> for MessageView<'a> {
 }
 
 /// The answer to `send_message`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Posted)]
 pub struct PostedView {
+    /// The message's place in the log.
+    #[schema(minimum = 1)]
     id: i64,
+    /// When it was committed.
+    #[schema(format = DateTime)]
     timestamp: String,
 }
 
@@ -116,8 +140,9 @@ impl From<&Message> for PostedView {
     }
 }
 
-/// `typing`.
-#[derive(Debug, Serialize)]
+/// Somebody is about to say something.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Typing)]
 pub struct TypingView<'a> {
     /// Who.
     pub pseudonym: &'a str,
@@ -125,11 +150,13 @@ pub struct TypingView<'a> {
     pub session: Uuid,
     /// For whom alone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub to: Option<&'a str>,
 }
 
 /// `user_joined`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Joined)]
 pub struct JoinedView<'a> {
     /// Who.
     pub user: UserView<'a>,
@@ -138,12 +165,26 @@ pub struct JoinedView<'a> {
 }
 
 /// Who has left, in `user_left` and `users_changed`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Departure)]
 pub struct DepartureView<'a> {
+    /// The name's number.
     id: i64,
+    /// The name.
     pseudonym: &'a str,
+    /// The session that is over.
     session: Uuid,
-    reason: &'static str,
+    /// Why it is.
+    reason: ReasonView,
+}
+
+/// Why a session is over: somebody has logged out, or it ran out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reason)]
+#[serde(rename_all = "snake_case")]
+enum ReasonView {
+    Logout,
+    Expired,
 }
 
 impl<'a> From<&'a Departure> for DepartureView<'a> {
@@ -153,18 +194,20 @@ impl<'a> From<&'a Departure> for DepartureView<'a> {
             pseudonym: departure.pseudonym.as_str(),
             session: departure.session.0,
             reason: match departure.reason {
-                DepartureReason::Logout => "logout",
-                DepartureReason::Expired => "expired",
+                DepartureReason::Logout => ReasonView::Logout,
+                DepartureReason::Expired => ReasonView::Expired,
             },
         }
     }
 }
 
 /// `user_left`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Left)]
 pub struct LeftView<'a> {
     #[serde(flatten)]
     who: DepartureView<'a>,
+    /// The list's revision with this change.
     revision: i64,
 }
 
@@ -175,10 +218,14 @@ impl<'a> From<&'a Departure> for LeftView<'a> {
 }
 
 /// `users_changed`. Whoever is in both has left and come back.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Changed)]
 pub struct ChangedView<'a> {
+    /// Who has come, after those who have left.
     joined: Vec<UserView<'a>>,
+    /// Who has left.
     left: Vec<DepartureView<'a>>,
+    /// The list's revision with all this.
     revision: i64,
 }
 

@@ -9,6 +9,7 @@ pub fn text(address: SocketAddr) -> String {
     format!(
         r#"
 The lobby is open at {url}
+Its interface is shown at {url}/docs
 
 Log in:
 

@@ -8,6 +8,7 @@ const scenarios = {
   ...require("./scenarios/coming_back.js"),
   ...require("./scenarios/refusals.js"),
   ...require("./scenarios/looks.js"),
+  ...require("./scenarios/docs.js"),
 };
 
 const LIMIT_MS = 100_000;

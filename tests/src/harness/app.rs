@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::contract;
 use super::{Auth, Connection, Protocol, becomes_so, http_client, in_time};
 
 /// What tokens are signed with, unless a test says otherwise.
@@ -149,8 +150,14 @@ impl App {
         self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
     }
 
+    /// The answer has to be one that the API page describes.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        Answer::of(in_time("an answer", request.send()).await.expect("an answer")).await
+        let request = request.build().expect("a good request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = in_time("an answer", self.client.execute(request)).await.expect("an answer");
+        let answer = Answer::of(answer).await;
+        contract::check_answer(&method, &path, &answer);
+        answer
     }
 
     pub fn client(&self) -> &Client {

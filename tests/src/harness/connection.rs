@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::contract;
 use super::{App, LoggedIn, in_time};
 
 /// How a client talks to the lobby.
@@ -298,7 +299,14 @@ impl Connection {
         }
     }
 
+    /// It has to be something that the API page describes.
     async fn receive_new(&mut self) -> Received {
+        let received = self.receive_any().await;
+        contract::check_event(&received);
+        received
+    }
+
+    async fn receive_any(&mut self) -> Received {
         loop {
             let text = match self.next_text().await {
                 Ok(text) => text,

@@ -25,7 +25,7 @@ async fn the_next_holder_of_a_name_sees_nothing_of_the_last_ones() {
     let mut live = tabs(&app, &[Auth::Token(&second), Auth::Cookie(&second)]).await;
 
     let refused = post(&app, &alice, "for the first again", Some(&first.session)).await;
-    refused.assert_problem(409, "recipient_offline");
+    assert_eq!(refused.assert_problem(409, "recipient_offline"), "'Bob' is not online");
     post(&app, &alice, "for the second", Some("Bob")).await;
     post(&app, &alice, THE_END, None).await;
     for tab in &mut live {

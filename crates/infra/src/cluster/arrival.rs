@@ -3,7 +3,6 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage, web};
@@ -12,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use super::mark::{BadMark, MARK, Marks, Passed, Vouched, digest};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// How long the body of what was passed on may take: the node that passes it on has all of it.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -83,7 +82,7 @@ async fn read(mut payload: Payload) -> Result<Bytes, Error> {
 fn refused(bad: BadMark) -> Refusal {
     tracing::debug!(%bad, "what looks passed on by a node is refused");
     let detail = format!("only nodes of this lobby pass requests on to each other: {bad}");
-    Refusal::new(StatusCode::FORBIDDEN, "not_relayed", detail)
+    Refusal::new(Code::NotRelayed, detail)
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse, web};
 use lobby_domain::auth::Forbidden;
 use lobby_domain::ports::Token;
-use lobby_domain::pseudonym::Mention;
+use lobby_domain::pseudonym::{Mention, Pseudonym};
 use lobby_domain::use_cases::{ListOnline, LogInRequest, LogOutRequest};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::credentials;
+use crate::api::{examples, refusals};
 use crate::identify::Identify;
 use crate::refusal::Refusal;
 use crate::wire::{Object, UserView};
@@ -26,37 +28,81 @@ pub struct Accounts {
     pub secure_cookie: bool,
 }
 
-#[derive(Deserialize)]
+/// What somebody logs in with.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LogIn)]
 pub(super) struct LogInBody {
+    /// The name. The server's settings say which are allowed.
     pseudonym: String,
+    /// Whether only the token shall speak from now on.
     #[serde(default)]
     claim: bool,
 }
 
-#[derive(Deserialize)]
+/// What somebody logs out with.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LogOut)]
 pub(super) struct LogOutBody {
+    /// Whose session shall end.
     pseudonym: String,
 }
 
-#[derive(Serialize)]
-struct LoggedInView<'a> {
+/// Who has logged in, and the secret that proves it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoggedIn)]
+pub(crate) struct LoggedInView<'a> {
     #[serde(flatten)]
-    user: UserView<'a>,
-    token: &'a str,
+    pub(crate) user: UserView<'a>,
+    /// The session's secret.
+    #[schema(min_length = 64, max_length = 64)]
+    pub(crate) token: &'a str,
 }
 
-#[derive(Serialize)]
-struct SessionView<'a> {
+/// Who the caller is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnSession)]
+pub(crate) struct SessionView<'a> {
     #[serde(flatten)]
-    user: UserView<'a>,
-    claimed: bool,
+    pub(crate) user: UserView<'a>,
+    /// Whether the session is claimed: then its name alone is good for nothing.
+    pub(crate) claimed: bool,
 }
 
-#[derive(Serialize)]
-struct LoggedOutView {
+/// That somebody has logged out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoggedOut)]
+pub(crate) struct LoggedOutView {
+    /// A sentence that says so.
     message: String,
 }
 
+impl LoggedOutView {
+    pub(crate) fn of(pseudonym: &Pseudonym) -> Self {
+        Self { message: format!("'{pseudonym}' is logged out") }
+    }
+}
+
+/// Opens a session.
+///
+/// With the name's own token or cookie it is the same session and token again.
+#[utoipa::path(
+    post,
+    path = "/login",
+    operation_id = "log_in",
+    tag = "people",
+    security((), ("token" = []), ("cookie" = [])),
+    request_body(content = LogInBody, example = json!({"pseudonym": "JohnDoe", "claim": true})),
+    responses(
+        (
+            status = 200,
+            description = "The session, and the secret that proves it",
+            body = LoggedInView<'_>,
+            headers(("Set-Cookie", description = "The token as the cookie `lobby_session`: HttpOnly, SameSite=Lax")),
+            example = json!(examples::logged_in())
+        ),
+        refusals::LogIn,
+    )
+)]
 pub(super) async fn log_in(
     accounts: web::Data<Accounts>,
     request: HttpRequest,
@@ -69,6 +115,19 @@ pub(super) async fn log_in(
     Ok(HttpResponse::Ok().cookie(accounts.cookie(&logged_in.token)).json(view))
 }
 
+/// Ends a session.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    operation_id = "log_out",
+    tag = "people",
+    security((), ("token" = []), ("cookie" = [])),
+    request_body(content = LogOutBody, example = json!({"pseudonym": "JohnDoe"})),
+    responses(
+        (status = 200, description = "It is over", body = LoggedOutView, example = json!(examples::logged_out())),
+        refusals::LogOut,
+    )
+)]
 pub(super) async fn log_out(
     accounts: web::Data<Accounts>,
     request: HttpRequest,
@@ -78,10 +137,28 @@ pub(super) async fn log_out(
     let pseudonym = Mention::parse(&pseudonym).ok_or_else(Refusal::nobody)?;
     let credentials = credentials::of(request.headers());
     let ended = accounts.writer.log_out(LogOutRequest { pseudonym, credentials }).await?;
-    let message = format!("'{}' is logged out", ended.pseudonym);
-    Ok(HttpResponse::Ok().json(LoggedOutView { message }))
+    Ok(HttpResponse::Ok().json(LoggedOutView::of(&ended.pseudonym)))
 }
 
+/// Says who the caller is.
+///
+/// Asking with `Authorization` claims the session, as every token that is shown on purpose does.
+#[utoipa::path(
+    get,
+    path = "/session",
+    operation_id = "who_am_i",
+    tag = "people",
+    security(("token" = []), ("cookie" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The caller's user and session",
+            body = SessionView<'_>,
+            example = json!(examples::own_session())
+        ),
+        refusals::WhoAmI,
+    )
+)]
 pub(super) async fn session(
     accounts: web::Data<Accounts>,
     request: HttpRequest,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use lobby_domain::ports::{Bus, Link, MessageLog, Standing, Unavailable};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::api::{examples, refusals};
 use crate::presence::Attendants;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::writer::Health;
 
 /// What readiness depends on. Clones share it.
@@ -22,33 +23,79 @@ pub struct Readiness {
     draining: Arc<AtomicBool>,
 }
 
-#[derive(Serialize)]
-struct HealthView {
-    status: &'static str,
+/// That the process runs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alive)]
+pub(crate) struct HealthView {
+    #[schema(inline)]
+    status: Live,
 }
 
-#[derive(Serialize)]
-struct ReadyView {
-    status: &'static str,
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Live {
+    Live,
+}
+
+/// That requests may be sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ready)]
+pub(crate) struct ReadyView {
+    #[schema(inline)]
+    status: Able,
     bus: BusView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Able {
+    Ready,
+}
+
+/// How the bus to other nodes is doing: it counts since the start.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Bus)]
 struct BusView {
-    state: &'static str,
+    state: LinkView,
+    /// Told to other nodes.
     published: u64,
+    /// Heard of them.
     heard: u64,
+    /// Dropped for want of room or of a bus.
     dropped: u64,
+    /// Not understood, or not signed by a node.
     skipped: u64,
+}
+
+/// `in_process` where there is no bus.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Link)]
+#[serde(rename_all = "snake_case")]
+enum LinkView {
+    InProcess,
+    Connected,
+    Away,
+}
+
+impl HealthView {
+    pub(crate) fn live() -> Self {
+        Self { status: Live::Live }
+    }
+}
+
+impl ReadyView {
+    pub(crate) fn with(bus: Standing) -> Self {
+        Self { status: Able::Ready, bus: bus.into() }
+    }
 }
 
 impl From<Standing> for BusView {
     fn from(standing: Standing) -> Self {
         let Standing { link, published, heard, dropped, skipped } = standing;
         let state = match link {
-            Link::InProcess => "in_process",
-            Link::Connected => "connected",
-            Link::Away => "away",
+            Link::InProcess => LinkView::InProcess,
+            Link::Connected => LinkView::Connected,
+            Link::Away => LinkView::Away,
         };
         Self { state, published, heard, dropped, skipped }
     }
@@ -69,14 +116,39 @@ impl Readiness {
     }
 }
 
-/// The process runs and answers, nothing more: a database that is away is no reason to restart it.
+/// Whether the process runs.
+///
+/// Nothing more: a database that is away is no reason to restart it.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "is_live",
+    tag = "health",
+    responses(
+        (status = 200, description = "It runs", body = HealthView, example = json!(examples::alive())),
+        refusals::Live,
+    )
+)]
 pub(super) async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(HealthView { status: "live" })
+    HttpResponse::Ok().json(HealthView::live())
 }
 
+/// Whether requests may be sent.
+///
+/// A bus that is away makes nobody unready.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "is_ready",
+    tag = "health",
+    responses(
+        (status = 200, description = "They may", body = ReadyView, example = json!(examples::ready())),
+        refusals::Ready,
+    )
+)]
 pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
     if readiness.draining.load(Ordering::Relaxed) {
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "this node is shutting down"));
+        return Err(Refusal::new(Code::Draining, "this node is shutting down"));
     }
     if !readiness.writer.is_good() {
         return Err(Refusal::from(&Unavailable::new("the database takes no changes")));
@@ -88,8 +160,7 @@ pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpRespons
         return Err(Refusal::from(&Unavailable::new("who is here cannot be recorded")));
     }
     readiness.log.head().await.map_err(|error| Refusal::from(&error))?;
-    let bus = readiness.bus.standing().into();
-    Ok(HttpResponse::Ok().json(ReadyView { status: "ready", bus }))
+    Ok(HttpResponse::Ok().json(ReadyView::with(readiness.bus.standing())))
 }
 
 #[cfg(test)]
@@ -97,6 +168,7 @@ mod tests {
     use std::time::Duration;
 
     use actix_web::ResponseError;
+    use actix_web::http::StatusCode;
     use lobby_domain::presence::{Limits, Moment};
     use lobby_domain::testing::MemoryStore;
     use tokio::time::advance;

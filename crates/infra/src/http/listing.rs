@@ -10,24 +10,34 @@ use lobby_domain::session::SessionId;
 use lobby_domain::timestamp::Timestamp;
 use lobby_domain::use_cases::MAX_USERS;
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::Accounts;
 use super::credentials;
-use crate::refusal::Refusal;
+use crate::api::{examples, refusals};
+use crate::refusal::{Code, Refusal};
 use crate::wire::UserView;
 
 /// As of which change of who is online a list is.
 pub(super) const REVISION: HeaderName = HeaderName::from_static("lobby-roster-revision");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
+    /// By name, small and capital letters alike; or who has been online longest first.
     #[serde(default)]
+    #[param(inline)]
     sort_by: Sort,
+    /// How many at most; everybody if it is not given.
+    #[param(nullable = false, minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
+    /// Behind which place, as a `Link` header says it. Only together with `limit`.
+    #[param(nullable = false)]
     after: Option<String>,
 }
 
-#[derive(Deserialize, Default, Clone, Copy)]
+/// In which order.
+#[derive(Deserialize, ToSchema, Default, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
 enum Sort {
     #[default]
@@ -35,6 +45,30 @@ enum Sort {
     ConnectedAt,
 }
 
+/// Lists who is online.
+///
+/// Everybody, or with `limit` a page of at most so many: then `Link` has the address of the next one, if there is one.
+#[utoipa::path(
+    get,
+    path = "/users",
+    operation_id = "list_users",
+    tag = "people",
+    security((), ("token" = []), ("cookie" = [])),
+    params(ListQuery),
+    responses(
+        (
+            status = 200,
+            description = "Who is online",
+            body = Vec<UserView<'_>>,
+            headers(
+                ("Lobby-Roster-Revision" = i64, description = "The number of the last change that the list contains"),
+                ("Link", description = "The next page, if there is one (RFC 8288)"),
+            ),
+            example = json!(examples::users())
+        ),
+        refusals::ListUsers,
+    )
+)]
 pub(super) async fn list_users(
     accounts: web::Data<Accounts>,
     request: HttpRequest,
@@ -135,7 +169,7 @@ fn decode(cursor: &str) -> Option<Place> {
 }
 
 fn invalid(detail: impl Into<String>) -> Refusal {
-    Refusal::bad_request("invalid_query", detail)
+    Refusal::new(Code::InvalidQuery, detail)
 }
 
 #[cfg(test)]

@@ -6,11 +6,13 @@ use lobby_domain::ports::Page;
 use lobby_domain::resume::Resume;
 use lobby_domain::use_cases::{DEFAULT_PAGE, MAX_PAGE, Passage, ReadHistory};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::credentials;
+use crate::api::{examples, refusals};
 use crate::identify::Identify;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::send_message::SendMessage;
 use crate::wire::{MessageView, Object};
 
@@ -25,24 +27,56 @@ pub struct Messages {
     pub history: ReadHistory,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct HistoryQuery {
+    /// What follows this message, from the oldest on; 0 is the beginning of a log that was never pruned.
+    #[param(nullable = false)]
     after: Option<i64>,
+    /// What came before this message, the newest of that. Not together with `after`.
+    #[param(nullable = false)]
     before: Option<i64>,
+    /// How many at most; 50 if it is not given.
+    #[param(nullable = false, minimum = 1, maximum = 200)]
     limit: Option<usize>,
+    /// The log that `after` belongs to, as `session` names it. Only together with `after`.
+    #[param(nullable = false)]
     log: Option<Uuid>,
 }
 
-#[derive(Serialize)]
-struct HistoryView<'a> {
+/// A part of the log.
+#[derive(Serialize, ToSchema)]
+#[schema(as = History)]
+pub(crate) struct HistoryView<'a> {
+    /// What may be seen of it, the oldest first.
     messages: Vec<MessageView<'a>>,
+    /// Whether there is more in that direction.
     has_more: bool,
+    /// Which log this is.
     log: Uuid,
+    /// The oldest message that is kept, whoever may see it; `last_id` + 1 where there is none.
     first_id: i64,
+    /// The newest message, whoever may see it.
     last_id: i64,
 }
 
+/// Reads what was said.
+///
+/// Public messages, and the private ones of the caller's session, the oldest first: the newest ones, or those that follow `after`, or
+/// that came before `before`.
+#[utoipa::path(
+    get,
+    path = "/messages",
+    operation_id = "list_messages",
+    tag = "messages",
+    security((), ("token" = []), ("cookie" = [])),
+    params(HistoryQuery),
+    responses(
+        (status = 200, description = "A part of the log", body = HistoryView<'_>, example = json!(examples::history())),
+        refusals::ListMessages,
+    )
+)]
 pub(super) async fn list(
     messages: web::Data<Messages>,
     request: HttpRequest,
@@ -54,6 +88,35 @@ pub(super) async fn list(
     Ok(HttpResponse::Ok().json(HistoryView::from(&page)))
 }
 
+/// Says something without a socket.
+///
+/// What is sent again with its `client_id`, or its `Idempotency-Key`, gets the first answer again.
+#[utoipa::path(
+    post,
+    path = "/messages",
+    operation_id = "post_message",
+    tag = "messages",
+    security((), ("token" = []), ("cookie" = [])),
+    params((
+        "Idempotency-Key" = inline(Option<String>),
+        Header,
+        description = "The same as `client_id`, with or without quotes",
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+    )),
+    request_body(content = SendMessage, examples(
+        ("to everybody" = (value = json!({"content": "Hello!", "client_id": "c-1"}))),
+        ("to one" = (value = json!({"content": "Only for you.", "to": "Bob"}))),
+    )),
+    responses(
+        (status = 201, description = "The message, as it is stored", body = MessageView<'_>, examples(
+            ("to everybody" = (value = json!(examples::message()))),
+            ("to one" = (value = json!(examples::private_message()))),
+        )),
+        refusals::PostMessage,
+    )
+)]
 pub(super) async fn post(
     messages: web::Data<Messages>,
     request: HttpRequest,
@@ -73,7 +136,7 @@ pub(super) async fn post(
 fn idempotency_key(request: &HttpRequest) -> Result<Option<&str>, Refusal> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let Ok(value) = value.to_str() else {
-        return Err(Refusal::bad_request("invalid_client_id", "'Idempotency-Key' has to be plain ASCII"));
+        return Err(Refusal::new(Code::InvalidClientId, "'Idempotency-Key' has to be plain ASCII"));
     };
     let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     Ok(Some(unquoted.unwrap_or(value)))
@@ -102,7 +165,7 @@ impl HistoryQuery {
 }
 
 fn invalid(detail: impl Into<String>) -> Refusal {
-    Refusal::bad_request("invalid_query", detail)
+    Refusal::new(Code::InvalidQuery, detail)
 }
 
 impl<'a> From<&'a Page> for HistoryView<'a> {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
 use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
 use super::listing::REVISION;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// How long a browser may remember what it may send: an hour. Origins change with a restart only.
 const PREFLIGHT_SECONDS: usize = 3_600;
@@ -90,7 +90,7 @@ pub fn cors(policy: &OriginPolicy) -> Cors {
 #[must_use]
 pub fn forbidden() -> Refusal {
     let detail = "pages of this origin may not use the lobby; 'server.allowed_origins' says which may";
-    Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail)
+    Refusal::new(Code::OriginNotAllowed, detail)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
-//! The web client: files of `web/client`, built into the program.
+//! Pages for people: the web client and the API page, files of `web/client` and `web/docs`, built into the program.
 //!
-//! Invariant: nothing that a page shows can become code. The policy takes scripts and styles from files of ours only, and lets no
-//! text be made into markup.
+//! Invariant: nothing that a page shows can become code. The policies take scripts and styles from files of ours only.
 
 use std::borrow::Cow;
 
@@ -10,51 +9,170 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
 
 use super::not_found;
+use crate::api::refusals;
 use crate::refusal::Refusal;
 
-/// What the page may do (CSP level 3). `'self'` is the WebSocket of the same host, too; browsers that do not know that yet go on
-/// by long-polling.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+/// What the web client may do (CSP level 3). `'self'` is the WebSocket of the same host, too; browsers that do not know that yet go
+/// on by long-polling. No text can be made into markup.
+const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
+/// The same of the API page, but for trusted types: Swagger UI makes markup of the descriptions, which are ours and are cleaned
+/// by DOMPurify, and assigns it as text.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 #[derive(RustEmbed)]
 #[folder = "web/client"]
-struct Files;
+struct ClientFiles;
 
+#[derive(RustEmbed)]
+#[folder = "web/docs"]
+struct DocsFiles;
+
+/// What there is to read about the interface, as the repository has it.
+const TEXTS: [(&str, &str); 4] = [
+    ("api.md", include_str!("../../../../docs/api.md")),
+    ("clients.md", include_str!("../../../../docs/clients.md")),
+    ("events.md", include_str!("../../../../docs/events.md")),
+    ("names.md", include_str!("../../../../docs/names.md")),
+];
+
+/// What can be read, and by what it is known.
+pub(super) struct Page {
+    content: Bytes,
+    content_type: String,
+    tag: EntityTag,
+    policy: &'static str,
+}
+
+/// The web client.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "pages",
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html", headers(
+            ("ETag", description = "What it is: a browser that has it already is answered 304"),
+            ("Cache-Control", description = "`no-cache`: a browser asks again each time"),
+            ("Content-Security-Policy", description = "Nothing but the page's own files may run"),
+        )),
+        (status = 304, description = "The browser has it already, as its `If-None-Match` says"),
+        refusals::Page,
+    )
+)]
 pub(super) async fn index(request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    serve(request, "index.html").await
+    serve::<ClientFiles>(request, "index.html", CLIENT_POLICY).await
 }
 
-pub(super) async fn file(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    serve(request, &path).await
+/// A file of the web client.
+#[utoipa::path(
+    get,
+    path = "/client/{path}",
+    tag = "pages",
+    params(("path" = String, Path, description = "Which file", example = "main.js")),
+    responses(
+        (status = 200, description = "The file", body = String, content_type = "*/*"),
+        (status = 304, description = "The browser has it already"),
+        refusals::File,
+    )
+)]
+pub(super) async fn client_file(
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
+    serve::<ClientFiles>(request, &path, CLIENT_POLICY).await
 }
 
-async fn serve(request: HttpRequest, path: &str) -> Result<HttpResponse, Refusal> {
-    match Files::get(path) {
-        Some(file) => Ok(answer(&request, file)),
-        None => not_found(request).await,
+/// The API page.
+#[utoipa::path(
+    get,
+    path = "/docs",
+    tag = "pages",
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 304, description = "The browser has it already"),
+        refusals::Page,
+    )
+)]
+pub(super) async fn docs(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    serve::<DocsFiles>(request, "index.html", DOCS_POLICY).await
+}
+
+/// A file of the API page, or a text about the interface.
+#[utoipa::path(
+    get,
+    path = "/docs/{path}",
+    tag = "pages",
+    params(("path" = String, Path, description = "Which file", example = "docs.js")),
+    responses(
+        (status = 200, description = "The file; `clients.md`, `events.md`, `api.md` and `names.md` are for people", body = String, content_type = "*/*"),
+        (status = 304, description = "The browser has it already"),
+        refusals::File,
+    )
+)]
+pub(super) async fn docs_file(
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
+    match TEXTS.iter().find(|(name, _)| **path == **name) {
+        // Browsers show plain text, and save what they do not know.
+        Some((_, text)) => Ok(Page::text(*text, "text/plain; charset=utf-8").answer(&request)),
+        None => serve::<DocsFiles>(request, &path, DOCS_POLICY).await,
     }
 }
 
-/// Browsers ask again each time, so that all files are of one version; what they have already is not sent again.
-fn answer(request: &HttpRequest, file: EmbeddedFile) -> HttpResponse {
-    let tag = EntityTag::new_strong(BASE64_URL_SAFE_NO_PAD.encode(file.metadata.sha256_hash()));
-    let is_known = knows(request, &tag);
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response
-        .insert_header(ETag(tag))
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"));
-    if is_known {
-        return response.finish();
+async fn serve<Files: RustEmbed>(
+    request: HttpRequest,
+    path: &str,
+    policy: &'static str,
+) -> Result<HttpResponse, Refusal> {
+    let Some(file) = Files::get(path) else { return not_found(request).await };
+    let page = Page {
+        content: bytes(file.data),
+        content_type: content_type(file.metadata.mimetype()),
+        tag: tag(&file.metadata.sha256_hash()),
+        policy,
+    };
+    Ok(page.answer(&request))
+}
+
+impl Page {
+    /// Something to be read that does nothing.
+    pub(super) fn text(text: impl Into<Bytes>, content_type: &str) -> Self {
+        let content = text.into();
+        Self {
+            tag: tag(&Sha256::digest(&content)),
+            content,
+            content_type: content_type.to_owned(),
+            policy: "default-src 'none'; frame-ancestors 'none'",
+        }
     }
-    response.content_type(content_type(file.metadata.mimetype())).body(bytes(file.data))
+
+    /// Browsers ask again each time, so that all files are of one version; what they have already is not sent again.
+    pub(super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let is_known = knows(request, &self.tag);
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header(ETag(self.tag.clone()))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, self.policy))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((header::REFERRER_POLICY, "no-referrer"));
+        if is_known {
+            return response.finish();
+        }
+        response.content_type(self.content_type.as_str()).body(self.content.clone())
+    }
+}
+
+fn tag(hash: &[u8]) -> EntityTag {
+    EntityTag::new_strong(BASE64_URL_SAFE_NO_PAD.encode(hash))
 }
 
 /// A header that nobody can read is one that is not there (RFC 9110 §13.1.2).

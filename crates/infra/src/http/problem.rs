@@ -4,66 +4,83 @@ use actix_web::error::{JsonPayloadError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// The media type of RFC 9457 §3.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-#[derive(Serialize)]
-struct Problem<'a> {
+/// Why a request was refused (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Problem<'a> {
     /// `about:blank` (RFC 9457 §4.2.1): what tells problems apart is `code`.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status' own phrase.
     title: &'a str,
+    /// The status again.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// A sentence for people, which may change.
     detail: &'a str,
-    code: &'static str,
+    /// Stable, for programs.
+    code: Code,
+    /// The same as `detail`, where the original's clients look for it.
     error: &'a str,
+    /// Seconds after which trying again may help.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u32>,
+}
+
+impl<'a> From<&'a Refusal> for Problem<'a> {
+    fn from(refusal: &'a Refusal) -> Self {
+        let status = refusal.code.status();
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: &refusal.detail,
+            code: refusal.code,
+            error: &refusal.detail,
+            retry_after: refusal.retry_after,
+        }
+    }
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.code, self.detail)
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
     }
 }
 
 impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.code.status()
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
+        let mut response = HttpResponse::build(self.status_code());
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        response.content_type(MEDIA_TYPE).json(Problem {
-            kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or_default(),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            code: self.code,
-            error: &self.detail,
-            retry_after: self.retry_after,
-        })
+        response.content_type(MEDIA_TYPE).json(Problem::from(self))
     }
 }
 
 /// A body that is not what the path takes.
 pub(super) fn invalid_json(error: &JsonPayloadError) -> actix_web::Error {
-    let (status, code) = match error {
+    let code = match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
+            Code::BodyTooLarge
         }
-        JsonPayloadError::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
-        JsonPayloadError::Deserialize(cause) if cause.is_data() => (StatusCode::BAD_REQUEST, "invalid_body"),
-        _ => (StatusCode::BAD_REQUEST, "invalid_json"),
+        JsonPayloadError::ContentType => Code::UnsupportedMediaType,
+        JsonPayloadError::Deserialize(cause) if cause.is_data() => Code::InvalidBody,
+        _ => Code::InvalidJson,
     };
     let detail = match error {
         JsonPayloadError::ContentType => {
@@ -72,10 +89,10 @@ pub(super) fn invalid_json(error: &JsonPayloadError) -> actix_web::Error {
         JsonPayloadError::Deserialize(cause) => format!("the body is not what this path takes: {cause}"),
         other => other.to_string(),
     };
-    Refusal::new(status, code, detail).into()
+    Refusal::new(code, detail).into()
 }
 
 /// A query that is not what the path takes.
 pub(super) fn invalid_query(error: &QueryPayloadError) -> actix_web::Error {
-    Refusal::bad_request("invalid_query", format!("the query is not what this path takes: {error}")).into()
+    Refusal::new(Code::InvalidQuery, format!("the query is not what this path takes: {error}")).into()
 }

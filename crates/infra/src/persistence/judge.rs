@@ -131,14 +131,17 @@ impl Judge {
     fn recipient(&self, draft: &Draft) -> Result<Option<Arc<sessions::Model>>, Rejection> {
         let Some(address) = &draft.to else { return Ok(None) };
         let id = address.session.clone().map_err(Rejection::Unreached)?;
-        let unreached = |why: fn(_) -> _| Err(Rejection::Unreached(why(address.addressee.to_string())));
-        match self.sessions.get(&id.0) {
-            None => unreached(Unreached::Unknown),
-            Some(session) if session.ended_at.is_some() => unreached(Unreached::Offline),
-            Some(session) if session.claimed || address.is_reached || id == draft.sender_session => {
+        let Some(session) = self.sessions.get(&id.0) else {
+            return Err(Rejection::Unreached(Unreached::Unknown(address.addressee.to_string())));
+        };
+        let unreached =
+            |why: fn(_) -> _| Err(Rejection::Unreached(why(address.addressee.called(&session.pseudonym))));
+        match session {
+            session if session.ended_at.is_some() => unreached(Unreached::Offline),
+            session if session.claimed || address.is_reached || id == draft.sender_session => {
                 Ok(Some(session.clone()))
             }
-            Some(_) => unreached(Unreached::Unreachable),
+            _ => unreached(Unreached::Unreachable),
         }
     }
 

@@ -9,9 +9,10 @@ use lobby_domain::roster::{Batch, Change};
 use lobby_websocket::Frame;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
 
 use super::recovery;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::wire::{ChangedView, JoinedView, LeftView, MessageView};
 
 const NEW_MESSAGE: &str = "new_message";
@@ -152,11 +153,16 @@ pub(super) fn plain_event(name: &str, data: &RawValue) -> Frame {
 }
 
 /// A refusal as acks and `error` events carry it.
-#[derive(Debug, Serialize)]
-pub(super) struct ErrorView<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refusal)]
+pub(crate) struct ErrorView<'a> {
+    /// A sentence for people, which may change.
     error: &'a str,
-    code: &'static str,
+    /// Stable, for programs.
+    code: Code,
+    /// Seconds after which trying again may help.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u32>,
 }
 

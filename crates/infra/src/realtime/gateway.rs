@@ -14,7 +14,7 @@ use super::sink::Sink;
 use super::typing;
 use crate::identify::Identify;
 use crate::presence::Attendants;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::send_message::SendMessage;
 use crate::wire::{Object, PostedView};
 
@@ -81,7 +81,7 @@ impl Gateway {
             "typing" => self.typing(&participant.caller, data).map(|()| None),
             unknown => {
                 let detail = format!("there is no event '{}'", unknown.escape_debug());
-                Err(Refusal::bad_request("unknown_event", detail))
+                Err(Refusal::new(Code::UnknownEvent, detail))
             }
         }
     }
@@ -109,7 +109,7 @@ pub(super) fn parse_post(data: Option<&RawValue>, caller: &Caller) -> Result<Pos
     let data = data.map_or("null", RawValue::get);
     let Object(message): Object<SendMessage> = serde_json::from_str(data).map_err(|error| {
         let detail = format!("send_message needs an object with a text 'content': {error}");
-        Refusal::bad_request("invalid_payload", detail)
+        Refusal::new(Code::InvalidPayload, detail)
     })?;
     message.parse(caller)
 }

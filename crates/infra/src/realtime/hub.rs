@@ -35,6 +35,7 @@ pub(super) use self::core::Core;
 pub(super) use self::feed::{
     Arrival, Happened, Identity, Publication, Renewal, Start, Ticket, ToShard, Welcome,
 };
+pub(crate) use self::snapshot::SessionView;
 use super::encode::Encoded;
 use super::recent::Recent;
 use super::typing::Pace;

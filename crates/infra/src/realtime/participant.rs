@@ -9,7 +9,7 @@ use lobby_domain::use_cases::AuthenticateError;
 use super::gateway::Gateway;
 use super::spoken_for::SpokenFor;
 use crate::presence::{Attendants, Attending, NotAttended};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// What a connection is. Its sessions are served here until it is dropped.
 pub(super) struct Participant {
@@ -41,7 +41,7 @@ impl Gateway {
         let Some(session) = caller.session() else { return Ok(Participant::new(caller, None)) };
         match self.attendants.arrive(session.id).await {
             Ok(attending) => Ok(Participant::new(caller, Some(attending))),
-            Err(error @ NotAttended::Unavailable) => Err(Refusal::for_now("unavailable", &error)),
+            Err(error @ NotAttended::Unavailable) => Err(Refusal::for_now(Code::Unavailable, &error)),
             // It ended since it was proved.
             Err(NotAttended::Over) => match caller {
                 Caller::Token(_) => Err(AuthenticateError::InvalidToken.into()),

@@ -6,7 +6,6 @@ use std::future::ready;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -17,6 +16,7 @@ use lobby_domain::resume::Resume;
 use lobby_websocket::{CloseCode, Connection, Frame, Incoming, Limits, Outbox};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::encode::{ErrorView, json, plain_event};
@@ -24,9 +24,10 @@ use super::gateway::Gateway;
 use super::participant::Participant;
 use super::shard::Membership;
 use super::sink::{Sink, UNAUTHENTICATED};
+use crate::api::refusals;
 use crate::http::origin::{self, OriginPolicy};
 use crate::http::{credentials, read};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::wire::Object;
 
 /// Closes a connection whose first frame is no `connect`.
@@ -55,7 +56,17 @@ pub fn service(gateway: Rc<Gateway>, settings: PlainSettings) -> actix_web::Reso
     read("/ws", upgrade)
 }
 
-fn upgrade(
+/// Opens a plain WebSocket.
+///
+/// A handshake by RFC 6455. `/asyncapi.json` describes what goes over it.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    operation_id = "open_websocket",
+    tag = "sockets",
+    responses((status = 101, description = "It is a WebSocket now"), refusals::Upgrade)
+)]
+pub(crate) fn upgrade(
     request: &HttpRequest,
     body: web::Payload,
     origins: &OriginPolicy,
@@ -68,7 +79,7 @@ fn upgrade(
     let (response, connection) =
         lobby_websocket::accept(request, body, &settings.limits).map_err(|error| {
             let detail = format!("this is a WebSocket: it takes a handshake by RFC 6455 ({error})");
-            Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail)
+            Refusal::new(Code::UpgradeRequired, detail)
         })?;
     let shown = credentials::of(request.headers());
     actix_web::rt::spawn(serve(connection, shown, gateway, settings.connect_timeout));
@@ -92,17 +103,23 @@ impl<'a> ClientFrame<'a> {
             Err(error) => {
                 let detail =
                     format!("a frame is a JSON object with 'event', 'data' and perhaps 'ack': {error}");
-                Err(Refusal::bad_request("invalid_frame", detail))
+                Err(Refusal::new(Code::InvalidFrame, detail))
             }
         }
     }
 }
 
-#[derive(Deserialize, Default)]
-struct ConnectData {
+/// What a client says of itself over `/ws`.
+#[derive(Deserialize, ToSchema, Default)]
+#[schema(as = Connect)]
+pub(crate) struct ConnectData {
+    /// The session's token.
     token: Option<String>,
+    /// The log that `after` belongs to, as `session` named it.
     log: Option<Uuid>,
+    /// The last message that was seen: what follows is sent first.
     after: Option<i64>,
+    /// Whether who comes and goes is told in batches.
     #[serde(default)]
     batch: bool,
 }
@@ -185,7 +202,8 @@ fn merge(shown: Credentials, connect: ConnectData) -> Credentials {
 }
 
 fn refused(refusal: &Refusal) -> Refused {
-    (if refusal.status.is_server_error() { CloseCode::TRY_AGAIN } else { UNAUTHENTICATED }, refusal.code)
+    let is_passing = refusal.code.status().is_server_error();
+    (if is_passing { CloseCode::TRY_AGAIN } else { UNAUTHENTICATED }, refusal.code.as_str())
 }
 
 /// Says goodbye and waits for the answer, so that the client gets to read it.

@@ -9,6 +9,7 @@ use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::encode::{ErrorView, NAMESPACE};
@@ -19,7 +20,7 @@ use super::recovery::{Pid, Pids};
 use super::shard::Membership;
 use super::sink::Sink;
 use crate::http::credentials;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::wire::Object;
 
 /// The lobby as a Socket.IO application.
@@ -40,17 +41,24 @@ pub struct SocketState {
     membership: Cell<Option<Membership>>,
 }
 
-/// What clients send along. `pid` and `offset` are the doing of their library.
-#[derive(Deserialize, Default)]
-struct Auth {
+/// What a client says of itself in `auth`. `pid` and `offset` are the doing of its library.
+#[derive(Deserialize, ToSchema, Default)]
+pub(crate) struct Auth {
+    /// The session's token.
     token: Option<String>,
+    /// The log that `after` belongs to, as `session` named it.
     log: Option<Uuid>,
+    /// The last message that was seen: what follows is sent first.
     after: Option<i64>,
+    /// Whether it wants Socket.IO's connection state recovery.
     #[serde(default)]
     recovery: bool,
+    /// Whether who comes and goes is told in batches.
     #[serde(default)]
     batch: bool,
+    /// What a recovering client was given when it connected first.
     pid: Option<String>,
+    /// What came last with the last message that it saw.
     offset: Option<String>,
 }
 
@@ -158,7 +166,7 @@ fn parse_auth(auth: Option<&RawValue>) -> Result<Auth, Refusal> {
             let detail = format!(
                 "auth is an object, in which 'token' and 'log' are texts, 'after' is a number, 'recovery' and 'batch' are booleans: {error}"
             );
-            Refusal::bad_request("invalid_auth", detail)
+            Refusal::new(Code::InvalidAuth, detail)
         })?;
     Ok(auth.map_or_else(Auth::default, |Object(auth)| auth))
 }

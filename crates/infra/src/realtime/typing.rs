@@ -14,10 +14,11 @@ use lobby_domain::recipient::{Addressee, Meant};
 use lobby_domain::session::{Session, SessionId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::encode::Encoded;
 use super::hub::{Hub, ToShard};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::wire::{Object, TypingView};
 
 /// What a session's typing is told at most once in. Typing that is not told again within some seconds is over, as clients
@@ -32,8 +33,11 @@ pub(super) struct Typing {
     pub(super) event: Encoded,
 }
 
-#[derive(Deserialize)]
-struct TypingData {
+/// For whom somebody is about to say something.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = StartTyping)]
+pub(crate) struct TypingData {
+    /// For whom alone: a session's id, or a name.
     to: Option<String>,
 }
 
@@ -42,7 +46,7 @@ pub(super) fn parse(data: Option<&RawValue>) -> Result<Option<String>, Refusal> 
     let data: Option<Object<TypingData>> =
         serde_json::from_str(data.map_or("null", RawValue::get)).map_err(|error| {
             let detail = format!("typing takes an object, in which 'to' is a text: {error}");
-            Refusal::bad_request("invalid_payload", detail)
+            Refusal::new(Code::InvalidPayload, detail)
         })?;
     Ok(data.and_then(|Object(data)| data.to))
 }
@@ -196,7 +200,7 @@ mod tests {
         }
         assert_eq!(parsed(r#"{"to":"Bob"}"#), Ok(Some("Bob".to_owned())));
         for bad in ["1", "[]", r#"["Bob"]"#, r#""Bob""#, "true", r#"{"to":1}"#, r#"{"to":["Bob"]}"#] {
-            assert_eq!(parsed(bad).expect_err(bad).code, "invalid_payload");
+            assert_eq!(parsed(bad).expect_err(bad).code, Code::InvalidPayload);
         }
     }
 

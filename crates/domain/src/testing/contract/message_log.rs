@@ -276,17 +276,17 @@ pub async fn a_private_message_needs_a_recipient_who_is_there(store: &impl Store
     open(store, 2, "Zoë").await;
     store.end(id(2), Authority::Token, at(1)).await.expect("it ends");
     open(store, 3, "Zoë").await;
-    let to = |number: u128| id(number).to_string();
     let unreached = |why| Err(Rejection::Unreached(why));
     let outcomes = append(store, &[private(2, draft(1, "late")), private(9, draft(1, "who?"))]).await;
-    assert_eq!(outcomes, [unreached(Unreached::Offline(to(2))), unreached(Unreached::Unknown(to(9)))]);
+    let (zoe, unknown) = (|| "Zoë".to_owned(), Unreached::Unknown(id(9).to_string()));
+    assert_eq!(outcomes, [unreached(Unreached::Offline(zoe())), unreached(unknown)]);
 
     let unproved = |number| {
         let draft = private(number, draft(1, "who reads this?"));
         Draft { to: draft.to.map(|to| Address { is_reached: false, ..to }), ..draft }
     };
     let outcomes = append(store, &[unproved(3), unproved(1)]).await;
-    assert_eq!(outcomes[0], unreached(Unreached::Unreachable(to(3))));
+    assert_eq!(outcomes[0], unreached(Unreached::Unreachable(zoe())));
     assert!(outcomes[1].is_ok(), "to oneself");
     assert!(claim(store, 3).await);
     say(store, &[unproved(3), private(3, draft(1, "psst"))]).await;

@@ -41,16 +41,17 @@ impl State {
 
     fn recipient(&self, draft: &Draft) -> Result<Option<Recipient>, Rejection> {
         let Some(address) = &draft.to else { return Ok(None) };
-        let unreached =
-            |why: fn(String) -> Unreached| Rejection::Unreached(why(address.addressee.to_string()));
         let id = address.session.clone().map_err(Rejection::Unreached)?;
+        let Some(record) = self.records.get(&id) else {
+            return Err(Rejection::Unreached(Unreached::Unknown(address.addressee.to_string())));
+        };
+        let name = address.addressee.called(record.session.pseudonym.as_str());
         match self.living(id) {
             Some(session) if session.claimed || address.is_reached || id == draft.sender_session => {
                 Ok(Some(Recipient { session: id, pseudonym: session.pseudonym.clone() }))
             }
-            Some(_) => Err(unreached(Unreached::Unreachable)),
-            None if self.records.contains_key(&id) => Err(unreached(Unreached::Offline)),
-            None => Err(unreached(Unreached::Unknown)),
+            Some(_) => Err(Rejection::Unreached(Unreached::Unreachable(name))),
+            None => Err(Rejection::Unreached(Unreached::Offline(name))),
         }
     }
 

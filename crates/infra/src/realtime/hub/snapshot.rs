@@ -8,6 +8,7 @@ use lobby_domain::roster::Roster;
 use lobby_domain::session::Session;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::realtime::encode::json;
@@ -35,17 +36,27 @@ pub(super) struct Users {
     revision: Revision,
 }
 
-/// `session`
-#[derive(Serialize)]
-struct SessionView<'a> {
+/// What a connection is told first of all.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(crate) struct SessionView<'a> {
+    /// Who you are; missing for nobody in particular.
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<UserView<'a>>,
-    users: &'a RawValue,
-    users_total: usize,
-    revision: i64,
-    log: Uuid,
-    last_id: i64,
-    recovered: bool,
+    #[schema(nullable = false)]
+    pub(crate) user: Option<UserView<'a>>,
+    /// Who is online, those who have been longest: at most `presence.snapshot` of them.
+    #[schema(value_type = Vec<UserView<'a>>)]
+    pub(crate) users: &'a RawValue,
+    /// How many there are.
+    pub(crate) users_total: usize,
+    /// As of which change of who is online that is.
+    pub(crate) revision: i64,
+    /// Which log this is.
+    pub(crate) log: Uuid,
+    /// The newest message there is if `recovered`, else that behind which what comes begins.
+    pub(crate) last_id: i64,
+    /// Whether the connection goes on where it asked to.
+    pub(crate) recovered: bool,
 }
 
 impl Users {

@@ -1,0 +1,126 @@
+//! What each operation may refuse, as the API pages say it.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use serde_json::json;
+use utoipa::IntoResponses;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Content, ContentBuilder, Header, Ref, RefOr, Response, ResponseBuilder};
+
+use crate::http::problem::{MEDIA_TYPE, Problem};
+use crate::refusal::{Code, Refusal};
+
+/// What every path may refuse, whatever it is for.
+const ANY: [Code; 2] = [Code::NotRelayed, Code::Unavailable];
+
+/// What every path with a body may refuse besides.
+const ACT: [Code; 5] = [
+    Code::OriginNotAllowed,
+    Code::InvalidJson,
+    Code::InvalidBody,
+    Code::UnsupportedMediaType,
+    Code::BodyTooLarge,
+];
+
+/// Makes types that stand for what an operation refuses.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $operation:ident = [$($common:expr),*], [$($code:ident),*];)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) struct $operation;
+
+            impl IntoResponses for $operation {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    let common: &[&[Code]] = &[$(&$common),*];
+                    responses(&[common.concat(), vec![$(Code::$code),*]].concat())
+                }
+            }
+        )*
+    };
+}
+
+refusals! {
+    LogIn = [ANY, ACT], [InvalidPseudonym, AlreadyConnected, NameHeld, InvalidToken, Busy, OutcomeUnknown];
+    LogOut = [ANY, ACT], [NotConnected, TokenRequired, InvalidToken, NotYourSession, Busy, OutcomeUnknown];
+    ListUsers = [ANY], [InvalidQuery, TokenRequired, InvalidToken, Busy, OutcomeUnknown];
+    WhoAmI = [ANY], [TokenRequired, InvalidToken, Busy, OutcomeUnknown];
+    ListMessages = [ANY], [InvalidQuery, TokenRequired, InvalidToken, OtherLog, LogPruned, Busy, OutcomeUnknown];
+    PostMessage = [ANY, ACT], [
+        ContentEmpty, ContentControlCharacter, ContentTooLong, NotConnected, InvalidClientId, ClientIdConflict, TokenRequired,
+        InvalidToken, NotYourSession, UnknownRecipient, RecipientOffline, RecipientUnreachable, Busy, OutcomeUnknown
+    ];
+    Live = [], [NotRelayed];
+    Ready = [ANY], [Draining];
+    Page = [ANY], [];
+    File = [ANY], [NotFound];
+    Upgrade = [ANY], [OriginNotAllowed, UpgradeRequired];
+    /// Those that belong to no operation: a path that is not there, and a method that a path does not take, unless the page that
+    /// asks may not act at all.
+    Elsewhere = [], [NotFound, MethodNotAllowed, OriginNotAllowed];
+}
+
+fn responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.status().as_u16()).or_default().push(*code);
+    }
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
+}
+
+/// Refusals of one status.
+fn response(codes: &[Code]) -> Response {
+    let status = codes[0].status();
+    let meanings: Vec<_> =
+        codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.meaning())).collect();
+    let title = status.canonical_reason().unwrap_or_default();
+    let mut response = ResponseBuilder::new()
+        .description(format!("{title}\n\n{}", meanings.join("\n")))
+        .content(MEDIA_TYPE, content(codes));
+    for (name, header) in headers(status, codes) {
+        response = response.header(name, header);
+    }
+    response.build()
+}
+
+fn content(codes: &[Code]) -> Content {
+    codes
+        .iter()
+        .fold(ContentBuilder::new().schema(Some(schema(codes))), |content, code| {
+            let refusal = Refusal::example(*code);
+            let example =
+                ExampleBuilder::new().summary(code.meaning()).value(Some(json!(Problem::from(&refusal))));
+            content.examples_from_iter([(code.as_str(), example)])
+        })
+        .build()
+}
+
+/// A problem with one of these codes.
+fn schema(codes: &[Code]) -> Schema {
+    let one_of = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(codes.iter().map(|code| code.as_str())));
+    let narrowed = ObjectBuilder::new().property("code", one_of).required("code");
+    AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(narrowed).build().into()
+}
+
+fn headers(status: StatusCode, codes: &[Code]) -> Vec<(&'static str, Header)> {
+    let text = |description: &str| HeaderBuilder::new().description(Some(description)).build();
+    let mut headers = Vec::new();
+    if codes.iter().any(|code| code.is_passing()) {
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let retry_after = HeaderBuilder::new()
+            .description(Some("Seconds after which trying again may help; the same as `retry_after`"))
+            .schema(Some(seconds))
+            .build();
+        headers.push(("Retry-After", retry_after));
+    }
+    match status {
+        StatusCode::UNAUTHORIZED => headers.push(("WWW-Authenticate", text("`Bearer`"))),
+        StatusCode::METHOD_NOT_ALLOWED => headers.push(("Allow", text("The methods that the path takes"))),
+        _ => {}
+    }
+    headers
+}
