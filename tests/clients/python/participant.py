@@ -1,13 +1,13 @@
 """One person who uses the lobby from Python. The protocol on stdin and stdout is in ../README.md."""
 
-import json
 import os
 import sys
-import threading
 from datetime import datetime, timezone
 
 import requests
 import socketio
+
+from orders import obey, show
 
 ANSWER_WITHIN_S = 10
 EVENTS = ["new_message", "user_joined", "user_left", "session", "typing", "error"]
@@ -15,21 +15,9 @@ EVENTS = ["new_message", "user_joined", "user_left", "session", "typing", "error
 url = sys.argv[1]
 transports = os.environ.get("LOBBY_TRANSPORTS", "websocket").split(",")
 cookies = os.environ.get("LOBBY_COOKIES", "http")
-limit = float(os.environ.get("LOBBY_TIME_LIMIT", "60"))
-
-# The lobby under test is on this machine; a proxy of the surroundings does not know it.
-os.environ["no_proxy"] = "*"
 
 http = requests if cookies == "none" else requests.Session()
 tabs = {}
-# The client calls every handler in a thread of its own; a line must not be torn by another.
-stdout_lock = threading.Lock()
-
-
-def show(**line):
-    with stdout_lock:
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
 
 
 def request(method, path, body=None):
@@ -99,34 +87,4 @@ COMMANDS = {
 }
 
 
-def obey(name, args):
-    command = COMMANDS[name]
-    try:
-        show(answer=name, **command(**args))
-    except Exception as error:
-        show(answer=name, error=str(error) or type(error).__name__)
-
-
-def fail(sentence):
-    print(sentence, file=sys.stderr, flush=True)
-    os._exit(1)
-
-
-def main():
-    timer = threading.Timer(limit, fail, [f"not done within {limit:g} s"])
-    timer.daemon = True
-    timer.start()
-    # A handler that raises would only print a trace; the test must see it.
-    threading.excepthook = lambda failure: fail(f"a handler failed: {failure.exc_value!r}")
-
-    for line in sys.stdin.buffer:
-        args = json.loads(line)
-        name = args.pop("do")
-        if name == "quit":
-            break
-        obey(name, args)
-    # The client's threads still run; waiting for them, or tearing them down in mid-write, is nobody's test.
-    os._exit(0)
-
-
-main()
+obey(COMMANDS)

@@ -1,6 +1,5 @@
 """Many people who talk, each with a socket of their own, and keep a record of it. The protocol on stdin and stdout is in ../README.md."""
 
-import json
 import os
 import random
 import sys
@@ -9,6 +8,8 @@ import time
 
 import requests
 import socketio
+
+from orders import obey
 
 ANSWER_WITHIN_S = 5
 CONNECTED_WITHIN_S = 10
@@ -19,10 +20,6 @@ PASSING = {"busy", "unavailable", "outcome_unknown"}
 
 url = sys.argv[1]
 transports = os.environ["LOBBY_TRANSPORTS"].split(",") if "LOBBY_TRANSPORTS" in os.environ else None
-limit = float(os.environ.get("LOBBY_TIME_LIMIT", "60"))
-
-# The lobby under test is on this machine; a proxy of the surroundings does not know it.
-os.environ["no_proxy"] = "*"
 
 # The client reads each message in a thread of its own. So they come one after the other, as long as none is interrupted that
 # does not wait for anything.
@@ -204,26 +201,4 @@ def records():
 COMMANDS = {command.__name__: command for command in (gather, look, hush, records)}
 
 
-def fail(sentence):
-    print(sentence, file=sys.stderr, flush=True)
-    os._exit(1)
-
-
-def main():
-    timer = threading.Timer(limit, fail, [f"not done within {limit:g} s"])
-    timer.daemon = True
-    timer.start()
-    # A handler that raises would only print a trace; the test must see it.
-    threading.excepthook = lambda failure: fail(f"a handler failed: {failure.exc_value!r}")
-
-    for line in sys.stdin.buffer:
-        args = json.loads(line)
-        name = args.pop("do")
-        if name == "quit":
-            break
-        print(json.dumps({"answer": name, **COMMANDS[name](**args)}), flush=True)
-    # The client's threads still run; waiting for them, or tearing them down in mid-write, is nobody's test.
-    os._exit(0)
-
-
-main()
+obey(COMMANDS)

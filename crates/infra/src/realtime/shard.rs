@@ -142,9 +142,6 @@ impl Shard {
         for member in self.members.borrow().iter().map(|(_, member)| member).filter(|member| member.is_in()) {
             let user = member.identity.proved.and_then(|id| renewal.living.get(id));
             member.sink.send_own("session", &renewal.snapshot.for_user(user).to_json());
-            if member.identity.ends_with.is_some_and(|id| renewal.ends.contains(&id)) {
-                member.sink.end_session();
-            }
         }
     }
 

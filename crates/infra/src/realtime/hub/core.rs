@@ -106,7 +106,8 @@ impl Core {
         Run::split(messages.inspect(|message| self.recent.push(message)))
     }
 
-    /// Begins anew with a list that storage has; `connected` are the sessions with connections here.
+    /// Begins anew with a list that storage has; `connected` are the sessions with connections here. It may be older than they are:
+    /// of those who are not on it none is known to be over.
     pub(super) fn begin_anew(
         &mut self,
         online: Online,
@@ -114,9 +115,7 @@ impl Core {
     ) -> Renewal {
         self.changes = Timeline::new(online.revision.0);
         let living = Roster::new(online.revision, online.sessions);
-        let ends = living.without(self.living.sessions().map(|session| session.id));
-        // Of whom nothing was known yet: that list may be older than they are.
-        self.doubts.extend(living.without(connected).difference(&ends));
+        self.doubts.extend(living.without(connected));
         self.living = living;
         self.publications.reset(self.living.clone());
         let last_id = self.timeline.last();
@@ -129,7 +128,7 @@ impl Core {
             // Of messages nothing is lost.
             recovered: true,
         };
-        Renewal { snapshot, living: self.living.clone(), ends }
+        Renewal { snapshot, living: self.living.clone() }
     }
 
     /// The session was alive when it was proved. If it is not here, it has ended since, or is not known here yet.

@@ -1,6 +1,5 @@
 //! What shards are fed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lobby_domain::message::MessageId;
@@ -70,8 +69,6 @@ pub(in crate::realtime) struct Renewal {
     pub(in crate::realtime) snapshot: Snapshot,
     /// Among them who is told.
     pub(in crate::realtime) living: Roster,
-    /// The sessions that are over, whose connections are closed behind that.
-    pub(in crate::realtime) ends: BTreeSet<SessionId>,
 }
 
 /// Which connection of a shard is meant. Keys are used again, serial numbers are not.

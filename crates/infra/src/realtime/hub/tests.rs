@@ -375,9 +375,11 @@ async fn a_hub_that_is_trimmed_past_begins_anew_and_ends_what_it_missed_the_end_
     assert_eq!(names, ["name-2", "name-3", "name-6"]);
     assert_eq!((&session["revision"], &session["recovered"]), (&4_207.into(), &true.into()));
     assert_eq!(session["user"]["pseudonym"], "name-2");
-    assert_eq!(renewal.ends, [id(1)].into());
-    let (_, happened) = bench.happened().await;
-    assert_eq!(happened.ends, [id(5)], "and not the others");
+    let mut ends = Vec::new();
+    while ends.len() < 2 {
+        ends.extend(bench.happened().await.1.ends);
+    }
+    assert_eq!(ends, [id(1), id(5)], "and not the others");
     advance(Duration::from_secs(1)).await;
     bench.join(4).await;
     assert_eq!(bench.told().await.1, expected(&[4], &[], 4_208, &[(JOINED, 4_208)]));
