@@ -1,10 +1,12 @@
 //! The files of the web client: how they are served, what is vendored, and their own tests.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::harness::App;
 
@@ -77,7 +79,7 @@ async fn the_api_page_and_its_files_are_served_with_a_strict_policy() {
         let known = app.get_as(path, &[("if-none-match", answer.header("etag"))]).await;
         assert_eq!(known.status, 304, "{path}");
     }
-    for path in ["/docs/", "/docs/nothing.js", "/docs/../package.json", "/docs/..%2fpackage.json"] {
+    for path in ["/docs/nothing.js", "/docs/../package.json", "/docs/..%2fpackage.json"] {
         app.get(path).await.assert_problem(404, "not_found");
     }
 }
@@ -85,7 +87,7 @@ async fn the_api_page_and_its_files_are_served_with_a_strict_policy() {
 #[tokio::test]
 async fn the_texts_about_the_interface_are_there_to_be_read() {
     let app = App::spawn().await;
-    for name in ["api.md", "clients.md", "events.md", "names.md"] {
+    for name in ["api.md", "clients.md", "events.md", "names.md", "security.md", "configuration.md"] {
         let answer = app.get(&format!("/docs/{name}")).await;
         assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8", "{name}");
         assert!(answer.header("content-security-policy").starts_with("default-src 'none';"), "{answer:?}");
@@ -150,14 +152,23 @@ async fn the_pages_have_no_code_or_style_of_their_own_and_ask_nobody_else_for_an
     }
 }
 
+/// A file but for the line that leads browsers to a source map, which is not vendored.
+fn without_map(file: &Path) -> String {
+    let text = fs::read_to_string(file).expect("`make target/web/.ready` installs it");
+    let leads_there = |line: &&str| {
+        ["//#", "/*#"].iter().any(|mark| line.starts_with(&format!("{mark} sourceMappingURL=")))
+    };
+    text.split_inclusive('\n').filter(|line| !leads_there(line)).collect()
+}
+
 #[test]
 fn what_is_vendored_is_what_npm_installs() {
     let installed = repository().join("target/web/node_modules");
     let vendored = repository().join(CLIENT).join("vendor");
     let bundle = "socket.io.esm.min.js";
-    let original = fs::read(installed.join("socket.io-client/dist").join(bundle));
-    let original = original.expect("`make target/web/.ready` installs it");
-    assert!(original == fs::read(vendored.join(bundle)).expect("it is vendored"), "`make vendor` copies it");
+    let original = without_map(&installed.join("socket.io-client/dist").join(bundle));
+    let copied = fs::read_to_string(vendored.join(bundle)).expect("it is vendored");
+    assert!(original == copied, "`make vendor` copies it");
     let licences = fs::read_to_string(vendored.join("LICENSE-socket.io.txt")).expect("it is vendored");
     for part in [
         "socket.io-client",
@@ -175,15 +186,27 @@ fn what_is_vendored_is_what_npm_installs() {
 fn what_is_vendored_of_swagger_ui_is_what_npm_installs() {
     let installed = repository().join("target/web/node_modules/swagger-ui-dist");
     let vendored = repository().join(DOCS).join("vendor");
-    let original = |file: &str| fs::read(installed.join(file)).expect("`make target/web/.ready` installs it");
+    let original =
+        |file: &str| fs::read_to_string(installed.join(file)).expect("`make target/web/.ready` installs it");
     for file in ["swagger-ui-bundle.js", "swagger-ui.css"] {
-        assert!(
-            original(file) == fs::read(vendored.join(file)).expect("it is vendored"),
-            "`make vendor` copies {file}"
-        );
+        let copied = fs::read_to_string(vendored.join(file)).expect("it is vendored");
+        assert!(without_map(&installed.join(file)) == copied, "`make vendor` copies {file}");
     }
-    let licences = ["NOTICE", "LICENSE", "swagger-ui-bundle.js.LICENSE.txt"].map(original).concat();
-    assert!(licences == fs::read(vendored.join("LICENSE-swagger-ui.txt")).expect("it is vendored"));
+    let licences = fs::read_to_string(vendored.join("LICENSE-swagger-ui.txt")).expect("it is vendored");
+    assert!(licences.starts_with(&["NOTICE", "LICENSE"].map(original).concat()));
+    let map: Value = serde_json::from_str(&original("swagger-ui-bundle.js.map")).expect("JSON");
+    let sources = map["sources"].as_array().expect("it names its sources").iter();
+    let bundled: BTreeSet<_> = sources.filter_map(|source| package(source.as_str()?)).collect();
+    assert!(bundled.contains("react") && bundled.len() > 50, "{bundled:?}");
+    let missing = |name: &&String| !licences.contains(&format!("---\n{name} "));
+    assert_eq!(bundled.iter().filter(missing).collect::<Vec<_>>(), [""; 0], "`make vendor` copies them");
+}
+
+/// The package that a source file is of, if it is of another one than the bundle's own.
+fn package(source: &str) -> Option<String> {
+    let (_, file) = source.rsplit_once("node_modules/")?;
+    let parts = if file.starts_with('@') { 2 } else { 1 };
+    Some(file.split('/').take(parts).collect::<Vec<_>>().join("/"))
 }
 
 #[test]

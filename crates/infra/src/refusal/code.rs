@@ -12,6 +12,9 @@ macro_rules! codes {
         pub enum Code { $(#[doc = $meaning] #[serde(rename = $name)] $code,)* }
 
         impl Code {
+            /// All there are.
+            pub const ALL: &[Self] = &[$(Self::$code,)*];
+
             /// As it is written.
             #[must_use]
             pub fn as_str(self) -> &'static str {
