@@ -200,10 +200,7 @@ vendor: target/web/.ready ## Copy the bundles of socket.io-client and Swagger UI
 	done > $(CURDIR)/crates/infra/web/client/vendor/LICENSE-socket.io.txt
 	$(call without-map,target/web/node_modules/swagger-ui-dist/swagger-ui-bundle.js,crates/infra/web/docs/vendor)
 	$(call without-map,target/web/node_modules/swagger-ui-dist/swagger-ui.css,crates/infra/web/docs/vendor)
-	npm install --prefix target/bundled --no-save --omit=optional --ignore-scripts --no-audit --no-fund \
-		swagger-ui@$$(node -p 'require("./target/web/node_modules/swagger-ui-dist/package.json").version')
-	{ cd target/web/node_modules/swagger-ui-dist && cat NOTICE LICENSE && \
-		$(CURDIR)/.ci/bundled-licences swagger-ui-bundle.js.map $(CURDIR)/target/bundled; } \
+	cd target/web/node_modules/swagger-ui-dist && cat NOTICE LICENSE swagger-ui-bundle.js.LICENSE.txt \
 		> $(CURDIR)/crates/infra/web/docs/vendor/LICENSE-swagger-ui.txt
 
 # $(call without-map,file,folder): copies a file, but for the line that leads browsers to a source map, which is not vendored.

@@ -91,7 +91,7 @@ async fn who_is_turned_away_is_told_why_as_the_example_shows() {
     let refused = [
         ("invalid_token", &open, json!({"token": "forged"})),
         ("token_required", &strict, json!({})),
-        ("invalid_auth", &open, json!([])),
+        ("invalid_auth", &open, json!({"token": 1})),
     ];
     for (code, app, auth) in &refused {
         let mut turned_away = Connection::connecting_with(app, Protocol::SocketIo, &[], auth).await;

@@ -48,7 +48,11 @@ async fn whatever_the_texts_below_docs_lead_to_is_there() {
         let text = read(&app, &path).await;
         for link in links(&text).into_iter().filter(|link| !link.contains("://")) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { path.clone() } else { format!("/docs/{file}") };
+            let target = match file {
+                "" => path.clone(),
+                file if file.starts_with('/') => file.to_owned(),
+                file => format!("/docs/{file}"),
+            };
             if !anchor.is_empty() {
                 assert!(anchors(&read(&app, &target).await).contains(anchor), "{path} leads to {link}");
             }
