@@ -2,15 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::settings::Settings;
 
-/// How long each step may take: whoever asks asks again.
+/// How long all of it may take: whoever asks asks again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// More than the first line of any answer.
-const LONGEST: u64 = 1 << 10;
+const LONGEST: usize = 1 << 10;
 
 /// Why requests had better go elsewhere.
 #[derive(Debug, thiserror::Error)]
@@ -60,14 +60,28 @@ fn reached_at(host: &str, port: u16) -> io::Result<SocketAddr> {
 }
 
 fn first_line(address: SocketAddr) -> io::Result<String> {
+    let until = Instant::now() + PATIENCE;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(left(until)?))?;
     let request = format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    stream.take(LONGEST).read_to_end(&mut answer)?;
+    let mut piece = [0; LONGEST];
+    // What follows the line is nobody's concern, nor is how the connection ends.
+    while !answer.contains(&b'\r') && answer.len() < LONGEST {
+        stream.set_read_timeout(Some(left(until)?))?;
+        match stream.read(&mut piece)? {
+            0 => break,
+            read => answer.extend_from_slice(&piece[..read]),
+        }
+    }
     let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
     Ok(String::from_utf8_lossy(line).into_owned())
+}
+
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
 #[cfg(test)]
