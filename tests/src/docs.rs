@@ -201,7 +201,8 @@ fn the_nodes_of_nginx_are_those_of_the_unit_and_of_the_containers() {
             "{number}"
         );
     }
-    assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000/' /lobby.conf"));
+    assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000 resolve/;"));
+    assert!(nginx.contains("\nupstream lobby {\n"), "where names are asked for is put behind it");
 }
 
 fn default_names() -> NamePolicy {
