@@ -65,8 +65,3 @@ impl Run {
         (rate > 0.0).then(|| more / rate * 1e6)
     }
 }
-
-/// All of them together.
-pub(super) fn all(shares: &Shares) -> Option<f64> {
-    Some(shares.nodes? + shares.database? + shares.bus?)
-}
