@@ -37,11 +37,13 @@ hushed = threading.Event()
 class Wire(logging.Handler):
     """What comes over the wire, as the client logs it: in the order in which it reads that, before its threads can change places."""
 
-    def __init__(self, begins, events):
+    def __init__(self, begins, events, warned):
         super().__init__()
-        self.begins, self.events = begins, events
+        self.begins, self.events, self.warned = begins, events, warned
 
     def emit(self, record):
+        if record.levelno >= logging.WARNING:
+            self.warned(record.getMessage())
         if record.msg != "Received packet %s data %s":
             return
         kind, packet = record.args
@@ -79,7 +81,7 @@ class Talker:
             "user_left": self.user_left,
         }
         wire = logging.Logger(name, logging.INFO)
-        wire.addHandler(Wire(self.begin, events))
+        wire.addHandler(Wire(self.begin, events, self.note))
         wire.addHandler(complaints)
         self.client = socketio.Client(reconnection_delay_max=2, handle_sigint=False, engineio_logger=wire)
         self.client.on("connect", lambda: self.note("connect"))

@@ -97,8 +97,8 @@ async fn of_one_of_three_servers_that_is_killed_those_who_go_to_another_were_nev
     observers[1].sees("the candle to go", |seen| seen.revision == 7 + 4 + 2).await;
     observers[0].sees("the same", |seen| seen.revision == 7 + 4 + 2).await;
     for observer in &observers {
-        assert!(go.iter().all(|who| observer.told_of(who) == [Change::expired(who)]));
-        assert!(stay.iter().all(|who| observer.told_of(who).is_empty()), "{:?}", observer.seen().changes);
+        assert!(go.iter().all(|who| observer.times_expired(who) == 1));
+        assert!(stay.iter().all(|who| observer.times_expired(who) == 0), "{:?}", observer.seen().changes);
         assert_eq!(observer.seen().sessions, sessions(&stay));
     }
     assert!(tabs.iter().all(Tab::is_open));
