@@ -1,5 +1,6 @@
 //! Everything fails, one thing after the other and two at a time, while people talk with clients of all kinds behind a load balancer that remembers
-//! nobody: nothing is lost, doubled or out of order, and all are back at once: after the last fault, and after the first of each kind.
+//! nobody: nothing is lost, doubled or out of order, and all are back within 10 s: after the last fault, and after the first of each kind.
+//! At least 95 % of those with each package's default transports are on a WebSocket then, or all but one where there are fewer than 20.
 //!
 //! | variable | meaning |
 //! | --- | --- |
@@ -31,7 +32,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use back::{all_are_back, all_are_back_and_talk};
 use fault::Faults;
-use people::{People, Summary};
+use people::{BY_DEFAULT, People, Summary};
 use site::{NODES, Site};
 use view::View;
 use visitors::{AT_MOST, Outcome, Visitors};
@@ -82,7 +83,8 @@ async fn chaos(seconds: Duration, clients: usize, limit: Duration, mut random: R
     let began = Instant::now();
     let healed = fail(&mut site, &mut people, faults, seconds, &away).await;
     let talked = began.elapsed();
-    let (visitors, back) = tokio::join!(visitors.stop(), all_are_back(&site, &mut people, healed));
+    let (visitors, back) =
+        tokio::join!(visitors.stop(), all_are_back(&site, &mut people, healed, &BY_DEFAULT));
     tell(&format!("everybody was back after {back:?}; {visitors:?}"));
     nobody_overstayed(&visitors);
     let summary = nothing_is_wrong(&site, people).await;
@@ -176,7 +178,8 @@ async fn while_one_node_after_the_other_is_restarted_nobody_seems_to_go_and_noth
         site.nodes[node].program.stop_for_now().await;
         site.nodes[node].program.start_again().await;
     }
-    all_are_back(&site, &mut people, Instant::now()).await;
+    // Who comes back from one node may have its upgrade cut by the next, and then stays on polling: it is none the worse for that.
+    all_are_back(&site, &mut people, Instant::now(), &[]).await;
     let after = people.look(&BTreeSet::new()).await;
     assert_eq!(after.len(), CLIENTS);
     for (before, after) in before.iter().zip(&after) {

@@ -17,8 +17,8 @@ use crate::harness::http_client;
 pub(super) const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks whether everybody is back.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How many of a hundred clients with default transports may be left on polling then; of a few, one. Whose upgrade is cut by a fault
-/// stays there until it is cut again: so the packages do it.
+/// How many of a hundred clients with default transports may be left on polling then: whose upgrade is cut stays there until it is cut
+/// again, as the packages do it. Of fewer than 20 with one package it may be one, which is more.
 const LEFT_PERCENT: usize = 5;
 
 /// How long there is still time, and what was wrong at the last look.
@@ -44,13 +44,18 @@ impl Deadline {
     }
 }
 
-/// Everybody falls silent, and is soon here and of one mind. Answers how soon after `since`.
-pub(super) async fn all_are_back(site: &Site, people: &mut People, since: Instant) -> Duration {
+/// Everybody falls silent, and is soon here and of one mind, those of these kinds on a WebSocket. Answers how soon after `since`.
+pub(super) async fn all_are_back(
+    site: &Site,
+    people: &mut People,
+    since: Instant,
+    upgraded: &[&str],
+) -> Duration {
     let mut deadline = Deadline { since, wrong: Vec::new() };
     deadline.bounds(people.hush()).await;
     let mut end = None;
     loop {
-        let (views, wrong) = deadline.bounds(look(site, people, end, true)).await;
+        let (views, wrong) = deadline.bounds(look(site, people, end, true, upgraded)).await;
         deadline.wrong = wrong;
         if end.is_none() && views.iter().all(|view| view.silent) {
             deadline.bounds(people.say_the_end()).await;
@@ -68,7 +73,7 @@ pub(super) async fn all_are_back_and_talk(site: &Site, people: &mut People, sinc
     let mut deadline = Deadline { since, wrong: Vec::new() };
     let end = deadline.bounds(site.last_id()).await;
     loop {
-        deadline.wrong = deadline.bounds(look(site, people, Some(end), false)).await.1;
+        deadline.wrong = deadline.bounds(look(site, people, Some(end), false, &BY_DEFAULT)).await.1;
         if deadline.wrong.is_empty() {
             return deadline.met();
         }
@@ -77,11 +82,17 @@ pub(super) async fn all_are_back_and_talk(site: &Site, people: &mut People, sinc
 }
 
 /// How everybody is, and what is wrong with that.
-async fn look(site: &Site, people: &mut People, end: Option<u64>, is_over: bool) -> (Vec<View>, Vec<String>) {
+async fn look(
+    site: &Site,
+    people: &mut People,
+    end: Option<u64>,
+    is_over: bool,
+    upgraded: &[&str],
+) -> (Vec<View>, Vec<String>) {
     let (online, mut wrong) = lists(site).await;
     let views = people.look(&online).await;
     wrong.extend(views.iter().filter_map(|view| view.complaint(end, is_over)));
-    wrong.extend(BY_DEFAULT.iter().filter_map(|kind| upgrades(kind, &views)));
+    wrong.extend(upgraded.iter().filter_map(|kind| upgrades(kind, &views)));
     (views, wrong)
 }
 
