@@ -10,6 +10,7 @@
 //! | `passing` | what a node passes on, to whom, and what becomes of what gets no answer |
 //! | `load` | that the load generator finds all of them |
 //! | `marks` | that nobody but nodes can pass anything on |
+//! | `skew` | beside a node of the next release |
 //! | `secured` | a bus that is reached over TLS, with a password |
 //! | `start` | nodes that start together, and a database that is not there yet |
 
@@ -24,6 +25,7 @@ mod on_a_bus;
 mod order;
 mod passing;
 mod secured;
+mod skew;
 mod stand_in;
 mod start;
 

@@ -14,59 +14,23 @@ use crate::supervised::{self, Supervised};
 /// Where Debian and Ubuntu have it, which is not on everybody's PATH.
 const DEBIAN: &str = "/usr/sbin";
 
-/// What it is if nobody says otherwise.
-const SITE: &str = r#"
-map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
-upstream servers {
-    server 127.0.0.1:1 max_fails=0;
-}
-server {
-    listen 80;
-    client_max_body_size 0;
-    location / {
-        proxy_pass http://servers;
-        proxy_http_version 1.1;
-        proxy_set_header Host $http_host;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_set_header Upgrade $http_upgrade;
-        proxy_set_header Connection $connection_upgrade;
-        proxy_buffering off;
-        proxy_request_buffering off;
-        proxy_connect_timeout 1s;
-        proxy_read_timeout 1h;
-    }
-}
-"#;
-
-/// A running nginx on the loopback interface, in front of several HTTP servers: each request goes to the next of them, whoever
-/// sends it and whatever it belongs to. One that takes no connections is asked again each time, and the next one instead.
-///
-/// It passes every WebSocket on, buffers nothing, and asks no other server where one may have had a request, unless that was a GET.
+/// A running nginx on the loopback interface, in front of several HTTP servers.
 #[derive(Debug)]
 pub struct Nginx {
     port: u16,
-    /// A file of somebody's own, for the `http` block.
-    site: Option<String>,
+    /// A file for the `http` block.
+    site: String,
     running: Option<Supervised>,
     // The last field: the folder goes when the server has gone.
     folder: TempDir,
 }
 
 impl Nginx {
-    /// In front of these, in turns.
-    pub async fn start(servers: &[SocketAddr]) -> Self {
-        Self::start_as(servers, None).await
-    }
-
-    /// The same as a file for the `http` block says, which has one `upstream` and one `server`. Only where it listens, and which
-    /// servers there are, is put in its place.
+    /// In front of these, as a file for the `http` block says, which has one `upstream` and one `server`. Only where it listens, and
+    /// which servers there are, is put in its place.
     pub async fn start_with(site: &str, servers: &[SocketAddr]) -> Self {
-        Self::start_as(servers, Some(site)).await
-    }
-
-    async fn start_as(servers: &[SocketAddr], site: Option<&str>) -> Self {
         for _ in 0..PORT_ATTEMPTS {
-            let site = site.map(str::to_owned);
+            let site = site.to_owned();
             let mut nginx = Self { port: free_port(), site, running: None, folder: folder() };
             if nginx.starts(servers).await {
                 return nginx;
@@ -101,8 +65,7 @@ impl Nginx {
 
     /// One process, so that turns are kept; in the foreground, so that it ends with its owner.
     fn configuration(&self, servers: &[SocketAddr]) -> String {
-        let site = self.site.as_deref().unwrap_or(SITE);
-        let site = placed(site, self.address(), servers);
+        let site = placed(&self.site, self.address(), servers);
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {}/{kind};", self.folder.path().display()))
             .join("\n    ");
@@ -179,6 +142,10 @@ mod tests {
 
     use super::*;
 
+    /// Takes turns, also past one that takes no connections.
+    const SITE: &str = "upstream a {\n server 127.0.0.1:1 max_fails=0;\n }\n \
+         server {\n listen 80;\n location / {\n proxy_pass http://a;\n }\n }";
+
     /// Answers everything with its name.
     async fn server(name: &'static str, serving: &mut JoinSet<()>) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
@@ -210,7 +177,7 @@ mod tests {
     async fn each_request_goes_to_the_next_server_and_past_one_that_is_gone() {
         let mut serving = JoinSet::new();
         let (one, two) = (server("one", &mut serving).await, server("two", &mut serving).await);
-        let nginx = Nginx::start(&[one, two]).await;
+        let nginx = Nginx::start_with(SITE, &[one, two]).await;
         let mut answers = Vec::new();
         for _ in 0..4 {
             answers.push(ask(&nginx).await);
@@ -222,7 +189,7 @@ mod tests {
         drop(serving);
         let mut serving = JoinSet::new();
         let three = server("three", &mut serving).await;
-        let nginx = Nginx::start(&[one, three]).await;
+        let nginx = Nginx::start_with(SITE, &[one, three]).await;
         assert_eq!((ask(&nginx).await, ask(&nginx).await), ("three".to_owned(), "three".to_owned()));
         assert!(nginx.log().contains("Connection refused"), "{}", nginx.log());
     }
@@ -245,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn it_goes_with_its_owner() {
         let mut serving = JoinSet::new();
-        let nginx = Nginx::start(&[server("one", &mut serving).await]).await;
+        let nginx = Nginx::start_with(SITE, &[server("one", &mut serving).await]).await;
         let (address, folder) = (nginx.address(), nginx.folder.path().to_owned());
         drop(nginx);
         assert!(TcpStream::connect(address).await.is_err());

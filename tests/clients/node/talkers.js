@@ -25,6 +25,9 @@ let hush;
 const hushed = new Promise((resolve) => {
   hush = resolve;
 });
+/** How many are in one of them only. */
+const differences = (before, after) =>
+  [...before].filter((one) => !after.has(one)).length + [...after].filter((one) => !before.has(one)).length;
 const think = (pace) => Promise.race([pause(Math.random() * 2 * pace), hushed]);
 
 class Talker {
@@ -124,7 +127,10 @@ class Talker {
   }
 
   #begin({ users, log, last_id, recovered }) {
-    this.online = new Set(users.map((user) => user.session));
+    const online = new Set(users.map((user) => user.session));
+    // The first list changes nothing: before it nobody was known.
+    if (this.#log !== undefined) this.changes += differences(this.online, online);
+    this.online = online;
     // In the middle of a connection it is the list that begins anew.
     if (!this.#isFresh) return;
     this.#isFresh = false;

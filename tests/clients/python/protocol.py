@@ -7,6 +7,7 @@ import sys
 import threading
 
 import socketio
+import websocket
 
 WAIT_S = 10
 LIMIT_S = 60
@@ -174,6 +175,24 @@ def reconnects():
     client.echo("echo", "back again")
 
 
+def turned_away():
+    rivals = []
+    client = socketio.Client(reconnection=False)
+
+    def auth():
+        """Is asked for between the first answer and the client's own WebSocket: one that was first has that turned away."""
+        first = f"ws{url.removeprefix('http')}/socket.io/?EIO=4&transport=websocket&sid={client.eio.sid}"
+        rivals.append(websocket.create_connection(first, timeout=WAIT_S))
+        return {}
+
+    client.connect(url, auth=auth, wait_timeout=WAIT_S)
+    equal(client.transport(), "polling")
+    equal(client.call("where", timeout=WAIT_S), "/")
+    client.disconnect()
+    for rival in rivals:
+        rival.close()
+
+
 SCENARIOS = [
     events,
     acknowledged_by_server,
@@ -187,6 +206,7 @@ SCENARIOS = [
     too_large,
     disconnected_by_server,
     reconnects,
+    turned_away,
 ]
 
 

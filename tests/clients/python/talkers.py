@@ -1,5 +1,7 @@
 """Many people who talk, each with a socket of their own, and keep a record of it. The protocol on stdin and stdout is in ../README.md."""
 
+import json
+import logging
 import os
 import random
 import sys
@@ -21,8 +23,8 @@ PASSING = {"busy", "unavailable", "outcome_unknown"}
 url = sys.argv[1]
 transports = os.environ["LOBBY_TRANSPORTS"].split(",") if "LOBBY_TRANSPORTS" in os.environ else None
 
-# The client reads each message in a thread of its own. So they come one after the other, as long as none is interrupted that
-# does not wait for anything.
+# The client handles each packet in a thread of its own, and counts on each to be done before the next comes. So it is, as long as no
+# thread is interrupted that does not wait for anything.
 sys.setswitchinterval(1)
 
 began = time.monotonic()
@@ -32,22 +34,60 @@ messages = {}
 hushed = threading.Event()
 
 
+class Wire(logging.Handler):
+    """What comes over the wire, as the client logs it: in the order in which it reads that, before its threads can change places."""
+
+    def __init__(self, begins, events, warned):
+        super().__init__()
+        self.begins, self.events, self.warned = begins, events, warned
+
+    def emit(self, record):
+        if record.levelno >= logging.WARNING:
+            self.warned(record.getMessage())
+        if record.msg != "Received packet %s data %s":
+            return
+        kind, packet = record.args
+        if kind != "MESSAGE":
+            return
+        # The types of Socket.IO: a connection begins, an event comes.
+        if packet.startswith("0"):
+            self.begins()
+        elif packet.startswith("2"):
+            name, *data = json.loads(packet[1:])
+            if name in self.events:
+                self.events[name](*data)
+
+
+# What the client logs by itself, if nobody says otherwise.
+complaints = logging.StreamHandler()
+complaints.setLevel(logging.ERROR)
+
+
 class Talker:
     def __init__(self, name):
         self.name = name
         self.posts, self.faults, self.notes = [], [], []
-        # By the id of the socket, since a message's thread may be faster than that of the event before it.
-        self.segments, self.sid = {}, None
+        self.segments = []
         self.online, self.changes = set(), 0
+        # The newest message that the client has handed on, which may be later than it was read.
+        self.handed_on = 0
         self.is_silent = False
         # Behind which message it goes on, and behind which it wanted to when it last connected.
         self.log, self.position, self.after = None, None, None
-        self.client = socketio.Client(reconnection_delay_max=2, handle_sigint=False)
+        events = {
+            "session": self.session,
+            "new_message": self.new_message,
+            "user_joined": self.user_joined,
+            "user_left": self.user_left,
+        }
+        wire = logging.Logger(name, logging.INFO)
+        wire.addHandler(Wire(self.begin, events, self.note))
+        wire.addHandler(complaints)
+        self.client = socketio.Client(reconnection_delay_max=2, handle_sigint=False, engineio_logger=wire)
         self.client.on("connect", lambda: self.note("connect"))
         self.client.on("disconnect", self.note)
         self.client.on("connect_error", lambda data=None: self.note(f"connect_error {data}"))
-        for event in (self.session_begins, self.new_message, self.user_joined, self.user_left):
-            self.client.on(event.__name__.removesuffix("_begins"), event)
+        self.client.on("new_message", self.hand_on)
 
     def log_in(self):
         login = {"pseudonym": self.name, "claim": True}
@@ -85,27 +125,35 @@ class Talker:
         return {"token": self.user["token"], "log": self.log, "after": self.after}
 
     def is_here(self):
-        return self.client.connected and self.segment()["from"] is not None
+        return self.client.connected and self.segments[-1]["from"] is not None
 
-    def segment(self):
-        # What is handled when its socket has just gone came over that one.
-        self.sid = self.client.get_sid() or self.sid
-        return self.segments.setdefault(self.sid, {"after": None, "from": None, "seen": []})
+    def begin(self):
+        self.segments.append({"after": self.after, "from": None, "seen": []})
 
-    def session_begins(self, session):
-        self.online = {user["session"] for user in session["users"]}
-        segment = self.segment()
+    def session(self, session):
+        online = {user["session"] for user in session["users"]}
+        # The first list changes nothing: before it nobody was known.
+        if self.log is not None:
+            self.changes += len(self.online ^ online)
+        self.online = online
+        segment = self.segments[-1]
         # In the middle of a connection it is the list that begins anew.
         if segment["from"] is not None:
             return
-        segment["after"] = self.after
-        goes_on = session["recovered"] and self.after is not None
-        segment["from"] = self.after if goes_on else session["last_id"]
-        self.log, self.position = session["log"], max([segment["from"], *segment["seen"]])
+        goes_on = session["recovered"] and segment["after"] is not None
+        segment["from"] = segment["after"] if goes_on else session["last_id"]
+        self.log, self.position = session["log"], segment["from"]
+
+    def hand_on(self, message):
+        self.handed_on = max(self.handed_on, message["id"])
 
     def new_message(self, message):
-        self.segment()["seen"].append(message["id"])
-        self.position = max(self.position or 0, message["id"])
+        segment = self.segments[-1]
+        if segment["from"] is None:
+            self.faults.append(f"saw {message['id']} before it was let in")
+            return
+        segment["seen"].append(message["id"])
+        self.position = max(self.position, message["id"])
         if messages.setdefault(message["id"], message) != message:
             self.faults.append(f"saw {message['id']} otherwise")
 
@@ -148,10 +196,8 @@ class Talker:
         self.notes.append(f"{time.monotonic() - began:.1f} {what}")
 
     def record(self):
-        segments = list(self.segments.values())
-        for segment in segments:
-            # Threads may have changed places.
-            segment["seen"].sort()
+        # Connections that ended before they were let in have nothing to tell.
+        segments = [segment for segment in self.segments if segment["from"] is not None]
         return {"name": self.name, "session": self.user["session"], "posts": self.posts, "segments": segments}
 
 
@@ -177,7 +223,7 @@ def look(online):
                 "name": talker.name,
                 "here": talker.is_here(),
                 "transport": talker.client.transport() if talker.client.connected else None,
-                "position": talker.position or 0,
+                "position": talker.handed_on,
                 "silent": talker.is_silent,
                 "agrees": talker.online == online,
                 "changes": talker.changes,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::site::Site;
+use super::site::{HEARTBEAT, Site};
 use super::view::View;
 use crate::checker::{Fault, Log, Message, Post, Record, Segment, check};
 use crate::harness::{Kind, Participant, Protocol, Random, Recorder};
@@ -20,14 +20,16 @@ const PROGRAMS: [(&str, Kind, Option<&str>); 4] = [
     ("polling", Kind::Node, Some("polling")),
     ("websocket", Kind::Node, Some("websocket")),
     (DEFAULT, Kind::Node, None),
-    ("python", Kind::Python, None),
+    (PYTHON, Kind::Python, None),
 ];
 
-/// Those who are to be on a WebSocket in the end.
-pub(super) const DEFAULT: &str = "default";
+/// Those who travel as their packages do by default, and so are to be on a WebSocket in the end.
+pub(super) const BY_DEFAULT: [&str; 2] = [DEFAULT, PYTHON];
+const DEFAULT: &str = "default";
+const PYTHON: &str = "python";
 
 /// After how long a silence a plain client takes its connection for gone: a heartbeat and the time for its answer.
-const SILENCE: Duration = Duration::from_secs(4);
+const SILENCE: Duration = HEARTBEAT.saturating_mul(2);
 
 /// How often it is looked whether somebody can say the next thing.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -120,12 +122,14 @@ impl People {
 /// What happened to all of them.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
-    people: usize,
-    posts: usize,
-    sent_again: usize,
-    connections: usize,
-    resumed: usize,
-    deliveries: usize,
+    pub(super) people: usize,
+    pub(super) posts: usize,
+    /// Of these, how many more than once, because they got no answer.
+    pub(super) sent_again: usize,
+    pub(super) connections: usize,
+    /// Of these, how many went on where one before had ended.
+    pub(super) resumed: usize,
+    pub(super) deliveries: usize,
 }
 
 impl Summary {

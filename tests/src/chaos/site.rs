@@ -1,9 +1,11 @@
 //! Everything that can fail, and what stands in front of it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use lobby_testbed::{Nginx, Postgres, Proxy, Redis};
 
+use crate::docs::page;
 use crate::harness::{Database, Launch, Program, WallClock, becomes_so};
 
 /// How many nodes there are.
@@ -11,17 +13,30 @@ pub(super) const NODES: usize = 3;
 
 const DATABASE: &str = "lobby";
 
-/// Hearts beat every 2 s, and whoever is silent for 2 s more is gone.
-const HASTE: [(&str, &str); 8] = [
-    ("LOBBY_SOCKETIO__PING_INTERVAL", "2s"),
-    ("LOBBY_SOCKETIO__PING_TIMEOUT", "2s"),
-    ("LOBBY_WEBSOCKET__PING_INTERVAL", "2s"),
-    ("LOBBY_WEBSOCKET__PING_TIMEOUT", "2s"),
-    ("LOBBY_PRESENCE__LEASE", "2s"),
-    ("LOBBY_PRESENCE__GRACE", "10s"),
-    ("LOBBY_PRESENCE__UNCONNECTED", "10s"),
-    ("LOBBY_PRESENCE__SNAPSHOT", "1000"),
-];
+/// What is given to those who run a lobby: it is what is tested.
+const FRONT: &str = "deploy/nginx.conf";
+
+/// Hearts beat so often, and whoever is silent for as long again is gone.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long the word of a node counts that does not renew it.
+pub(super) const LEASE: Duration = Duration::from_secs(2);
+/// How long a session goes on without a connection.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+/// All settings that say so, and a list that leaves out nobody.
+fn haste() -> Vec<(&'static str, String)> {
+    let seconds = |time: Duration| format!("{}s", time.as_secs());
+    vec![
+        ("LOBBY_SOCKETIO__PING_INTERVAL", seconds(HEARTBEAT)),
+        ("LOBBY_SOCKETIO__PING_TIMEOUT", seconds(HEARTBEAT)),
+        ("LOBBY_WEBSOCKET__PING_INTERVAL", seconds(HEARTBEAT)),
+        ("LOBBY_WEBSOCKET__PING_TIMEOUT", seconds(HEARTBEAT)),
+        ("LOBBY_PRESENCE__LEASE", seconds(LEASE)),
+        ("LOBBY_PRESENCE__GRACE", seconds(LIMIT)),
+        ("LOBBY_PRESENCE__UNCONNECTED", seconds(LIMIT)),
+        ("LOBBY_PRESENCE__SNAPSHOT", "1000".to_owned()),
+    ]
+}
 
 /// Three nodes behind nginx, PostgreSQL, and Redis behind a proxy for each node.
 pub(super) struct Site {
@@ -54,7 +69,7 @@ impl Site {
         let known = async || postgres.psql(DATABASE, "SELECT count(*) FROM nodes").await == rows;
         becomes_so("the nodes to be known", known).await;
         let sockets: Vec<_> = nodes.iter().map(|node| node.program.socket()).collect();
-        Self { nodes, front: Nginx::start(&sockets).await, redis, postgres }
+        Self { nodes, front: Nginx::start_with(&page(FRONT), &sockets).await, redis, postgres }
     }
 
     /// Where clients go.
@@ -66,9 +81,9 @@ impl Site {
         format!("http://{}", self.address())
     }
 
-    /// The newest message.
+    /// The newest message, 0 before the first.
     pub(super) async fn last_id(&self) -> u64 {
-        let last = self.postgres.psql(DATABASE, "SELECT max(id) FROM messages").await;
+        let last = self.postgres.psql(DATABASE, "SELECT coalesce(max(id), 0) FROM messages").await;
         last.parse().expect("a number")
     }
 
@@ -91,8 +106,7 @@ impl Node {
     async fn begin(postgres: &Postgres, redis: &Redis) -> Self {
         let bus = Proxy::of_anything(redis.address()).await;
         let clock = WallClock::new();
-        let haste = HASTE.map(|(name, value)| (name, value.to_owned()));
-        let settings = haste.into_iter().chain(clock.settings());
+        let settings = haste().into_iter().chain(clock.settings());
         let launch = Launch {
             database: Database::At(postgres.url(DATABASE)),
             settings: settings.chain([("LOBBY_BUS__URL", redis.url_via(bus.address()))]).collect(),

@@ -20,8 +20,10 @@ pub(super) struct View {
     pub(super) silent: bool,
     /// Whether those are online, as they were told, who are.
     pub(super) agrees: bool,
-    /// How often they were told that somebody came or went.
+    /// How often they were told that somebody came or went, also by a list that begins anew.
     pub(super) changes: u64,
+    /// How often they were connected.
+    pub(super) connections: usize,
     /// What must not be.
     pub(super) faults: Vec<String>,
     /// When they were connected and disconnected, and why.
@@ -36,6 +38,7 @@ impl View {
             texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
         };
         let is = |key: &str| talker[key].as_bool().expect("true or false");
+        let notes: Vec<String> = texts("notes");
         Self {
             name: talker["name"].as_str().expect("a text").to_owned(),
             here: is("here"),
@@ -44,8 +47,9 @@ impl View {
             silent: is("silent"),
             agrees: is("agrees"),
             changes: talker["changes"].as_u64().expect("a number"),
+            connections: notes.iter().filter(|note| note.ends_with(" connect")).count(),
             faults: texts("faults"),
-            notes: texts("notes"),
+            notes,
         }
     }
 
@@ -59,16 +63,17 @@ impl View {
             silent: silent && recorder.is_settled(),
             agrees: *progress.online == *online,
             changes: progress.changes.try_into().expect("not that many"),
+            connections: progress.connections,
             faults: Vec::new(),
             notes: vec![String::from("plain"); progress.connections],
         }
     }
 
-    /// What is wrong with them, if they should be here, with everything that was said.
-    pub(super) fn complaint(&self, end: Option<u64>) -> Option<String> {
+    /// What is wrong with them, if they should be here, with everything up to `end`, and everybody has fallen silent or nobody has to.
+    pub(super) fn complaint(&self, end: Option<u64>, is_over: bool) -> Option<String> {
         let Self { name, here, position, silent, agrees, notes, .. } = self;
         let is_behind = end.is_some_and(|end| *position < end);
-        if *here && *silent && *agrees && !is_behind {
+        if *here && *agrees && (*silent || !is_over) && !is_behind {
             return None;
         }
         Some(format!(

@@ -13,12 +13,16 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::site::{LEASE, LIMIT};
 use crate::harness::http_client;
 
-/// Their limit and a lease, a second until somebody looks, two until it is seen here, and a busy machine.
-pub(super) const AT_MOST: Duration = Duration::from_secs(10 + 2 + 1 + 2 + 3);
-/// How long a request may take: one that a frozen node has got is given up.
-const WITHIN: Duration = Duration::from_secs(1);
+/// For how long somebody who has gone may be online: the node that they were at may have died with them.
+pub(super) const AT_MOST: Duration = LIMIT.saturating_add(LEASE).saturating_add(MARGIN);
+/// A node waits up to 1 s for more who go before it writes down that somebody has gone, and looks every 1 s whether somebody is over; a
+/// look here takes up to 1 s more. The rest is for a machine on which all of that waits for its turn.
+const MARGIN: Duration = Duration::from_secs(1 + 1 + 1 + 3);
+/// How long a visit may take, and a look: a request that a frozen node has got is given up.
+pub(super) const WITHIN: Duration = Duration::from_secs(1);
 /// Between two visits, and two looks.
 const EVERY: Duration = Duration::from_millis(700);
 
@@ -27,9 +31,12 @@ pub(super) struct Visitors {
     over: watch::Sender<bool>,
 }
 
-/// How many visits there were, and those that lasted too long.
+/// How often somebody wanted to come and to look, how often that went well, and who was online for too long.
+#[derive(Debug, Default)]
 pub(super) struct Outcome {
+    pub(super) turns: usize,
     pub(super) visits: usize,
+    pub(super) looks: usize,
     pub(super) overstayed: Vec<String>,
 }
 
@@ -61,18 +68,20 @@ async fn come_and_go(
 ) -> Outcome {
     let client = http_client();
     let mut gone = BTreeMap::new();
-    let mut outcome = Outcome { visits: 0, overstayed: Vec::new() };
+    let mut outcome = Outcome::default();
     for n in 0.. {
         if *over.borrow() {
             break;
         }
         let name = format!("visitor-{n}");
-        // What came of a visit that does not go smoothly is not known.
+        outcome.turns += 1;
+        // What came of a visit that does not go smoothly is not known: it is not counted.
         if let Some(session) = timeout(WITHIN, visit(&client, front, &name)).await.ok().flatten() {
             outcome.visits += 1;
             gone.insert(session, Visit { name, left_at: Instant::now(), away: *away.borrow() });
         }
         if let Some(online) = timeout(WITHIN, online(&client, front)).await.ok().flatten() {
+            outcome.looks += 1;
             let away = *away.borrow();
             gone.retain(|session, _| online.contains(session));
             gone.retain(|_, visit| {

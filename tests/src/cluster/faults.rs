@@ -7,7 +7,7 @@ use crate::crowd::{Crowd, assert_faultless};
 use crate::harness::{LoggedIn, Protocol, Random, becomes_so};
 
 /// What is said at each of two nodes is heard at the other, and a log-out too.
-async fn all_is_well(nodes: &[Node; 2], talker: &LoggedIn) {
+pub(super) async fn all_is_well(nodes: &[Node; 2], talker: &LoggedIn) {
     for (here, there) in [(&nodes[0], &nodes[1]), (&nodes[1], &nodes[0])] {
         let mut listener = there.listen(Protocol::Plain).await;
         let guest = here.log_in("guest").await;
@@ -20,7 +20,7 @@ async fn all_is_well(nodes: &[Node; 2], talker: &LoggedIn) {
 }
 
 /// What is said at the first node is heard at the second, which cannot read the log just then.
-async fn hints_come(nodes: &[Node; 2], talker: &LoggedIn) {
+pub(super) async fn hints_come(nodes: &[Node; 2], talker: &LoggedIn) {
     let mut listener = nodes[1].listen(Protocol::Plain).await;
     let heard = nodes[1].blind(async {
         let id = nodes[0].say(talker, "a hint").await;

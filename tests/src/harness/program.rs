@@ -13,6 +13,9 @@ use tokio::sync::watch;
 
 use super::{Address, becomes_so, in_time};
 
+/// What programs sign with, unless their settings say otherwise.
+pub const PROGRAM_SECRET: &str = "a secret key for tests, long enough for all of them";
+
 /// Where a lobby keeps what it knows.
 #[derive(Debug, Clone, Default)]
 pub enum Database {
@@ -189,7 +192,7 @@ fn variables(launch: &Launch, address: SocketAddr) -> Vec<(&'static str, String)
         ("LOBBY_SERVER__PORT", address.port().to_string()),
         // Two, so that what crosses workers is tested, on any machine.
         ("LOBBY_SERVER__WORKERS", "2".to_owned()),
-        ("SECRET_KEY", "a secret key for tests, long enough for all of them".to_owned()),
+        ("SECRET_KEY", PROGRAM_SECRET.to_owned()),
     ];
     match &launch.database {
         Database::Sqlite => variables.push(("LOBBY_DATABASE__DURABILITY", "normal".to_owned())),

@@ -47,7 +47,7 @@ pub struct Progress {
     pub is_here: bool,
     /// The sessions that are online, as it was told.
     pub online: Arc<BTreeSet<String>>,
-    /// How often it was told that somebody came or went.
+    /// How often it was told that somebody came or went, also by a list that begins anew.
     pub changes: usize,
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use lobby_testbed::Postgres;
 use tokio::time::Instant;
 
-use super::door::{Door, WAYS, Way, sessions};
+use super::door::{Door, Roster, WAYS, Way, sessions};
 use super::tab::{Change, Tab};
 use super::{app, program};
 use crate::harness::{Database, LoggedIn, Program, Received, becomes_so};
@@ -70,7 +70,8 @@ async fn who_is_connected_to_two_servers_counts_once() {
 }
 
 #[tokio::test]
-async fn of_a_server_that_is_killed_those_who_go_to_another_were_never_gone_and_the_rest_leaves_once() {
+async fn of_one_of_three_servers_that_is_killed_those_who_go_to_another_were_never_gone_and_the_rest_leaves_once()
+ {
     let (_server, url) = database().await;
     let mut killed = node(&url, &[("LOBBY_PRESENCE__GRACE", "2s")]).await;
     let settings = [("database.url", url.as_str()), ("presence.grace", "2s")];
@@ -94,12 +95,21 @@ async fn of_a_server_that_is_killed_those_who_go_to_another_were_never_gone_and_
     }
     observers[0].burn_a_candle(&doors[1]).await;
     observers[1].sees("the candle to go", |seen| seen.revision == 7 + 4 + 2).await;
-    for who in &go {
-        assert_eq!(observers.each_ref().map(|observer| observer.times_expired(who)), [1, 1]);
+    observers[0].sees("the same", |seen| seen.revision == 7 + 4 + 2).await;
+    for observer in &observers {
+        assert!(go.iter().all(|who| observer.times_expired(who) == 1));
+        assert!(stay.iter().all(|who| observer.times_expired(who) == 0), "{:?}", observer.seen().changes);
+        assert_eq!(observer.seen().sessions, sessions(&stay));
     }
     assert!(tabs.iter().all(Tab::is_open));
-    let roster = doors[1].roster().await;
-    assert_eq!((roster.revision, roster.sessions), (7 + 4 + 2, sessions(&stay)));
+    killed.start_again().await;
+    let all = Roster { revision: 7 + 4 + 2, sessions: sessions(&stay) };
+    for door in [&doors[0], &doors[1], &door] {
+        assert_eq!(door.roster().await, all);
+    }
+    let late = door.observe().await.seen();
+    assert_eq!((late.revision, late.sessions), (all.revision, all.sessions));
+    killed.stop().await;
 }
 
 /// It says itself that all are gone: nobody waits for its lease.

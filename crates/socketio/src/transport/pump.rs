@@ -7,12 +7,13 @@ use lobby_websocket::{CloseCode, Frame, Outbox};
 
 use super::{Incoming, WebSocket};
 use crate::channel::{Receiver, Sender, Weigh, channel};
+use crate::engine::packet::NOOP;
 use crate::{Config, DisconnectReason};
 
 /// What holding one item costs besides its bytes.
 const ITEM_COST: usize = size_of::<Frame>();
 
-/// The session's end. Dropped, it closes the WebSocket.
+/// The session's end. Dropped, it turns the WebSocket away.
 pub(crate) struct Pipe {
     pub(crate) to_socket: Sender<Outgoing>,
     pub(crate) from_socket: Receiver<Incoming>,
@@ -100,10 +101,18 @@ fn deliver(outbox: &Outbox, item: Option<Outgoing>) -> ControlFlow<DisconnectRea
             ControlFlow::Break(DisconnectReason::TransportClose)
         }
         None => {
-            outbox.close(CloseCode::NORMAL, "");
+            turn_away(outbox);
             ControlFlow::Break(DisconnectReason::TransportClose)
         }
     }
+}
+
+/// Closes a WebSocket that does not take over. Its client waits for the answer to its probe, and gets something else first: then every
+/// client polls on. At a close frame in place of the answer python-engineio would end neither in a session nor without one, for good.
+fn turn_away(outbox: &Outbox) {
+    // Where it does not fit any more, the client is being cut.
+    let _cut = outbox.send(&Frame::text(NOOP));
+    outbox.close(CloseCode::NORMAL, "");
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ const SCENARIOS: [&str; 12] = [
 /// What only socket.io-client knows how to do.
 const NODE_SCENARIOS: [&str; 1] = ["recovers"];
 
+/// What python-socketio would not survive if it were told otherwise.
+const PYTHON_SCENARIOS: [&str; 1] = ["turned_away"];
+
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Node,
@@ -88,7 +91,7 @@ fn heartbeat() -> Config {
 fn scenarios(kind: Kind) -> impl Iterator<Item = &'static str> {
     let more = match kind {
         Kind::Node => &NODE_SCENARIOS[..],
-        Kind::Python => &[],
+        Kind::Python => &PYTHON_SCENARIOS[..],
     };
     SCENARIOS.iter().chain(more).copied()
 }

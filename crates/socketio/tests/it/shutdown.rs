@@ -5,6 +5,7 @@ use actix_socketio::Config;
 use crate::client::Client;
 use crate::http::Poller;
 use crate::server::Server;
+use crate::upgrade::{candidate, turned_away};
 
 #[actix_web::test]
 async fn a_shutdown_ends_sessions_over_every_transport_whether_they_have_joined_or_not() {
@@ -13,8 +14,10 @@ async fn a_shutdown_ends_sessions_over_every_transport_whether_they_have_joined_
     let mut opened = Client::open(&server).await;
     let polling = Poller::open(&server).await;
     assert_eq!(server.io.sessions(), 3);
+    let upgrading = candidate(&server, &polling).await;
 
     server.io.shut_down();
+    turned_away(upgrading).await;
     for client in [&mut joined, &mut opened] {
         assert_eq!(client.closed().await.0, 1001);
     }

@@ -9,7 +9,7 @@ use crate::http::{Poller, answer};
 use crate::server::Server;
 
 /// Opens a WebSocket that would take over.
-async fn candidate(server: &Server, poller: &Poller) -> Client {
+pub(crate) async fn candidate(server: &Server, poller: &Poller) -> Client {
     Client::connect(server.port, &format!("&sid={}", poller.sid)).await
 }
 
@@ -20,6 +20,12 @@ pub(crate) async fn upgrade(server: &Server, poller: &Poller) -> Client {
     assert_eq!(client.next().await, "3probe");
     client.send("5").await;
     client
+}
+
+/// The WebSocket does not take over: its client is told something before it is closed.
+pub(crate) async fn turned_away(mut candidate: Client) {
+    assert_eq!(candidate.next().await, "6");
+    assert_eq!(candidate.closed().await.0, 1000);
 }
 
 /// The session still works by polling.
@@ -38,8 +44,7 @@ async fn a_session_moves_and_polling_is_over() {
         assert_eq!(client.next().await, r#"42["message-back",1]"#);
         let refused = r#"{"code":3,"message":"Bad request"}"#;
         assert_eq!((poller.get().await.status, poller.post("3").await.body.as_str()), (400, refused));
-        let mut second = candidate(&server, &poller).await;
-        assert_eq!(second.closed().await.0, 1000);
+        turned_away(candidate(&server, &poller).await).await;
         client.send(r#"42["message",2]"#).await;
         assert_eq!(client.next().await, r#"42["message-back",2]"#);
         client.leave().await;
@@ -104,7 +109,7 @@ async fn after_a_failed_upgrade_polling_goes_on() {
         if wrong.first() == Some(&"2probe") {
             assert_eq!(client.next().await, "3probe");
         }
-        assert_eq!(client.closed().await.0, 1000, "{wrong:?}");
+        turned_away(client).await;
         still_polls(&poller).await;
     }
     let gone = candidate(&server, &poller).await;
@@ -123,8 +128,7 @@ async fn only_one_websocket_at_a_time_may_try_and_only_with_the_same_authorizati
     let mut first = candidate(&server, &poller).await;
     first.send("2probe").await;
     assert_eq!(first.next().await, "3probe");
-    let mut second = candidate(&server, &poller).await;
-    assert_eq!(second.closed().await.0, 1000);
+    turned_away(candidate(&server, &poller).await).await;
     first.send("5").await;
     first.send(r#"42["message",1]"#).await;
     assert_eq!(first.next().await, r#"42["message-back",1]"#);

@@ -141,7 +141,12 @@ impl Worker {
 
     fn list(&mut self, session: &Value) {
         let users = session["users"].as_array();
-        self.online = Arc::new(users.into_iter().flatten().map(|user| text(&user["session"])).collect());
+        let online = users.into_iter().flatten().map(|user| text(&user["session"])).collect();
+        // The first list changes nothing: before it nobody was known.
+        if self.position.is_some() {
+            self.changes += self.online.symmetric_difference(&online).count();
+        }
+        self.online = Arc::new(online);
     }
 
     fn changed(&mut self) {
