@@ -194,20 +194,24 @@ target/web/.ready: $(addprefix crates/infra/web/,.npmrc package.json package-loc
 # After a change of the version in crates/infra/web/package.json and package-lock.json. A test checks that it was done.
 .PHONY: vendor
 vendor: target/web/.ready ## Copy the bundles of socket.io-client and Swagger UI into the pages, with their licences
-	cp target/web/node_modules/socket.io-client/dist/socket.io.esm.min.js crates/infra/web/client/vendor/
+	$(call without-map,target/web/node_modules/socket.io-client/dist/socket.io.esm.min.js,crates/infra/web/client/vendor)
 	cd target/web/node_modules && for part in $(vendored); do \
 		printf '%s\n\n' "$$part"; cat "$$part/LICENSE"; echo; \
 	done > $(CURDIR)/crates/infra/web/client/vendor/LICENSE-socket.io.txt
-	cp $(addprefix target/web/node_modules/swagger-ui-dist/,swagger-ui-bundle.js swagger-ui.css) crates/infra/web/docs/vendor/
+	$(call without-map,target/web/node_modules/swagger-ui-dist/swagger-ui-bundle.js,crates/infra/web/docs/vendor)
+	$(call without-map,target/web/node_modules/swagger-ui-dist/swagger-ui.css,crates/infra/web/docs/vendor)
 	cd target/web/node_modules/swagger-ui-dist && cat NOTICE LICENSE swagger-ui-bundle.js.LICENSE.txt \
 		> $(CURDIR)/crates/infra/web/docs/vendor/LICENSE-swagger-ui.txt
+
+# $(call without-map,file,folder): copies a file, but for the line that leads browsers to a source map, which is not vendored.
+without-map = sed '/^\/[/*]\# sourceMappingURL=/d' $1 > $2/$(notdir $1)
 
 # What is in the bundle of socket.io-client.
 vendored := socket.io-client socket.io-parser engine.io-client engine.io-parser @socket.io/component-emitter
 
 .PHONY: docs
 docs: tool-nextest ## Make the pages of docs/ anew that are made of the code
-	UPDATE_DOCS=1 cargo nextest run --package lobby-tests --locked -E 'test(/^docs::/) + test(/^api::(what_is_served|page::)/)'
+	UPDATE_DOCS=1 cargo nextest run --package lobby-tests --locked -E 'test(/^docs::/) + test(/^api::(what_is_served|page::|tables::)/)'
 
 .PHONY: screenshots
 screenshots: clients tool-nextest tool-chromium ## Take the pictures of the pages in docs/images

@@ -3,8 +3,11 @@
 mod answers;
 mod events;
 mod guides;
+mod links;
 mod page;
+mod pasted;
 mod schemathesis;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -14,8 +14,10 @@ const FOLDERS: [&str; 9] =
 /// What a file at the top is known by.
 const TOP_LEVEL: [&str; 5] = [".md", ".toml", ".lock", "Makefile", "LICENSE"];
 
-const TABLE_BEGINS: &str = "<!-- settings -->\n";
-const TABLE_ENDS: &str = "<!-- end of settings -->\n";
+/// What a table of this name stands between.
+fn marks(name: &str) -> [String; 2] {
+    [format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n")]
+}
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
@@ -109,16 +111,18 @@ fn settings_table(toml: &str) -> String {
     table.concat()
 }
 
-fn with_table(page: &str, table: &str) -> String {
-    let (before, rest) = page.split_once(TABLE_BEGINS).expect("the page says where the table begins");
-    let (_, after) = rest.split_once(TABLE_ENDS).expect("the page says where the table ends");
-    [before, TABLE_BEGINS, "\n", table, "\n", TABLE_ENDS, after].concat()
+/// A page with this table between its marks.
+pub(crate) fn with_table(page: &str, name: &str, table: &str) -> String {
+    let [begins, ends] = marks(name);
+    let (before, rest) = page.split_once(&begins).expect("the page says where the table begins");
+    let (_, after) = rest.split_once(&ends).expect("the page says where the table ends");
+    [before, &begins, "\n", table, "\n", &ends, after].concat()
 }
 
 #[test]
 fn the_table_of_settings_is_that_of_the_defaults() {
     let path = "docs/configuration.md";
-    assert_up_to_date(path, &with_table(&page(path), &settings_table(DEFAULTS)));
+    assert_up_to_date(path, &with_table(&page(path), "settings", &settings_table(DEFAULTS)));
 }
 
 /// Asserts that a page is what is made of the code; or makes it so, where that is asked for.
@@ -147,9 +151,10 @@ fn a_setting_becomes_a_row() {
     let table = settings_table("# Preface.\n\n[a]\n# Why,\n# and more.\nb = \"x\"\n# This | that.\nc = 1\n");
     let rows: Vec<_> = table.lines().skip(2).collect();
     assert_eq!(rows, ["| `a.b` | `\"x\"` | Why, and more. |", "| `a.c` | `1` | This \\| that. |"]);
-    let page = format!("before\n{TABLE_BEGINS}old\n{TABLE_ENDS}after\n");
-    let made = with_table(&page, "new\n");
-    assert_eq!(made, format!("before\n{TABLE_BEGINS}\nnew\n\n{TABLE_ENDS}after\n"));
+    let [begins, ends] = marks("settings");
+    let page = format!("before\n{begins}old\n{ends}after\n");
+    let made = with_table(&page, "settings", "new\n");
+    assert_eq!(made, format!("before\n{begins}\nnew\n\n{ends}after\n"));
 }
 
 /// Files that set a lobby up: what they set has to be there.
@@ -196,7 +201,8 @@ fn the_nodes_of_nginx_are_those_of_the_unit_and_of_the_containers() {
             "{number}"
         );
     }
-    assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000/' /lobby.conf"));
+    assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000 resolve/;"));
+    assert!(nginx.contains("\nupstream lobby {\n"), "where names are asked for is put behind it");
 }
 
 fn default_names() -> NamePolicy {

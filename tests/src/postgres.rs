@@ -23,7 +23,7 @@ mod roster;
 /// The one database of a test.
 const DATABASE: &str = "lobby";
 
-async fn server() -> Postgres {
+pub(crate) async fn server() -> Postgres {
     let server = Postgres::start().await;
     server.create_database(DATABASE).await;
     server
@@ -34,7 +34,7 @@ async fn lobby_on(server: &Postgres) -> App {
 }
 
 /// With a proxy between the lobby and its database.
-async fn lobby_behind_a_proxy(server: &Postgres, settings: &[(&str, &str)]) -> (App, Proxy) {
+pub(crate) async fn lobby_behind_a_proxy(server: &Postgres, settings: &[(&str, &str)]) -> (App, Proxy) {
     let proxy = Proxy::start(server.address()).await;
     let url = server.url_via(proxy.address(), DATABASE);
     (Box::pin(lobby_at(&url, settings)).await, proxy)

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`asyncapi`] | the events, as AsyncAPI 3 |
+//! | `closes` | how a plain WebSocket is closed |
 //! | `refusals` | what each operation over REST may refuse |
 //! | `examples` | the people and things of all examples |
 //!
@@ -11,6 +12,7 @@
 //! Invariant: schemas come from the types that are parsed and sent, and examples are made of values of these types.
 
 pub mod asyncapi;
+mod closes;
 mod events;
 pub(crate) mod examples;
 pub(crate) mod refusals;

@@ -18,9 +18,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::Error;
+use crate::measure::measure;
 use crate::report;
 use bench::Bench;
 use document::Document;
@@ -78,17 +78,7 @@ pub(crate) struct Arguments {
 /// Says whether all that was measured came as it should.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, Error> {
     let document = arguments.page.as_deref().map(|file| Document::open(file, "fan-out")).transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let results = runtime.block_on(async {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        // Whatever ends it: what it has started is dropped with it, and so ended.
-        tokio::select! {
-            results = Bench::new(arguments)?.run() => results,
-            _ = interrupt.recv() => Err(Error::Usage("interrupted".to_owned())),
-            _ = terminate.recv() => Err(Error::Usage("told to end".to_owned())),
-        }
-    })?;
+    let results = measure(async { Bench::new(arguments)?.run().await })?;
     let page = page::of(&results);
     if let Some(file) = &arguments.markdown {
         report::write(file, &page)?;

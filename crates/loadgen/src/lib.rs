@@ -37,6 +37,7 @@ mod hello;
 mod latency;
 mod listener;
 mod login;
+mod measure;
 mod number;
 mod process;
 mod progress;

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::compare::document::Document;
 use crate::error::Error;
+use crate::measure::measure;
 use crate::report;
 use bench::Bench;
 use layout::Layout;
@@ -76,17 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, Error> {
         return Err(Error::Usage("--many has to be more than --few".to_owned()));
     }
     let document = arguments.page.as_deref().map(|file| Document::open(file, "scaling")).transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let results = runtime.block_on(async {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        // Whatever ends it: what it has started is dropped with it, and so ended.
-        tokio::select! {
-            results = Bench::new(arguments)?.run() => results,
-            _ = interrupt.recv() => Err(Error::Usage("interrupted".to_owned())),
-            _ = terminate.recv() => Err(Error::Usage("told to end".to_owned())),
-        }
-    })?;
+    let results = measure(async { Bench::new(arguments)?.run().await })?;
     let page = page::of(&results);
     if let Some(file) = &arguments.json {
         report::write(file, &serde_json::to_string_pretty(&results).expect("numbers and texts are JSON"))?;

@@ -1,12 +1,17 @@
 //! `lobby ready`: asks the lobby that runs on this machine with the same settings, for supervisors that run a command.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 use crate::settings::Settings;
 
-/// How long each step may take: whoever asks asks again.
+/// How long all of it may take: whoever asks asks again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// More than the first line of any answer.
@@ -59,15 +64,20 @@ fn reached_at(host: &str, port: u16) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
+/// All of it in one go: whoever answers byte by byte does not answer.
 fn first_line(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { timeout(PATIENCE, asked(address)).await? })
+}
+
+async fn asked(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(LONGEST).read_to_end(&mut answer)?;
-    let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(line).into_owned())
+    stream.write_all(request.as_bytes()).await?;
+    let mut line = Vec::new();
+    // What follows the line is nobody's concern, nor is how the connection ends.
+    BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line).await?;
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
 #[cfg(test)]

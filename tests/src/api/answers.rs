@@ -113,46 +113,135 @@ async fn the_lobby_answers_what_the_examples_show() {
     ask(&app, ("post", "/logout", "200"), None, Some(&john)).await;
 }
 
-/// What refuses, and for which reason.
+/// Which operation refuses, for which reason, and what makes it.
 type Refused = Vec<(&'static str, &'static str, &'static str, RequestBuilder)>;
 
-/// In a lobby where John and Bob are claimed, Silent is not, Gone has gone, and what was said before the third message is not kept.
-fn refusals(app: &App, john: &LoggedIn, bob: &LoggedIn) -> Refused {
-    let get = |path: &str| app.client().get(app.url(path));
-    let post = |path: &str, body: Value| app.client().post(app.url(path)).json(&body);
-    let text = |path: &str, body: &'static str| {
-        app.client().post(app.url(path)).header("content-type", "application/json").body(body)
-    };
-    let log_in = |name: &str| post("/login", json!({"pseudonym": name}));
-    let say = |body: Value| post("/messages", body).header("authorization", john.bearer());
-    let log_out = |name: &str| post("/logout", json!({"pseudonym": name}));
-    vec![
-        ("post", "/login", "invalid_pseudonym", log_in("x")),
-        ("post", "/login", "already_connected", log_in("JohnDoe")),
-        ("post", "/login", "invalid_json", text("/login", "{")),
-        ("post", "/login", "invalid_body", text("/login", "null")),
-        ("post", "/login", "body_too_large", post("/login", json!({"pseudonym": "x".repeat(17_000)}))),
-        ("post", "/login", "unsupported_media_type", app.client().post(app.url("/login")).body("{}")),
-        ("post", "/login", "origin_not_allowed", log_in("Zoë").header("origin", "https://evil.example")),
-        ("post", "/logout", "not_connected", log_out("Nobody")),
-        ("post", "/logout", "not_your_session", log_out("JohnDoe").header("authorization", bob.bearer())),
-        ("get", "/session", "token_required", get("/session")),
-        ("get", "/session", "invalid_token", get("/session").header("authorization", "Bearer forged")),
-        ("get", "/session", "not_relayed", get("/session").header("lobby-relayed", "forged")),
-        ("get", "/messages", "invalid_query", get("/messages?limit=0")),
-        ("get", "/messages", "other_log", get("/messages?after=5")),
-        ("get", "/messages", "log_pruned", get("/messages?after=0")),
-        ("post", "/messages", "content_empty", say(json!({"content": " "}))),
-        ("post", "/messages", "content_control_character", say(json!({"content": "a\0b"}))),
-        ("post", "/messages", "content_too_long", say(json!({"content": "x".repeat(4_001)}))),
-        ("post", "/messages", "invalid_client_id", say(json!({"content": "Hello!", "client_id": ""}))),
-        ("post", "/messages", "client_id_conflict", say(json!({"content": "other", "client_id": "x"}))),
-        ("post", "/messages", "unknown_recipient", say(json!({"content": "Hello!", "to": "Nobody"}))),
-        ("post", "/messages", "recipient_offline", say(json!({"content": "Hello!", "to": "Gone"}))),
-        ("post", "/messages", "recipient_unreachable", say(json!({"content": "Hello!", "to": "Silent"}))),
-        ("get", "/client/{path}", "not_found", get("/client/nothing")),
-        ("get", "/ws", "upgrade_required", get("/ws")),
-    ]
+/// Requests, made and refused by an app.
+struct Asking<'a> {
+    app: &'a App,
+    john: &'a LoggedIn,
+    bob: &'a LoggedIn,
+}
+
+impl Asking<'_> {
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.app.client().get(self.app.url(path))
+    }
+
+    fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.app.client().post(self.app.url(path)).json(body)
+    }
+
+    fn text(&self, path: &str, body: &'static str) -> RequestBuilder {
+        self.app.client().post(self.app.url(path)).header("content-type", "application/json").body(body)
+    }
+
+    fn log_out(&self, name: &str) -> RequestBuilder {
+        self.post("/logout", &json!({"pseudonym": name}))
+    }
+
+    /// Says something as John.
+    fn say(&self, body: &Value) -> RequestBuilder {
+        self.post("/messages", body).header("authorization", self.john.bearer())
+    }
+
+    /// What every operation refuses, and what every one refuses that takes a body.
+    fn of_all(&self) -> Refused {
+        let mut refused = Refused::new();
+        for (path, item) in OPENAPI.value["paths"].as_object().expect("there are paths") {
+            for method in item.as_object().expect("there are methods").keys() {
+                let to = self
+                    .app
+                    .client()
+                    .request(method.to_uppercase().parse().expect("a method"), self.app.url(path));
+                refused.push((
+                    method.as_str(),
+                    path.as_str(),
+                    "not_relayed",
+                    to.header("lobby-relayed", "forged"),
+                ));
+            }
+        }
+        for (path, size) in [("/login", 17_000), ("/logout", 17_000), ("/messages", 132_000)] {
+            let evil = self.text(path, "{}").header("origin", "https://evil.example");
+            // As long as the example says.
+            let name = if path == "/messages" { "content" } else { "pseudonym" };
+            refused.extend([
+                ("post", path, "invalid_json", self.text(path, "{")),
+                ("post", path, "invalid_body", self.text(path, "null")),
+                ("post", path, "body_too_large", self.post(path, &json!({name: "x".repeat(size)}))),
+                (
+                    "post",
+                    path,
+                    "unsupported_media_type",
+                    self.app.client().post(self.app.url(path)).body("{}"),
+                ),
+                ("post", path, "origin_not_allowed", evil),
+            ]);
+        }
+        refused
+    }
+
+    /// What is said of tokens.
+    fn of_tokens(&self) -> Refused {
+        let forged = |request: RequestBuilder| request.header("authorization", "Bearer forged");
+        let hello = json!({"content": "Hello!"});
+        let as_john = json!({"content": "Hello!", "sender": "JohnDoe"});
+        let log_in = self.post("/login", &json!({"pseudonym": "Zoe"}));
+        vec![
+            ("post", "/login", "invalid_token", forged(log_in)),
+            ("post", "/logout", "invalid_token", forged(self.log_out("JohnDoe"))),
+            ("post", "/logout", "token_required", self.log_out("JohnDoe")),
+            (
+                "post",
+                "/logout",
+                "not_your_session",
+                self.log_out("JohnDoe").header("authorization", self.bob.bearer()),
+            ),
+            ("get", "/users", "invalid_token", forged(self.get("/users"))),
+            ("get", "/session", "token_required", self.get("/session")),
+            ("get", "/session", "invalid_token", forged(self.get("/session"))),
+            ("get", "/messages", "invalid_token", forged(self.get("/messages"))),
+            ("post", "/messages", "invalid_token", forged(self.post("/messages", &hello))),
+            ("post", "/messages", "token_required", self.post("/messages", &hello)),
+            (
+                "post",
+                "/messages",
+                "not_your_session",
+                self.post("/messages", &as_john).header("authorization", self.bob.bearer()),
+            ),
+        ]
+    }
+
+    /// In a lobby where John and Bob are claimed, Silent is not, Gone has gone, and what was said before the third message is
+    /// not kept.
+    fn of_each(&self) -> Refused {
+        let log_in = |name: &str| self.post("/login", &json!({"pseudonym": name}));
+        let say = |code, body: Value| ("post", "/messages", code, self.say(&body));
+        let nobody = json!({"content": "Hello!", "sender": "Nobody"});
+        vec![
+            ("post", "/login", "invalid_pseudonym", log_in("x")),
+            ("post", "/login", "already_connected", log_in("JohnDoe")),
+            ("post", "/logout", "not_connected", self.log_out("Nobody")),
+            ("get", "/users", "invalid_query", self.get("/users?limit=0")),
+            ("get", "/messages", "invalid_query", self.get("/messages?limit=0")),
+            ("get", "/messages", "other_log", self.get("/messages?after=5")),
+            ("get", "/messages", "log_pruned", self.get("/messages?after=0")),
+            ("post", "/messages", "not_connected", self.post("/messages", &nobody)),
+            say("content_empty", json!({"content": " "})),
+            say("content_control_character", json!({"content": "a\0b"})),
+            say("content_too_long", json!({"content": "x".repeat(4_001)})),
+            say("invalid_client_id", json!({"content": "Hello!", "client_id": ""})),
+            say("client_id_conflict", json!({"content": "other", "client_id": "x"})),
+            say("unknown_recipient", json!({"content": "Hello!", "to": "Nobody"})),
+            say("recipient_offline", json!({"content": "Hello!", "to": "Gone"})),
+            say("recipient_unreachable", json!({"content": "Hello!", "to": "Silent"})),
+            ("get", "/client/{path}", "not_found", self.get("/client/nothing")),
+            ("get", "/docs/{path}", "not_found", self.get("/docs/nothing")),
+            ("get", "/ws", "upgrade_required", self.get("/ws")),
+            ("get", "/ws", "origin_not_allowed", self.get("/ws").header("origin", "https://evil.example")),
+        ]
+    }
 }
 
 async fn lobby_of_refusals() -> (App, LoggedIn, LoggedIn) {
@@ -169,40 +258,59 @@ async fn lobby_of_refusals() -> (App, LoggedIn, LoggedIn) {
     (app, john, bob)
 }
 
+/// Asks, and asserts that the refusal is the one that is shown for this operation.
+async fn assert_refused_as_shown(app: &App, method: &str, path: &str, code: &str, request: RequestBuilder) {
+    let answer = app.send(request).await;
+    let status = answer.status.as_str();
+    let responses = &OPENAPI.value["paths"][path][method]["responses"];
+    let content = &responses[status]["content"]["application/problem+json"];
+    let shown = &content["examples"][code]["value"];
+    let codes = (&answer.body["code"], &shown["code"]);
+    assert_eq!(codes, (&json!(code), &json!(code)), "{method} {path}: {answer:?}");
+    let sentence = |body: &Value| {
+        // Each example stands for itself: the names in them are not one story.
+        let sentence = body["detail"].as_str().expect("a sentence");
+        timeless(&sentence.replace("'Gone'", "'Bob'").replace("'Silent'", "'Bob'"))
+    };
+    assert_eq!(sentence(&answer.body), sentence(shown), "{method} {path}");
+    assert_eq!((&answer.body["title"], &answer.body["status"]), (&shown["title"], &shown["status"]));
+    assert_eq!(answer.body.get("retry_after"), shown.get("retry_after"));
+}
+
 #[tokio::test]
 async fn the_lobby_refuses_as_the_examples_show() {
     let (app, john, bob) = Box::pin(lobby_of_refusals()).await;
+    let strict = App::spawn_with(&[("auth.mode", "token")]).await;
+    let asking = Asking { app: &app, john: &john, bob: &bob };
+    let nameless = ["/users", "/messages"]
+        .map(|path| ("get", path, "token_required", strict.client().get(strict.url(path))));
+    let all = [asking.of_all(), asking.of_tokens(), asking.of_each(), nameless.into()];
     let mut seen = BTreeSet::new();
-    for (method, path, code, request) in refusals(&app, &john, &bob) {
-        let answer = app.send(request).await;
-        let status = answer.status.as_str();
-        let responses = &OPENAPI.value["paths"][path][method]["responses"];
-        let content = &responses[status]["content"]["application/problem+json"];
-        let shown = &content["examples"][code]["value"];
-        assert_eq!((&answer.body["code"], &shown["code"]), (&json!(code), &json!(code)), "{answer:?}");
-        let of_whom = |sentence: &Value| {
-            // Each example stands for itself: the names in them are not one story.
-            sentence.as_str().expect("a sentence").replace("'Gone'", "'Bob'").replace("'Silent'", "'Bob'")
-        };
-        let path_of = |sentence: String| sentence.replace("/client/nothing", "/nothing");
-        assert_eq!(timeless(&path_of(of_whom(&answer.body["detail"]))), timeless(&of_whom(&shown["detail"])));
-        assert_eq!((&answer.body["title"], &answer.body["status"]), (&shown["title"], &shown["status"]));
-        assert_eq!(answer.body.get("retry_after"), shown.get("retry_after"));
-        seen.insert(code);
+    for (method, path, code, request) in all.into_iter().flatten() {
+        assert_refused_as_shown(&app, method, path, code, request).await;
+        seen.insert((method, path, code));
     }
-    let told: BTreeSet<_> = codes().into_iter().filter(|code| !NOT_HERE.contains(code)).collect();
+    let told: BTreeSet<_> = told().into_iter().filter(|(_, _, code)| !NOT_HERE.contains(code)).collect();
     assert_eq!(told, seen);
 }
 
-/// All codes that operations may answer.
-fn codes() -> BTreeSet<&'static str> {
-    let paths = OPENAPI.value["paths"].as_object().expect("there are paths");
-    let operations = paths.values().flat_map(|item| item.as_object().expect("there are methods").values());
-    let responses = operations
-        .flat_map(|operation| operation["responses"].as_object().expect("there are responses").values());
-    let problems = responses
-        .filter_map(|response| response["content"]["application/problem+json"]["examples"].as_object());
-    problems.flat_map(|examples| examples.keys().map(String::as_str)).collect()
+/// All that operations may refuse, each for itself.
+fn told() -> BTreeSet<(&'static str, &'static str, &'static str)> {
+    let mut told = BTreeSet::new();
+    for (path, item) in OPENAPI.value["paths"].as_object().expect("there are paths") {
+        for (method, operation) in item.as_object().expect("there are methods") {
+            let responses = operation["responses"].as_object().expect("there are responses").values();
+            let problems = responses.filter_map(|response| {
+                response["content"]["application/problem+json"]["examples"].as_object()
+            });
+            told.extend(
+                problems
+                    .flat_map(|all| all.keys())
+                    .map(|code| (method.as_str(), path.as_str(), code.as_str())),
+            );
+        }
+    }
+    told
 }
 
 /// A refusal that may pass says when, in a header too; one for want of a proof says of which kind.

@@ -12,10 +12,19 @@ use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, Received};
 /// What takes a broken database, or a lobby that is very busy. Other tests see to that.
 const NOT_HERE: [&str; 3] = ["busy", "outcome_unknown", "unavailable"];
 
-fn shown(message: &str, name: &str) -> &'static Value {
+fn examples(message: &str) -> &'static Vec<Value> {
     let examples = ASYNCAPI.value["components"]["messages"][message]["examples"].as_array();
-    let example = examples.expect("there are examples").iter().find(|example| example["name"] == name);
+    examples.unwrap_or_else(|| panic!("{message} has no examples"))
+}
+
+fn shown(message: &str, name: &str) -> &'static Value {
+    let example = examples(message).iter().find(|example| example["name"] == name);
     &example.unwrap_or_else(|| panic!("{message} has no example '{name}'"))["payload"]
+}
+
+/// What all examples of a message are called.
+fn names(message: &str) -> BTreeSet<&'static str> {
+    examples(message).iter().map(|example| example["name"].as_str().expect("a name")).collect()
 }
 
 #[track_caller]
@@ -52,6 +61,8 @@ async fn the_lobby_tells_what_the_examples_show(
     assert_as_shown("typing", "to everybody", &bobs.event("typing").await);
     let refused = johns.ask("send_message", &json!({"content": ""})).await;
     assert_as_shown("posted", "refused", &refused);
+    let refused = watching.ask("typing", &Value::Null).await;
+    assert_as_shown("refused", "refused", &refused);
     johns.emit("send_message", &json!({"content": ""})).await;
     assert_as_shown("error", "content_empty", &johns.event("error").await);
 
@@ -75,10 +86,22 @@ async fn changes_until(connection: &mut Connection, revision: u64) -> Value {
 
 #[tokio::test]
 async fn who_is_turned_away_is_told_why_as_the_example_shows() {
-    let app = App::spawn().await;
-    let mut forged = Connection::connecting(&app, Protocol::SocketIo, Auth::Forged("forged")).await;
-    let Received::ConnectError(error) = forged.receive().await else { panic!("it is let in") };
-    assert_as_shown("connect_error", "a bad token", &error);
+    let open = App::spawn().await;
+    let strict = App::spawn_with(&[("auth.mode", "token")]).await;
+    let refused = [
+        ("invalid_token", &open, json!({"token": "forged"})),
+        ("token_required", &strict, json!({})),
+        ("invalid_auth", &open, json!({"token": 1})),
+    ];
+    for (code, app, auth) in &refused {
+        let mut turned_away = Connection::connecting_with(app, Protocol::SocketIo, &[], auth).await;
+        let Received::ConnectError(error) = turned_away.receive().await else {
+            panic!("{code}: it is let in")
+        };
+        assert_as_shown("connect_error", code, &error);
+    }
+    let seen = refused.iter().map(|(code, ..)| *code).chain(NOT_HERE);
+    assert_eq!(names("connect_error"), seen.collect());
 }
 
 /// What is refused for which reason, where Silent is unclaimed and Gone has gone.
@@ -137,12 +160,23 @@ async fn events_are_refused_as_the_examples_show(
             // Each example stands for itself: the names in them are not one story.
             timeless(&sentence.replace("'Gone'", "'Bob'").replace("'Silent'", "'Bob'"))
         };
-        assert_eq!(sentence(error), sentence(shown("error", code)));
+        let shown = match protocol {
+            Protocol::Plain => &shown("frame.error", code)["data"],
+            Protocol::SocketIo => shown("error", code),
+        };
+        assert_eq!(sentence(error), sentence(shown));
     }
-    let examples = ASYNCAPI.value["components"]["messages"]["error"]["examples"].as_array();
-    let names = examples.expect("there are examples").iter().map(|example| example["name"].as_str());
-    let told: BTreeSet<_> = names.map(|name| name.expect("a name")).collect();
-    let seen = refused.iter().map(|(code, _)| *code).chain(NOT_HERE);
-    let seen: BTreeSet<_> = seen.chain((protocol != Protocol::Plain).then_some("invalid_frame")).collect();
-    assert_eq!(told, seen);
+    let told = names(if protocol == Protocol::Plain { "frame.error" } else { "error" });
+    assert_eq!(told, refused.iter().map(|(code, _)| *code).chain(NOT_HERE).collect());
+}
+
+/// What a plain client leaves out, and what it may not.
+#[test]
+fn only_what_makes_no_sense_without_data_owes_it() {
+    for (event, owed) in [("connect", false), ("typing", false), ("send_message", true)] {
+        let key = if event == "typing" { "frame.start_typing".to_owned() } else { format!("frame.{event}") };
+        let payload = &ASYNCAPI.value["components"]["messages"][&key]["payload"];
+        let is_wrong = !ASYNCAPI.complaints(payload, &json!({"event": event})).is_empty();
+        assert_eq!(is_wrong, owed, "{event}");
+    }
 }

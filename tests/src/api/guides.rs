@@ -1,71 +1,21 @@
-//! The programs of `docs/clients.md` do what the page says, as they stand there.
+//! The programs of `docs/clients.md` do what the page says, as they stand there, also where something goes wrong.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::time::Duration;
 
+use reqwest::StatusCode;
 use rstest::rstest;
-use serde_json::json;
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use serde_json::{Value, json};
 
-use super::repository;
+use super::pasted::{HEADINGS, Pasted, Way};
 use crate::docs::page;
-use crate::harness::{App, Auth, Connection, Launch, Program, Protocol, http_client, in_time};
+use crate::harness::{App, Auth, Connection, Launch, Network, Program, Protocol, becomes_so, http_client};
+use crate::postgres::{lobby_behind_a_proxy, server};
 
-/// A program as somebody has pasted it, that runs until it is dropped.
-struct Pasted {
-    lines: Lines<BufReader<ChildStdout>>,
-    _child: Child,
-    _folder: TempDir,
-}
+/// What a program says once its greeting is in the log of a lobby where nothing was said before.
+const STORED: &str = "stored as message 1";
 
-/// What stands below a heading, and in which language.
-fn program(heading: &str) -> (String, String) {
-    let page = page("docs/clients.md");
-    let (_, below) = page.split_once(&format!("\n## {heading}\n")).expect("there is such a heading");
-    let (_, fenced) = below.split_once("\n```").expect("a program follows");
-    let (language, rest) = fenced.split_once('\n').expect("it begins on a line of its own");
-    let (program, _) = rest.split_once("\n```\n").expect("it ends");
-    (language.to_owned(), program.to_owned())
-}
-
-impl Pasted {
-    fn start(heading: &str, url: &str) -> Self {
-        let (language, text) = program(heading);
-        let clients = repository().join("target/clients");
-        // Node looks for what is installed in the folders above the program.
-        let folder = tempfile::tempdir_in(clients.join("node")).expect("`make clients` makes it");
-        let (interpreter, name) = match language.as_str() {
-            "js" => (PathBuf::from("node"), "client.mjs"),
-            "python" => (clients.join("python/bin/python"), "client.py"),
-            other => panic!("who runs {other}?"),
-        };
-        let file = folder.path().join(name);
-        std::fs::write(&file, text).expect("it is written");
-        let mut command = Command::new(interpreter);
-        command.arg(file).env("LOBBY_URL", url).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().expect("`make clients` installs it");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Self { lines, _child: child, _folder: folder }
-    }
-
-    async fn line(&mut self) -> String {
-        in_time("a line", self.lines.next_line()).await.expect("text").expect("it runs")
-    }
-
-    /// Waits until the program prints this.
-    async fn prints(&mut self, expected: &str) {
-        while self.line().await != expected {}
-    }
-}
-
-const HEADINGS: [&str; 4] = [
-    "JavaScript, with Socket.IO",
-    "Python, with Socket.IO",
-    "JavaScript, with a plain WebSocket",
-    "Python, with a plain WebSocket",
-];
+/// After so long at the latest a program has noticed that nobody is there any more.
+const NOTICED: Duration = Duration::from_secs(75);
 
 #[test]
 fn there_is_no_program_that_is_not_run() {
@@ -105,33 +55,155 @@ async fn a_program_from_the_page_goes_on_where_it_left_off(#[case] heading: &str
     let mut lobby = Program::launch(Launch::default()).await;
     let url = format!("http://{}", *lobby.address().borrow());
     let client = http_client();
-    let post = async |path: &str, body: serde_json::Value| {
+    let post = async |path: &str, body: Value| {
         let answer = client.post(format!("{url}{path}")).json(&body).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
     };
+    let bob_says =
+        async |content: &str| post("/messages", json!({"sender": "Bob", "content": content})).await;
     post("/login", json!({"pseudonym": "Bob"})).await;
     let mut pasted = Pasted::start(heading, &url);
     let mut greeted = (false, false);
     while greeted != (true, true) {
         let line = pasted.line().await;
-        greeted = (greeted.0 || line == "stored as message 1", greeted.1 || line.contains(": Hello "));
+        greeted = (greeted.0 || line == STORED, greeted.1 || line.contains(": Hello "));
     }
     lobby.kill().await;
     lobby.start_again().await;
     // Both before it is back and afterwards, as it happens.
-    for n in 0..3 {
-        post("/messages", json!({"sender": "Bob", "content": format!("said {n}")})).await;
+    for content in ["one", "two", "three"] {
+        bob_says(content).await;
     }
-    let mut heard = Vec::new();
-    for _ in 0..3 {
-        let is_news = |line: &String| line.starts_with("here: ") || line.starts_with("closed: ");
-        let mut line = pasted.line().await;
-        while is_news(&line) {
-            line = pasted.line().await;
-        }
-        heard.push(line);
-    }
+    let mut heard = [pasted.message().await, pasted.message().await, pasted.message().await];
     // python-socketio has a thread for each event, so they may overtake each other.
     heard.sort();
-    assert_eq!(heard, ["Bob: said 0", "Bob: said 1", "Bob: said 2"]);
+    assert_eq!(heard, ["Bob: one", "Bob: three", "Bob: two"]);
+    bob_says("That was all.").await;
+    assert_eq!(pasted.message().await, "Bob: That was all.");
+}
+
+/// Whoever kills a program and starts it again finds its name taken: by itself.
+#[rstest]
+#[case(HEADINGS[0])]
+#[case(HEADINGS[1])]
+#[case(HEADINGS[2])]
+#[case(HEADINGS[3])]
+#[tokio::test]
+async fn a_program_from_the_page_that_is_started_again_is_the_same_session(#[case] heading: &str) {
+    let app = App::spawn().await;
+    let mut pasted = Pasted::start(heading, &app.url(""));
+    pasted.prints(STORED).await;
+    let kept = pasted.kept();
+    let mut again = pasted.start_again(heading, &app.url("")).await;
+    again.prints("stored as message 2").await;
+    assert_eq!((again.kept(), app.online().await), (kept.clone(), vec![kept.0.clone()]));
+    // Where the session is over, the token is good for nothing, and a new one is opened.
+    let (name, token) = kept;
+    app.log_out(&name, &[("authorization", &format!("Bearer {token}"))]).await;
+    let mut anew = again.start_again(heading, &app.url("")).await;
+    anew.prints("stored as message 3").await;
+    assert_ne!(anew.kept().1, token);
+}
+
+/// Also one that learns of it only when it comes back.
+#[rstest]
+#[tokio::test]
+async fn a_program_from_the_page_ends_with_its_session(
+    #[values(HEADINGS[0], HEADINGS[1], HEADINGS[2], HEADINGS[3])] heading: &str,
+    #[values(false, true)] is_away: bool,
+) {
+    let app = App::spawn().await;
+    let network = Network::to(app.address()).await;
+    let mut pasted = Pasted::start(heading, &network.url());
+    pasted.prints(STORED).await;
+    if is_away {
+        network.cut();
+    }
+    let (name, token) = pasted.kept();
+    let answer = app.log_out(&name, &[("authorization", &format!("Bearer {token}"))]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    network.lead_to(app.address());
+    assert_eq!(pasted.ended().await.code(), Some(1));
+}
+
+/// It is turned away for now, which is no connection that breaks.
+#[rstest]
+#[case(HEADINGS[0])]
+#[case(HEADINGS[1])]
+#[case(HEADINGS[2])]
+#[case(HEADINGS[3])]
+#[tokio::test]
+async fn a_program_from_the_page_outlasts_a_database_that_is_away(#[case] heading: &str) {
+    let server = server().await;
+    let (app, proxy) = Box::pin(lobby_behind_a_proxy(&server, &[])).await;
+    let network = Network::to(app.address()).await;
+    let mut pasted = Pasted::start(heading, &network.url());
+    pasted.prints(STORED).await;
+    app.log_in("Bob").await;
+    proxy.refuse();
+    proxy.cut();
+    let is_away = async || app.get("/health/ready").await.status == StatusCode::SERVICE_UNAVAILABLE;
+    becomes_so("the database to be away", is_away).await;
+    network.cut();
+    network.lead_to(app.address());
+    pasted.tells_of("unavailable").await;
+    proxy.pass();
+    let says = json!({"sender": "Bob", "content": "There you are."});
+    let is_said = async || app.post("/messages", &says, &[]).await.status == StatusCode::CREATED;
+    becomes_so("the database to be back", is_said).await;
+    pasted.prints("Bob: There you are.").await;
+}
+
+/// Neither that it is stored nor the message itself comes to it.
+#[rstest]
+#[case(HEADINGS[0])]
+#[case(HEADINGS[1])]
+#[case(HEADINGS[2])]
+#[case(HEADINGS[3])]
+#[tokio::test]
+async fn a_program_from_the_page_says_again_what_was_not_acknowledged(#[case] heading: &str) {
+    let app = App::spawn().await;
+    let mut way = Way::to(app.address(), "\"timestamp\"", true).await;
+    let mut pasted = Pasted::start(heading, &way.url);
+    way.heard().await;
+    pasted.prints(STORED).await;
+    let said = app.get("/messages").await.body;
+    assert_eq!(said["messages"].as_array().map(Vec::len), Some(1), "{said}");
+}
+
+#[rstest]
+#[case(HEADINGS[0])]
+#[case(HEADINGS[1])]
+#[case(HEADINGS[2])]
+#[case(HEADINGS[3])]
+#[tokio::test]
+async fn a_program_from_the_page_says_again_what_was_refused_for_now(#[case] heading: &str) {
+    let app = App::spawn().await;
+    app.alter_database(
+        "CREATE TRIGGER no_room BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no room'); END",
+    )
+    .await;
+    let mut way = Way::to(app.address(), "\"retry_after\"", false).await;
+    let mut pasted = Pasted::start(heading, &way.url);
+    way.heard().await;
+    app.alter_database("DROP TRIGGER no_room").await;
+    pasted.prints(STORED).await;
+}
+
+/// Nothing comes any more, and nobody says that it is over.
+#[rstest]
+#[case(HEADINGS[2])]
+#[case(HEADINGS[3])]
+#[tokio::test]
+async fn a_program_from_the_page_notices_that_nobody_is_there_any_more(#[case] heading: &str) {
+    let app = App::spawn().await;
+    app.log_in("Bob").await;
+    let network = Network::to(app.address()).await;
+    let mut pasted = Pasted::start(heading, &network.url());
+    pasted.prints(STORED).await;
+    network.swallow();
+    pasted.tells_within(NOTICED, "closed: ").await;
+    network.lead_to(app.address());
+    app.post("/messages", &json!({"sender": "Bob", "content": "Still there?"}), &[]).await;
+    pasted.prints("Bob: Still there?").await;
 }

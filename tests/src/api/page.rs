@@ -12,7 +12,7 @@ const HEAD: &str = "<!-- Made of docs/asyncapi.json: UPDATE_DOCS=1 makes it anew
 /// Events in the order in which one gets to know them; what is missing here fails the test.
 const ORDER: [(&str, &[&str]); 3] = [
     ("To come in", &["auth", "frame.connect", "connect_error", "session"]),
-    ("From the client", &["send_message", "posted", "start_typing"]),
+    ("From the client", &["send_message", "posted", "start_typing", "refused"]),
     ("From the server", &["new_message", "user_joined", "user_left", "users_changed", "typing", "error"]),
 ];
 
@@ -99,7 +99,7 @@ fn event(key: &str, page: &mut String) {
     }
     let examples = message["examples"].as_array().expect("there are examples");
     if key == "error" {
-        return refusals(examples, page);
+        return refusals(page);
     }
     for example in examples {
         let (name, payload) = (text(&example["name"]), &example["payload"]);
@@ -107,11 +107,11 @@ fn event(key: &str, page: &mut String) {
     }
 }
 
-/// All that may be refused, a line each.
-fn refusals(examples: &[Value], page: &mut String) {
+/// All that may be refused, a line each; over `/ws` that is most.
+fn refusals(page: &mut String) {
     page.push_str("\n| `code` | for instance |\n| --- | --- |\n");
-    for example in examples {
-        let payload = &example["payload"];
+    for example in component("messages", "frame.error")["examples"].as_array().expect("there are examples") {
+        let payload = &example["payload"]["data"];
         let sentence = text(&payload["error"]).replace('|', "\\|");
         writeln!(page, "| `{}` | {sentence} |", text(&payload["code"])).expect("a text grows");
     }

@@ -84,6 +84,19 @@ fn item(path: &str) -> Option<&'static Value> {
     paths.get(path).or_else(|| templated().map(|(_, item)| item))
 }
 
+/// The first code that is an application's own: all before are of every WebSocket, and of Socket.IO's too.
+const OWN: u16 = 4_000;
+
+/// Checks that a plain socket is closed for a reason that is told.
+#[track_caller]
+fn check_close(code: u16, reason: &str) {
+    let told = ASYNCAPI.value["channels"]["websocket"]["description"].as_str().expect("a text");
+    assert!(
+        code < OWN || told.contains(&format!("| {code} | `{reason}` |")),
+        "{code} {reason} is not described"
+    );
+}
+
 /// Checks what came in over a socket.
 #[track_caller]
 pub fn check_event(received: &Received) {
@@ -91,7 +104,8 @@ pub fn check_event(received: &Received) {
         Received::Event(name, data) => (name.as_str(), data),
         Received::Ack(_, data) => ("posted", data),
         Received::ConnectError(data) => ("connect_error", data),
-        Received::Disconnect | Received::Closed(..) => return,
+        Received::Closed(code, reason) => return check_close(*code, reason),
+        Received::Disconnect => return,
     };
     let described = &ASYNCAPI.value["components"]["messages"][message];
     assert!(described.is_object(), "{message} is not described");

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::events::{By, Event, answers, arrivals, events, turned_away};
-use super::{LICENCE, VERSION};
+use super::events::{By, Event, answers, arrivals, events, refused, turned_away};
+use super::{LICENCE, VERSION, closes};
 use crate::realtime::shapes::{Auth, ConnectData, ErrorView, SessionView, TypingData};
+use crate::refusal::Code;
 use crate::send_message::SendMessage;
 use crate::wire::{ChangedView, JoinedView, LeftView, MessageView, PostedView, TypingView};
 
@@ -14,10 +15,14 @@ const ABOUT: &str = "What goes over the lobby's sockets. The events are the same
     by `/openapi.json`. Members that are not described are to be ignored.";
 
 const SOCKETIO: &str = "Each message is an event with one argument, its payload. The answer is the ack's one argument. `auth` is \
-    what the client gives its library to connect with, `connect_error` what it gets if it is not let in.";
+    what the client gives its library to connect with, `connect_error` what it gets if it is not let in. With `\"recovery\": true` in \
+    `auth` the answer to CONNECT has a `pid` besides the `sid`, and `new_message` a second argument, its place in the log as an opaque \
+    text: the library shows both when it comes back.";
 
 const WEBSOCKET: &str = "Each message is one JSON text frame, `{\"event\", \"data\", \"ack\"?}`, and an answer `{\"ack\", \"data\"}` with the \
-    `ack` of the question. The first frame is owed within 10 s: it is `connect`, and `session` answers it.";
+    `ack` of the question. The first frame is owed within 10 s: it is `connect`, and `session` answers it. How it ends:";
+
+const REFUSED: &str = "Why an event that asked for an ack was refused. `typing` has no other answer.";
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(
@@ -99,8 +104,8 @@ impl Socket {
 
     fn channel(self, messages: &Map<String, Value>) -> Value {
         let (address, title, description) = match self {
-            Self::SocketIo => ("/socket.io/", "Socket.IO", SOCKETIO),
-            Self::Plain => ("/ws", "Plain WebSocket", WEBSOCKET),
+            Self::SocketIo => ("/socket.io/", "Socket.IO", SOCKETIO.to_owned()),
+            Self::Plain => ("/ws", "Plain WebSocket", format!("{WEBSOCKET}\n\n{}", closes::table())),
         };
         json!({
             "address": address,
@@ -124,13 +129,7 @@ impl Socket {
         match self {
             Self::SocketIo => vec![
                 self.bare("auth", By::Client, "Auth", said, arrivals()),
-                self.bare(
-                    "connect_error",
-                    By::Server,
-                    "TurnedAway",
-                    "Why it is not let in.",
-                    vec![("a bad token", turned_away())],
-                ),
+                self.bare("connect_error", By::Server, "TurnedAway", "Why it is not let in.", turned_away()),
                 self.bare(
                     "posted",
                     By::Server,
@@ -138,6 +137,7 @@ impl Socket {
                     "What became of a message: the argument of the ack.",
                     answers(),
                 ),
+                self.bare("refused", By::Server, "Refusal", REFUSED, refused()),
             ],
             Self::Plain => vec![
                 self.event(Event {
@@ -146,10 +146,12 @@ impl Socket {
                     by: By::Client,
                     schema: "Connect",
                     summary: said,
+                    owes_data: false,
                     answer: None,
                     examples: arrivals(),
                 }),
-                self.answer(),
+                self.answer("posted", "Answer", "What became of a message.", answers()),
+                self.answer("refused", "Refusal", REFUSED, refused()),
             ],
         }
     }
@@ -174,33 +176,37 @@ impl Socket {
     }
 
     fn event(self, event: Event) -> Message {
-        let Event { key, name, by, schema, summary, answer, examples } = event;
+        let Event { key, name, by, schema, summary, owes_data, answer, mut examples } = event;
         let answer = answer.map(|answer| self.key(answer));
         let body = match self {
-            Self::SocketIo => message(name, summary, &reference(schema), examples),
+            Self::SocketIo => {
+                // It has no frames of the lobby's.
+                examples.retain(|(title, _)| *title != Code::InvalidFrame.as_str());
+                message(name, summary, &reference(schema), examples)
+            }
             Self::Plain => {
                 let wrap = |data: &Value| match &answer {
                     Some(_) => json!({"event": name, "data": data, "ack": 1}),
                     None => json!({"event": name, "data": data}),
                 };
                 let examples = examples.into_iter().map(|(title, data)| (title, wrap(&data))).collect();
-                message(name, summary, &frame(name, by, schema), examples)
+                message(name, summary, &frame(name, by, schema, owes_data), examples)
             }
         };
         Message { key: self.key(key), by, answer, body }
     }
 
     /// An ack has no event's name.
-    fn answer(self) -> Message {
+    fn answer(self, key: &str, schema: &str, summary: &str, examples: Vec<(&'static str, Value)>) -> Message {
         let payload = json!({
             "type": "object",
             "required": ["ack", "data"],
-            "properties": {"ack": {"description": "That of the question."}, "data": reference("Answer")},
+            "properties": {"ack": {"description": "That of the question."}, "data": reference(schema)},
         });
         let examples =
-            answers().into_iter().map(|(title, data)| (title, json!({"ack": 1, "data": data}))).collect();
-        let body = message("ack", "What became of a message.", &payload, examples);
-        Message { key: self.key("posted"), by: By::Server, answer: None, body }
+            examples.into_iter().map(|(title, data)| (title, json!({"ack": 1, "data": data}))).collect();
+        let body = message("ack", summary, &payload, examples);
+        Message { key: self.key(key), by: By::Server, answer: None, body }
     }
 }
 
@@ -208,7 +214,7 @@ impl Message {
     /// From the server's side: it receives what clients send.
     fn operation(&self, socket: Socket) -> Option<(String, Value)> {
         // An answer belongs to its question.
-        if self.key.ends_with("posted") {
+        if self.key.ends_with("posted") || self.key.ends_with("refused") {
             return None;
         }
         let action = match self.by {
@@ -237,18 +243,15 @@ fn message(name: &str, summary: &str, payload: &Value, examples: Vec<(&'static s
     json!({"name": name, "title": name, "summary": summary, "payload": payload, "examples": examples})
 }
 
-fn frame(name: &str, by: By, schema: &str) -> Value {
+fn frame(name: &str, by: By, schema: &str, owes_data: bool) -> Value {
     let mut frame = json!({
         "type": "object",
-        "required": ["event"],
+        "required": if owes_data { vec!["event", "data"] } else { vec!["event"] },
         "properties": {"event": {"const": name}, "data": reference(schema)},
     });
-    match by {
-        By::Client => {
-            let what = "Any value but null: it asks for an answer, and comes back with it.";
-            frame["properties"]["ack"] = json!({"description": what});
-        }
-        By::Server => frame["required"] = json!(["event", "data"]),
+    if by == By::Client {
+        let what = "Any value but null: it asks for an answer, and comes back with it.";
+        frame["properties"]["ack"] = json!({"description": what});
     }
     frame
 }

@@ -23,6 +23,8 @@ pub(super) struct Event {
     /// The name of its data's schema.
     pub(super) schema: &'static str,
     pub(super) summary: &'static str,
+    /// Whether it makes no sense without data.
+    pub(super) owes_data: bool,
     /// The key of what answers it where an ack is asked for.
     pub(super) answer: Option<&'static str>,
     pub(super) examples: Vec<(&'static str, Value)>,
@@ -49,6 +51,16 @@ const REFUSED: [Code; 17] = [
     Code::OutcomeUnknown,
 ];
 
+/// What may keep a Socket.IO client from coming in.
+const TURNED_AWAY: [Code; 6] = [
+    Code::InvalidToken,
+    Code::TokenRequired,
+    Code::InvalidAuth,
+    Code::Busy,
+    Code::Unavailable,
+    Code::OutcomeUnknown,
+];
+
 fn refusal(code: Code) -> Value {
     json!(ErrorView::from(&Refusal::example(code)))
 }
@@ -66,6 +78,7 @@ fn from_client() -> [Event; 2] {
             by: By::Client,
             schema: "SendMessage",
             summary: "Says something, to everybody or to one.",
+            owes_data: true,
             answer: Some("posted"),
             examples: vec![
                 ("to everybody", json!({"content": "Hello!", "client_id": "c-1"})),
@@ -78,8 +91,10 @@ fn from_client() -> [Event; 2] {
             name: "typing",
             by: By::Client,
             schema: "StartTyping",
-            summary: "Tells that one is about to say something. Has no answer but refusals; at most one a second goes out.",
-            answer: None,
+            summary: "Tells that one is about to say something; for everybody, its data may be left out. Has no answer but \
+                refusals; at most one a second goes out.",
+            owes_data: false,
+            answer: Some("refused"),
             examples: vec![("to everybody", json!({})), ("to one", json!({"to": "Bob"}))],
         },
     ]
@@ -92,6 +107,7 @@ fn from_server() -> Vec<Event> {
         by: By::Server,
         schema,
         summary,
+        owes_data: true,
         answer: None,
         examples,
     };
@@ -126,7 +142,8 @@ fn from_server() -> Vec<Event> {
         event(
             "error",
             "Refusal",
-            "Why an event that asked for no ack was refused; acks say it in the same words. The connection goes on.",
+            "Why an event that asked for no ack was refused; acks say it in the same words. The connection goes on. \
+             `invalid_frame` comes over `/ws` only.",
             REFUSED.iter().map(|code| (code.as_str(), refusal(*code))).collect(),
         ),
     ]
@@ -135,6 +152,11 @@ fn from_server() -> Vec<Event> {
 /// What answers `send_message`.
 pub(super) fn answers() -> Vec<(&'static str, Value)> {
     vec![("stored", examples::posted()), ("refused", refusal(Code::ContentEmpty))]
+}
+
+/// What answers an event that has no other answer.
+pub(super) fn refused() -> Vec<(&'static str, Value)> {
+    vec![("refused", refusal(Code::TokenRequired))]
 }
 
 /// What a client says of itself when it comes, over either kind of socket.
@@ -147,7 +169,10 @@ pub(super) fn arrivals() -> Vec<(&'static str, Value)> {
 }
 
 /// Why a Socket.IO client is not let in.
-pub(super) fn turned_away() -> Value {
-    let refusal = Refusal::example(Code::InvalidToken);
-    json!({"message": refusal.detail, "data": ErrorView::from(&refusal)})
+pub(super) fn turned_away() -> Vec<(&'static str, Value)> {
+    let example = |code: Code| {
+        let refusal = Refusal::example(code);
+        (code.as_str(), json!({"message": refusal.detail, "data": ErrorView::from(&refusal)}))
+    };
+    TURNED_AWAY.map(example).into()
 }

@@ -25,9 +25,13 @@ const ACT: [Code; 5] = [
     Code::BodyTooLarge,
 ];
 
-/// Makes types that stand for what an operation refuses.
+/// Makes types that stand for what an operation refuses: codes that several have in common, its own, and the sentences that are other
+/// ones here than usual.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $operation:ident = [$($common:expr),*], [$($code:ident),*];)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $operation:ident = [$($common:expr),*], [$($code:ident),*] $(, {$($told:ident = $sentence:literal),*})?;
+    )*) => {
         $(
             $(#[$doc])*
             pub(crate) struct $operation;
@@ -35,7 +39,8 @@ macro_rules! refusals {
             impl IntoResponses for $operation {
                 fn responses() -> BTreeMap<String, RefOr<Response>> {
                     let common: &[&[Code]] = &[$(&$common),*];
-                    responses(&[common.concat(), vec![$(Code::$code),*]].concat())
+                    let told: &Told = &[$($((Code::$told, $sentence)),*)?];
+                    responses(&[common.concat(), vec![$(Code::$code),*]].concat(), told)
                 }
             }
         )*
@@ -45,51 +50,62 @@ macro_rules! refusals {
 refusals! {
     LogIn = [ANY, ACT], [InvalidPseudonym, AlreadyConnected, NameHeld, InvalidToken, Busy, OutcomeUnknown];
     LogOut = [ANY, ACT], [NotConnected, TokenRequired, InvalidToken, NotYourSession, Busy, OutcomeUnknown];
-    ListUsers = [ANY], [InvalidQuery, TokenRequired, InvalidToken, Busy, OutcomeUnknown];
+    ListUsers = [ANY], [InvalidQuery, TokenRequired, InvalidToken, Busy, OutcomeUnknown], {
+        InvalidQuery = "'limit' is 0, and has to be within 1 to 1000"
+    };
     WhoAmI = [ANY], [TokenRequired, InvalidToken, Busy, OutcomeUnknown];
     ListMessages = [ANY], [InvalidQuery, TokenRequired, InvalidToken, OtherLog, LogPruned, Busy, OutcomeUnknown];
     PostMessage = [ANY, ACT], [
         ContentEmpty, ContentControlCharacter, ContentTooLong, NotConnected, InvalidClientId, ClientIdConflict, TokenRequired,
         InvalidToken, NotYourSession, UnknownRecipient, RecipientOffline, RecipientUnreachable, Busy, OutcomeUnknown
-    ];
+    ], {
+        BodyTooLarge = "JSON payload (132014 bytes) is larger than allowed (limit: 131072 bytes)."
+    };
     Live = [], [NotRelayed];
     Ready = [ANY], [Draining];
     Page = [ANY], [];
-    File = [ANY], [NotFound];
+    ClientFile = [ANY], [NotFound], { NotFound = "there is nothing at /client/nothing" };
+    DocsFile = [ANY], [NotFound], { NotFound = "there is nothing at /docs/nothing" };
     Upgrade = [ANY], [OriginNotAllowed, UpgradeRequired];
     /// Those that belong to no operation: a path that is not there, and a method that a path does not take, unless the page that
     /// asks may not act at all.
     Elsewhere = [], [NotFound, MethodNotAllowed, OriginNotAllowed];
 }
 
-fn responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
+/// Codes with the sentences that come with them.
+type Told = [(Code, &'static str)];
+
+fn responses(codes: &[Code], told: &Told) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
         by_status.entry(code.status().as_u16()).or_default().push(*code);
     }
-    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes, told).into())).collect()
 }
 
 /// Refusals of one status.
-fn response(codes: &[Code]) -> Response {
+fn response(codes: &[Code], told: &Told) -> Response {
     let status = codes[0].status();
     let meanings: Vec<_> =
         codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.meaning())).collect();
     let title = status.canonical_reason().unwrap_or_default();
     let mut response = ResponseBuilder::new()
         .description(format!("{title}\n\n{}", meanings.join("\n")))
-        .content(MEDIA_TYPE, content(codes));
+        .content(MEDIA_TYPE, content(codes, told));
     for (name, header) in headers(status, codes) {
         response = response.header(name, header);
     }
     response.build()
 }
 
-fn content(codes: &[Code]) -> Content {
+fn content(codes: &[Code], told: &Told) -> Content {
     codes
         .iter()
         .fold(ContentBuilder::new().schema(Some(schema(codes))), |content, code| {
-            let refusal = Refusal::example(*code);
+            let mut refusal = Refusal::example(*code);
+            if let Some((_, sentence)) = told.iter().find(|(known, _)| known == code) {
+                (*sentence).clone_into(&mut refusal.detail);
+            }
             let example =
                 ExampleBuilder::new().summary(code.meaning()).value(Some(json!(Problem::from(&refusal))));
             content.examples_from_iter([(code.as_str(), example)])

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use super::not_found;
+use super::{not_found, openapi};
 use crate::api::refusals;
 use crate::refusal::Refusal;
 
@@ -35,12 +35,14 @@ struct ClientFiles;
 #[folder = "web/docs"]
 struct DocsFiles;
 
-/// What there is to read about the interface, as the repository has it.
-const TEXTS: [(&str, &str); 4] = [
+/// What there is to read about the interface, and what that leads to, as the repository has it.
+const TEXTS: [(&str, &str); 6] = [
     ("api.md", include_str!("../../../../docs/api.md")),
     ("clients.md", include_str!("../../../../docs/clients.md")),
     ("events.md", include_str!("../../../../docs/events.md")),
     ("names.md", include_str!("../../../../docs/names.md")),
+    ("security.md", include_str!("../../../../docs/security.md")),
+    ("configuration.md", include_str!("../../../../docs/configuration.md")),
 ];
 
 /// What can be read, and by what it is known.
@@ -79,7 +81,7 @@ pub(super) async fn index(request: HttpRequest) -> Result<HttpResponse, Refusal>
     responses(
         (status = 200, description = "The file", body = String, content_type = "*/*"),
         (status = 304, description = "The browser has it already"),
-        refusals::File,
+        refusals::ClientFile,
     )
 )]
 pub(super) async fn client_file(
@@ -111,19 +113,25 @@ pub(super) async fn docs(request: HttpRequest) -> Result<HttpResponse, Refusal> 
     tag = "pages",
     params(("path" = String, Path, description = "Which file", example = "docs.js")),
     responses(
-        (status = 200, description = "The file; `clients.md`, `events.md`, `api.md` and `names.md` are for people", body = String, content_type = "*/*"),
+        (status = 200, description = "The file; `clients.md`, `events.md`, `api.md`, `names.md`, `security.md` and `configuration.md` are for people", body = String, content_type = "*/*"),
         (status = 304, description = "The browser has it already"),
-        refusals::File,
+        refusals::DocsFile,
     )
 )]
 pub(super) async fn docs_file(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {
-    match TEXTS.iter().find(|(name, _)| **path == **name) {
+    if let Some((_, text)) = TEXTS.iter().find(|(name, _)| **path == **name) {
         // Browsers show plain text, and save what they do not know.
-        Some((_, text)) => Ok(Page::text(*text, "text/plain; charset=utf-8").answer(&request)),
-        None => serve::<DocsFiles>(request, &path, DOCS_POLICY).await,
+        return Ok(Page::text(*text, "text/plain; charset=utf-8").answer(&request));
+    }
+    match path.as_str() {
+        "" => docs(request).await,
+        // Beside the texts, as in the repository.
+        "openapi.json" => Ok(openapi::openapi_json(request).await),
+        "asyncapi.json" => Ok(openapi::asyncapi_json(request).await),
+        file => serve::<DocsFiles>(request, file, DOCS_POLICY).await,
     }
 }
 

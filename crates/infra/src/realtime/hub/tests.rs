@@ -377,7 +377,7 @@ async fn a_hub_that_is_trimmed_past_begins_anew_and_ends_what_it_missed_the_end_
     assert_eq!(session["user"]["pseudonym"], "name-2");
     let mut ends = Vec::new();
     while ends.len() < 2 {
-        ends.extend(bench.happened().await.1.ends);
+        ends.extend_from_slice(&bench.happened().await.1.ends);
     }
     assert_eq!(ends, [id(1), id(5)], "and not the others");
     advance(Duration::from_secs(1)).await;
