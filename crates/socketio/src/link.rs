@@ -47,6 +47,17 @@ impl Link {
         packet.attachments().iter().try_for_each(|frame| self.send_frame(frame))
     }
 
+    /// The same, but what has nothing in front of it is written at once, over a WebSocket.
+    pub(crate) fn send_now(&self, packet: &Packet) -> Result<(), SendError> {
+        match &*self.way.borrow() {
+            Way::WebSocket(outbox) if packet.attachments().is_empty() => {
+                self.is_open()?;
+                self.or_cut(outbox.send_now(packet.frame()).map_err(SendError::from))
+            }
+            _ => self.send(packet),
+        }
+    }
+
     /// The same if there is plenty of room for all of it; whether there was.
     pub(crate) fn send_volatile(&self, packet: &Packet) -> bool {
         let attachments: usize = packet.attachments().iter().map(cost).sum();

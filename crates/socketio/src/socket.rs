@@ -82,6 +82,12 @@ impl Socket {
         if self.inner.joined.get() { self.inner.link.send(packet) } else { Err(SendError::Closed) }
     }
 
+    /// The same, but over a WebSocket for which nothing waits it is written at once: for a lone packet to many clients, where it costs
+    /// less. Packets that follow one another leave in fewer writes by [`Socket::send`].
+    pub fn send_now(&self, packet: &Packet) -> Result<(), SendError> {
+        if self.inner.joined.get() { self.inner.link.send_now(packet) } else { Err(SendError::Closed) }
+    }
+
     /// Queues several packets at once, which must all be of this socket's namespace. Over a WebSocket this costs what one does.
     pub fn send_all(&self, packets: &Packets) -> Result<(), SendError> {
         if self.inner.joined.get() { self.inner.link.send_all(packets) } else { Err(SendError::Closed) }

@@ -85,7 +85,8 @@ impl Pending {
         Written::All
     }
 
-    fn advance(&mut self, mut written: usize) {
+    /// So many bytes of them are written.
+    pub(crate) fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
         while let Some(first) = self.frames.first_mut() {
             if written < first.len() {

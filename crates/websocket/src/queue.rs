@@ -104,6 +104,22 @@ impl Queue {
         Ok(())
     }
 
+    /// The same, but what has nothing in front of it is written at once.
+    pub(crate) fn send_now(&mut self, frames: &Bytes) -> Result<(), SendError> {
+        let fits = frames.len() + FRAME_COST <= self.limit;
+        let Way::Lane(lane, Turn::Idle) = &self.way else { return self.send(frames) };
+        if self.stage != Stage::Open || !fits {
+            return self.send(frames);
+        }
+        let written = lane.write(frames).unwrap_or(0);
+        if written < frames.len() {
+            self.pending.push(frames);
+            self.pending.advance(written);
+            self.flush(&mut Joined::default());
+        }
+        Ok(())
+    }
+
     pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
         if self.stage == Stage::Open {
             self.push(Frame::close(Some(code), reason).bytes());

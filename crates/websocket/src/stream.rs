@@ -36,9 +36,14 @@ impl Stream {
         Incoming { read, stream: Rc::downgrade(&self.0) }
     }
 
-    /// Writes what the socket takes at once.
+    /// Writes what the socket takes at once. It is asked itself, past the runtime's record of whether it takes more, which lies
+    /// elsewhere in memory; but where it takes no more, the runtime has to hear of it, or it would not tell when it does again.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow().try_write(bytes)
+        let stream = self.0.borrow();
+        match SockRef::from(&*stream).send(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.try_write(bytes),
+            written => written,
+        }
     }
 
     /// Ready when the socket takes more, or is broken. One task waits at a time.

@@ -33,6 +33,15 @@ impl Sink {
         }
     }
 
+    /// The same of one that is alone, to many: it is written at once.
+    pub(super) fn send_now(&self, event: &Encoded) -> bool {
+        match self {
+            Self::Plain(outbox) => outbox.send_now(event.plain()).is_ok(),
+            Self::SocketIo(socket) => socket.send_now(event.socketio()).is_ok(),
+            Self::Recoverable(socket) => socket.send_now(event.recoverable()).is_ok(),
+        }
+    }
+
     /// The same of several messages at once.
     pub(super) fn send_all(&self, run: &Run) -> bool {
         match self {

@@ -45,7 +45,18 @@ pub(in crate::realtime) struct Happened {
 
 impl Happened {
     pub(super) fn is_nothing(&self) -> bool {
-        self.messages.is_empty() && self.changes.is_none() && self.ends.is_empty() && self.expired.is_empty()
+        self.messages.is_empty() && self.is_nothing_but_messages()
+    }
+
+    /// The message, where that is all.
+    pub(in crate::realtime) fn lone(&self) -> Option<&Encoded> {
+        let [run] = &*self.messages else { return None };
+        let [message] = run.each() else { return None };
+        self.is_nothing_but_messages().then_some(message)
+    }
+
+    fn is_nothing_but_messages(&self) -> bool {
+        self.changes.is_none() && self.ends.is_empty() && self.expired.is_empty()
     }
 }
 
