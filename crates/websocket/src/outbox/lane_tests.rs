@@ -44,7 +44,7 @@ async fn what_the_socket_does_not_take_at_once_waits_and_is_whole_and_in_order()
     let (outbox, mut peer) = lane(1 << 24).await;
     let mut all = Vec::new();
     for number in 0..=u8::MAX {
-        let frame = Frame::binary(&[number; 40_000]);
+        let frame = Frame::binary(&[number].repeat(40_000));
         all.extend_from_slice(frame.bytes());
         outbox.send_now(&frame).unwrap();
     }
