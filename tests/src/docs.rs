@@ -79,7 +79,7 @@ fn the_architecture_names_every_crate() {
 
 #[test]
 fn the_first_page_has_the_snippets_that_the_lobby_prints() {
-    let printed = welcome::text("127.0.0.1:5000".parse().expect("an address"));
+    let printed = welcome::text("http", "127.0.0.1:5000".parse().expect("an address"));
     let readme = page("README.md");
     let snippets = printed.split("\n\n").filter(|paragraph| paragraph.starts_with("  "));
     let snippets: Vec<_> = snippets.map(|snippet| snippet.trim_end().replace("\n  ", "\n")).collect();

@@ -8,9 +8,10 @@ use clap::{Parser, Subcommand};
 use lobby_infra::persistence::Store;
 use tokio::sync::watch;
 
-use crate::application::{Application, bind};
+use crate::application::Application;
 use crate::backends::store_settings;
 use crate::environment::Environment;
+use crate::front::Front;
 #[cfg(unix)]
 use crate::open_files;
 use crate::settings::{DEFAULTS, Settings, Sources};
@@ -95,17 +96,18 @@ async fn serve(settings: Settings, environment: &Environment) -> Result<(), Fail
     let database = store_settings(&settings)?;
     let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;
     let mut signals = stop_signals()?;
-    let listener = bind(&settings)?;
+    let front = Front::open(&settings)?;
     let store = tokio::select! {
-        opened = waiting::open(&database, &listener) => opened?,
+        opened = waiting::open(&database, &front) => opened?,
         () = signalled(&mut signals, 1) => {
             tracing::info!("stopped while waiting for the database");
             return Ok(());
         }
     };
-    let application = Application::build_on(listener, settings, store, &secrets).await?;
+    let application = Application::build_on(front, settings, store, &secrets).await?;
     // Nobody has to be there to read it.
-    if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
+    let welcome = welcome::text(application.scheme(), application.address());
+    if let Err(error) = std::io::stdout().write_all(welcome.as_bytes()) {
         tracing::debug!(%error, "standard output takes no welcome");
     }
     let mut first = signals.clone();

@@ -6,6 +6,9 @@
 //! | [`environment`] | environment variables and `.env` |
 //! | [`secret`] | `SECRET_KEY`, given or made |
 //! | [`application`] | wires the adapters, runs, and stops in order |
+//! | [`front`] | where clients come in: the address, and TLS |
+//! | [`tls`] | the certificate and its key |
+//! | `goodbye` | how a server stops serving |
 //! | [`backends`] | the database and the bus, by the settings |
 //! | `sockets` | the settings of sockets, as the layers below want them |
 //! | [`probe`] | asks a lobby that runs whether it is ready |
@@ -21,6 +24,8 @@ pub mod application;
 pub mod backends;
 pub mod cli;
 pub mod environment;
+pub mod front;
+mod goodbye;
 #[cfg(unix)]
 pub mod open_files;
 pub mod probe;
@@ -28,5 +33,6 @@ pub mod secret;
 pub mod settings;
 mod sockets;
 pub mod telemetry;
+pub mod tls;
 pub mod waiting;
 pub mod welcome;

@@ -51,7 +51,7 @@ impl App {
     async fn spawn_in(folder: TempDir, settings: &[(&str, &str)], secrets: &SecretKeys) -> Self {
         let settings = settings_for(folder.path(), settings);
         let store = Store::open(&store_settings(&settings).expect("a good URL")).await.expect("a database");
-        let application = Application::build(settings, store, secrets).await;
+        let application = Box::pin(Application::build(settings, store, secrets)).await;
         let application = application.expect("the lobby starts");
         let address = application.address();
         let (stop, stopped) = oneshot::channel();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat};
 
-use super::{Auth, Database, Presence, Settings};
+use super::{Auth, Cluster, Database, Presence, Settings, Tls};
 use crate::environment::Environment;
 
 /// Every setting with its default, unit and reason.
@@ -69,7 +69,18 @@ impl Settings {
 
     fn check(&self) -> Result<(), SettingsError> {
         let Self {
-            server, database, bus, auth, names, messages, presence, cluster, socketio, websocket, ..
+            server,
+            tls,
+            database,
+            bus,
+            auth,
+            names,
+            messages,
+            presence,
+            cluster,
+            socketio,
+            websocket,
+            ..
         } = self;
         within("server.workers", server.workers, 0..=1_024)?;
         within("bus.channel", bus.channel.len(), 1..=128)?;
@@ -84,6 +95,7 @@ impl Settings {
         within("websocket.outbox", websocket.outbox, 65_536..=1 << 30)?;
         at_least("server.shutdown_timeout", server.shutdown_timeout, Duration::from_secs(3))?;
         at_least("messages.idempotency", messages.idempotency, Duration::from_mins(1))?;
+        check_tls(tls, cluster)?;
         check_timeouts(database)?;
         check_presence(auth, presence)?;
         at_least("websocket.write_timeout", websocket.write_timeout, Duration::from_secs(1))?;
@@ -132,6 +144,19 @@ fn check_presence(auth: &Auth, presence: &Presence) -> Result<(), SettingsError>
         at_most(key, limit, MAX_LIMIT)?;
     }
     Ok(())
+}
+
+fn check_tls(tls: &Tls, cluster: &Cluster) -> Result<(), SettingsError> {
+    let refused = |key, reason: &str| Err(SettingsError::OutOfRange { key, reason: reason.to_owned() });
+    match (&tls.certificate, &tls.key) {
+        (Some(_), None) => refused("tls.key", "tls.certificate is set, and needs its key"),
+        (None, Some(_)) => refused("tls.certificate", "tls.key is set, and needs its certificate"),
+        (Some(_), Some(_)) if cluster.address.is_some() => refused(
+            "cluster.address",
+            "nodes reach each other without TLS, and with tls.certificate nobody does: have what stands in front of the nodes speak TLS",
+        ),
+        _ => at_least("tls.handshake_timeout", tls.handshake_timeout, Duration::from_millis(100)),
+    }
 }
 
 /// A node that waits for a frozen one's lock has to wait for longer than that can hold it.
