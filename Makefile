@@ -36,6 +36,9 @@ CHAOS_SECONDS ?= 600
 CHAOS_CLIENTS ?= 200
 CHAOS_SEED ?=
 
+# How many sockets are connected in `make soak`. Each is an open file here and one in the lobby: `ulimit -Hn` says how many there may be.
+SOAK_SOCKETS ?= 5000
+
 # What `make bench` builds, how often it measures, and more of its flags.
 BENCH_PROFILE ?= dist
 BENCH_ROUNDS ?= 3
@@ -83,6 +86,11 @@ chaos: clients tool-nextest tool-postgres tool-redis tool-nginx tool-faketime ##
 	cargo build --locked --bin lobby
 	LOBBY_CHAOS_SECONDS=$(CHAOS_SECONDS) LOBBY_CHAOS_CLIENTS=$(CHAOS_CLIENTS) $(if $(CHAOS_SEED),LOBBY_CHAOS_SEED=$(CHAOS_SEED)) \
 		cargo nextest run --profile chaos --package lobby-tests --locked
+
+.PHONY: soak
+soak: tool-nextest ## What takes thousands of sockets: SOAK_SOCKETS (5000) are told that the lobby goes away
+	cargo build --locked --bin lobby
+	LOBBY_SOAK_SOCKETS=$(SOAK_SOCKETS) cargo nextest run --profile soak --package lobby-tests --locked
 
 # Its databases are in target/, which is on a disk that keeps things; a folder for temporary files may be in memory.
 .PHONY: bench-log

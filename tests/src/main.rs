@@ -27,6 +27,7 @@
 //! | `cluster` | several lobbies on PostgreSQL and Redis, and behind a load balancer that remembers nobody; how they start |
 //! | `chaos` | the same with real clients of all kinds, while everything fails, or is restarted |
 //! | `full_disk` | what happens when there is no room left |
+//! | `soak` | what takes many sockets: a few of them here, thousands in `make soak` |
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
@@ -77,6 +78,7 @@ mod resume;
 mod retention;
 mod roster;
 mod secrets;
+mod soak;
 mod socketio;
 mod storm;
 mod synced;

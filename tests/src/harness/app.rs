@@ -75,7 +75,7 @@ impl App {
 
     /// The same, with these settings from then on.
     pub async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
-        Self::spawn_in(self.stop().await, settings, &SECRET_KEY.into()).await
+        Box::pin(Self::spawn_in(self.stop().await, settings, &SECRET_KEY.into())).await
     }
 
     /// The same, with these secrets instead of [`SECRET_KEY`].
