@@ -59,7 +59,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients target/web/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
+test: clients target/web/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-caddy tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -272,6 +272,10 @@ tool-postgres:
 .PHONY: tool-nginx
 tool-nginx:
 	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || .ci/install nginx-light nginx
+
+.PHONY: tool-caddy
+tool-caddy:
+	@command -v caddy >/dev/null || .ci/install caddy Caddy
 
 .PHONY: tool-redis
 tool-redis:

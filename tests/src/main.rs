@@ -15,6 +15,8 @@
 //! | `history` | what was said, read and posted over REST |
 //! | `roster` | who is online: what clients are told, and the list in pages |
 //! | `presence` | who is online for how long, whatever happens to clients, servers, networks and clocks |
+//! | `proxies` | the files of `deploy/` for what stands in front of a lobby, run for real |
+//! | `tls` | the lobby's own TLS: who comes in, certificates that change, files that are no good |
 //! | `private` | messages for one session, and nobody else |
 //! | `typing` | who is typing, and who gets to know |
 //! | `repeat` | the same message sent again |
@@ -68,6 +70,7 @@ mod plain;
 mod postgres;
 mod presence;
 mod private;
+mod proxies;
 mod realtime;
 mod recorder;
 mod recovery;
@@ -82,6 +85,7 @@ mod soak;
 mod socketio;
 mod storm;
 mod synced;
+mod tls;
 mod trust;
 mod typing;
 mod web;

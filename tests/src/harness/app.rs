@@ -45,7 +45,7 @@ impl App {
     /// With some settings of its own.
     pub async fn spawn_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::spawn_in(folder, settings, &SECRET_KEY.into()).await
+        Box::pin(Self::spawn_in(folder, settings, &SECRET_KEY.into())).await
     }
 
     async fn spawn_in(folder: TempDir, settings: &[(&str, &str)], secrets: &SecretKeys) -> Self {
@@ -80,7 +80,7 @@ impl App {
 
     /// The same, with these secrets instead of [`SECRET_KEY`].
     pub async fn restart_with_secrets(self, secrets: &SecretKeys) -> Self {
-        Self::spawn_in(self.stop().await, &[], secrets).await
+        Box::pin(Self::spawn_in(self.stop().await, &[], secrets)).await
     }
 
     /// Waits until it says that it is ready.
