@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::front::Front;
 #[cfg(unix)]
 use crate::open_files;
+use crate::reload::{self, Reload};
 use crate::settings::{DEFAULTS, Settings, Sources};
 #[cfg(unix)]
 use crate::tls::Certificates;
@@ -82,12 +83,13 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let environment = Environment::read(Path::new("."))?;
     let command = arguments.command.unwrap_or(Command::Serve);
-    let settings = Settings::load(&arguments.into_sources(environment.clone()))?;
-    telemetry::init(&settings.log)?;
+    let sources = arguments.into_sources(environment.clone());
+    let settings = Settings::load(&sources)?;
+    let reload = Reload::new(sources)?.with(telemetry::init(&settings.log)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = match command {
         Command::Ready => probe::ask(&settings).map_err(Failure::from),
-        Command::Serve => runtime.block_on(serve(settings, &environment)),
+        Command::Serve => runtime.block_on(serve(settings, &environment, reload)),
         Command::Migrate(command) => runtime.block_on(migrate(&settings, command)),
         Command::Log(LogCommand::Renew) => runtime.block_on(renew_log(&settings)),
     };
@@ -96,9 +98,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     outcome
 }
 
-async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
+async fn serve(settings: Settings, environment: &Environment, reload: Reload) -> Result<(), Failure> {
     #[cfg(unix)]
     open_files::raise_limit();
+    reload::on_hangup(reload)?;
     let database = store_settings(&settings)?;
     let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;
     let mut signals = stop_signals()?;

@@ -13,6 +13,7 @@
 //! | `sockets` | the settings of sockets, as the layers below want them |
 //! | [`probe`] | asks a lobby that runs whether it is ready |
 //! | [`telemetry`] | logs |
+//! | [`reload`] | settings that are taken while the lobby runs |
 //! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
 //! | [`waiting`] | opens the database, and waits for one that is away |
@@ -29,6 +30,7 @@ mod goodbye;
 #[cfg(unix)]
 pub mod open_files;
 pub mod probe;
+pub mod reload;
 pub mod secret;
 pub mod settings;
 mod sockets;

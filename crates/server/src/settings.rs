@@ -7,7 +7,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use load::{DEFAULTS, SettingsError, Sources};
+pub use load::{DEFAULTS, SettingsError, Sources, Values};
 use lobby_infra::bus::redis::Address;
 use lobby_infra::cluster;
 use serde::{Deserialize, Deserializer, de};

@@ -1,9 +1,10 @@
 //! Where settings come from, and what is wrong with them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{Config, ConfigError, File, FileFormat};
+use config::{Config, ConfigError, File, FileFormat, Value};
 
 use super::{Auth, Cluster, Database, Presence, Settings, Tls};
 use crate::environment::Environment;
@@ -53,6 +54,37 @@ pub enum SettingsError {
         /// What would be right.
         reason: String,
     },
+}
+
+/// All settings as they are written, by their names: to see which of them differ. None of it is shown, secrets are among them.
+pub struct Values(BTreeMap<String, String>);
+
+impl Values {
+    /// Reads all sources, and checks nothing.
+    pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let sections =
+            merge(sources).and_then(Config::try_deserialize::<BTreeMap<String, BTreeMap<String, Value>>>);
+        let sections = sections.map_err(|error| SettingsError::Invalid(error.to_string()))?;
+        let keys = sections.into_iter().flat_map(|(section, keys)| {
+            keys.into_iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
+        });
+        Ok(Self(keys.collect()))
+    }
+
+    /// The names of those that are not the same here and there.
+    #[must_use]
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        let keys: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
+        keys.into_iter().filter(|key| self.0.get(*key) != other.0.get(*key)).cloned().collect()
+    }
+
+    /// From here on it is the same as there.
+    pub fn take(&mut self, key: &str, other: &Self) {
+        match other.0.get(key) {
+            Some(value) => self.0.insert(key.to_owned(), value.clone()),
+            None => self.0.remove(key),
+        };
+    }
 }
 
 impl Settings {
