@@ -5,10 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-#[cfg(unix)]
-use lobby_domain::ports::Clock;
-#[cfg(unix)]
-use lobby_infra::clock::SystemClock;
 use lobby_infra::persistence::Store;
 use tokio::sync::watch;
 
@@ -20,8 +16,6 @@ use crate::front::Front;
 use crate::open_files;
 use crate::reload::{self, Reload};
 use crate::settings::{DEFAULTS, Settings, Sources};
-#[cfg(unix)]
-use crate::tls::Certificates;
 use crate::{probe, secret, telemetry, waiting, welcome};
 
 /// The lobby: log in with only a name, see who is online, talk in real time.
@@ -101,15 +95,14 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn serve(settings: Settings, environment: &Environment, reload: Reload) -> Result<(), Failure> {
     #[cfg(unix)]
     open_files::raise_limit();
-    reload::on_hangup(reload)?;
     let database = store_settings(&settings)?;
     let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;
     let mut signals = stop_signals()?;
     let front = Front::open(&settings)?;
-    #[cfg(unix)]
-    if let Some(certificates) = front.certificates() {
-        renew_on_hangup(certificates)?;
-    }
+    reload::on_hangup(match front.certificates() {
+        Some(certificates) => reload.with(certificates),
+        None => reload,
+    })?;
     let store = tokio::select! {
         opened = waiting::open(&database, &front) => opened?,
         () = signalled(&mut signals, 1) => {
@@ -157,23 +150,6 @@ async fn renew_log(settings: &Settings) -> Result<(), Failure> {
     let store = Store::open(&database).await?;
     println!("the log is {} from now on", store.renew_log().await?);
     store.close().await?;
-    Ok(())
-}
-
-/// Has the certificate read again at each SIGHUP, from here on, which otherwise would end the program.
-#[cfg(unix)]
-fn renew_on_hangup(certificates: Certificates) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            match certificates.reload(SystemClock.now()) {
-                Ok(()) => tracing::info!("the certificate was read again"),
-                Err(error) => tracing::error!(%error, "the certificate stays as it was"),
-            }
-        }
-    });
     Ok(())
 }
 

@@ -39,7 +39,7 @@ impl Front {
     /// As the settings say.
     pub fn open(settings: &Settings) -> Result<Self, Shut> {
         let files = settings.tls.files();
-        let certificates = files.map(|files| Certificates::load(files, SystemClock.now())).transpose()?;
+        let certificates = files.map(|files| Certificates::load(&files, SystemClock.now())).transpose()?;
         let tls = certificates.as_ref().map(|certificates| certificates.serve(&settings.tls)).transpose()?;
         let (host, port) = (settings.server.host.as_str(), settings.server.port);
         let listener = TcpListener::bind((host, port)).map_err(|source| Shut::Address {

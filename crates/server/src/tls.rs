@@ -8,7 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use humantime::format_rfc3339_seconds;
+use lobby_domain::ports::Clock;
 use lobby_domain::timestamp::Timestamp;
+use lobby_infra::clock::SystemClock;
 use lobby_websocket::Tls;
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::pem::{self, PemObject};
@@ -19,6 +21,7 @@ use rustls::{InconsistentKeys, ServerConfig};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+use crate::reload::{Prepared, Reloadable};
 use crate::settings;
 
 /// All that is spoken: over HTTP/2 there would be no socket, and browsers that are offered both open one connection more for theirs.
@@ -87,24 +90,14 @@ pub enum TlsError {
 pub struct Certificates(Arc<Shown>);
 
 struct Shown {
-    files: settings::Files,
     /// A std lock: it is held to take or to put a pointer.
     current: RwLock<Arc<CertifiedKey>>,
 }
 
 impl Certificates {
     /// Reads both files, and checks that they can be used now.
-    pub fn load(files: settings::Files, now: Timestamp) -> Result<Self, TlsError> {
-        let current = RwLock::new(read(&files, now)?);
-        Ok(Self(Arc::new(Shown { files, current })))
-    }
-
-    /// Reads both files again. Whoever connects from here on is shown the new certificate; connections that are there go on as they are. If
-    /// there is anything wrong with the new one, the old one stays.
-    pub fn reload(&self, now: Timestamp) -> Result<(), TlsError> {
-        let new = read(&self.0.files, now)?;
-        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
+    pub fn load(files: &settings::Files, now: Timestamp) -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(Shown { current: RwLock::new(read(files, now)?) })))
     }
 
     /// TLS 1.2 and 1.3 with this certificate. Who comes back is known by a ticket, which the server does not keep: it is encrypted with a
@@ -120,9 +113,24 @@ impl Certificates {
     }
 }
 
+/// Both files are read again. Whoever connects from then on is shown the new certificate; connections that are there go on as they are. If there
+/// is anything wrong with the new one, the old one stays.
+impl Reloadable for Certificates {
+    fn keys(&self) -> &'static [&'static str] {
+        &["tls.certificate", "tls.key"]
+    }
+
+    fn prepare<'a>(&'a self, settings: &settings::Settings) -> Result<Prepared<'a>, String> {
+        let files = settings.tls.files();
+        let files = files.ok_or("tls.certificate: TLS is not ended while the lobby runs")?;
+        let new = read(&files, SystemClock.now()).map_err(|error| error.to_string())?;
+        Ok(Box::new(move || *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = new))
+    }
+}
+
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shown").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Shown").finish_non_exhaustive()
     }
 }
 
