@@ -13,6 +13,7 @@ CARGO_DENY := 0.20.2
 TYPOS := 1.52.0
 CARGO_FUZZ := 0.13.2
 KOSOKU := 0.1.0
+KUBERNETES_VALIDATE := 1.37.0
 
 # The oldest PostgreSQL that does. It comes from the system's packages, and so do nginx, strace and faketime.
 POSTGRES := 14
@@ -59,7 +60,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients target/web/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-caddy tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
+test: clients target/web/.ready target/kubernetes/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-caddy tool-systemd tool-sqlite tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -272,6 +273,20 @@ tool-postgres:
 .PHONY: tool-nginx
 tool-nginx:
 	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || .ci/install nginx-light nginx
+
+# What knows what Kubernetes takes, without a cluster.
+target/kubernetes/.ready: Makefile
+	.ci/venv $(@D)
+	$(@D)/bin/pip install --quiet kubernetes-validate==$(KUBERNETES_VALIDATE)
+	touch $@
+
+.PHONY: tool-systemd
+tool-systemd:
+	@command -v systemd-analyze >/dev/null || .ci/install systemd systemd-analyze
+
+.PHONY: tool-sqlite
+tool-sqlite:
+	@command -v sqlite3 >/dev/null || .ci/install sqlite3 sqlite3
 
 .PHONY: tool-caddy
 tool-caddy:

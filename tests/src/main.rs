@@ -28,6 +28,8 @@
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
 //! | `cluster` | several lobbies on PostgreSQL and Redis, and behind a load balancer that remembers nobody; how they start |
 //! | `chaos` | the same with real clients of all kinds, while everything fails, or is restarted |
+//! | `backup` | copies that are made while it runs, and what they are good for |
+//! | `deploy` | that the files of `deploy/` are what systemd and Kubernetes take |
 //! | `full_disk` | what happens when there is no room left |
 //! | `soak` | what takes many sockets: a few of them here, thousands in `make soak` |
 //! | `storm` | a crowd that is cut off at once, and comes back |
@@ -46,6 +48,7 @@
 
 mod abuse;
 mod api;
+mod backup;
 mod browser;
 mod chaos;
 #[expect(unreachable_pub, reason = "a library within the tests")]
@@ -55,6 +58,7 @@ mod cluster;
 mod crash;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod crowd;
+mod deploy;
 mod docs;
 mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
