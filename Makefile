@@ -13,6 +13,7 @@ CARGO_DENY := 0.20.2
 TYPOS := 1.52.0
 CARGO_FUZZ := 0.13.2
 KOSOKU := 0.1.0
+KUBERNETES_VALIDATE := 1.37.0
 
 # The oldest PostgreSQL that does. It comes from the system's packages, and so do nginx, strace and faketime.
 POSTGRES := 14
@@ -36,6 +37,9 @@ CHAOS_SECONDS ?= 600
 CHAOS_CLIENTS ?= 200
 CHAOS_SEED ?=
 
+# How many sockets are connected in `make soak`. Each is an open file here and one in the lobby: `ulimit -Hn` says how many there may be.
+SOAK_SOCKETS ?= 5000
+
 # What `make bench` builds, how often it measures, and more of its flags.
 BENCH_PROFILE ?= dist
 BENCH_ROUNDS ?= 3
@@ -56,7 +60,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients target/web/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
+test: clients target/web/.ready target/kubernetes/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-caddy tool-systemd tool-sqlite tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -83,6 +87,11 @@ chaos: clients tool-nextest tool-postgres tool-redis tool-nginx tool-faketime ##
 	cargo build --locked --bin lobby
 	LOBBY_CHAOS_SECONDS=$(CHAOS_SECONDS) LOBBY_CHAOS_CLIENTS=$(CHAOS_CLIENTS) $(if $(CHAOS_SEED),LOBBY_CHAOS_SEED=$(CHAOS_SEED)) \
 		cargo nextest run --profile chaos --package lobby-tests --locked
+
+.PHONY: soak
+soak: tool-nextest ## What takes thousands of sockets: SOAK_SOCKETS (5000) are told that the lobby goes away
+	cargo build --locked --bin lobby
+	LOBBY_SOAK_SOCKETS=$(SOAK_SOCKETS) cargo nextest run --profile soak --package lobby-tests --locked
 
 # Its databases are in target/, which is on a disk that keeps things; a folder for temporary files may be in memory.
 .PHONY: bench-log
@@ -264,6 +273,24 @@ tool-postgres:
 .PHONY: tool-nginx
 tool-nginx:
 	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || .ci/install nginx-light nginx
+
+# What knows what Kubernetes takes, without a cluster.
+target/kubernetes/.ready: Makefile
+	.ci/venv $(@D)
+	$(@D)/bin/pip install --quiet kubernetes-validate==$(KUBERNETES_VALIDATE)
+	touch $@
+
+.PHONY: tool-systemd
+tool-systemd:
+	@command -v systemd-analyze >/dev/null || .ci/install systemd systemd-analyze
+
+.PHONY: tool-sqlite
+tool-sqlite:
+	@command -v sqlite3 >/dev/null || .ci/install sqlite3 sqlite3
+
+.PHONY: tool-caddy
+tool-caddy:
+	@command -v caddy >/dev/null || .ci/install caddy Caddy
 
 .PHONY: tool-redis
 tool-redis:

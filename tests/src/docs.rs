@@ -79,7 +79,7 @@ fn the_architecture_names_every_crate() {
 
 #[test]
 fn the_first_page_has_the_snippets_that_the_lobby_prints() {
-    let printed = welcome::text("127.0.0.1:5000".parse().expect("an address"));
+    let printed = welcome::text("http", "127.0.0.1:5000".parse().expect("an address"));
     let readme = page("README.md");
     let snippets = printed.split("\n\n").filter(|paragraph| paragraph.starts_with("  "));
     let snippets: Vec<_> = snippets.map(|snippet| snippet.trim_end().replace("\n  ", "\n")).collect();
@@ -158,12 +158,19 @@ fn a_setting_becomes_a_row() {
 }
 
 /// Files that set a lobby up: what they set has to be there.
-const SETTING_UP: [&str; 6] = [
+const SETTING_UP: [&str; 13] = [
     "Dockerfile",
     "compose.yaml",
     "compose.cluster.yaml",
+    "deploy/kubernetes/lobby.yaml",
+    "deploy/lobby.service",
     "deploy/lobby@.service",
+    "docs/operations/README.md",
+    "docs/operations/backup.md",
+    "docs/operations/capacity.md",
     "docs/operations/cluster.md",
+    "docs/operations/kubernetes.md",
+    "docs/operations/single.md",
     "docs/operations/upgrade.md",
 ];
 
@@ -185,7 +192,7 @@ fn what_sets_a_lobby_up_sets_nothing_that_there_is_not() {
 
 #[test]
 fn every_path_that_the_pages_for_operators_name_exists() {
-    for path in ["docs/operations/cluster.md", "docs/operations/upgrade.md", "docs/scaling.md"] {
+    for path in SETTING_UP.iter().filter(|path| path.starts_with("docs/")).chain([&"docs/scaling.md"]) {
         assert_eq!(missing_paths(&page(path)), [""; 0], "{path}");
     }
 }

@@ -15,6 +15,8 @@
 //! | `history` | what was said, read and posted over REST |
 //! | `roster` | who is online: what clients are told, and the list in pages |
 //! | `presence` | who is online for how long, whatever happens to clients, servers, networks and clocks |
+//! | `proxies` | the files of `deploy/` for what stands in front of a lobby, run for real |
+//! | `tls` | the lobby's own TLS: who comes in, certificates that change, files that are no good |
 //! | `private` | messages for one session, and nobody else |
 //! | `typing` | who is typing, and who gets to know |
 //! | `repeat` | the same message sent again |
@@ -26,7 +28,10 @@
 //! | `postgres` | a lobby, or several, on PostgreSQL: the same as on SQLite, and what can only go wrong there |
 //! | `cluster` | several lobbies on PostgreSQL and Redis, and behind a load balancer that remembers nobody; how they start |
 //! | `chaos` | the same with real clients of all kinds, while everything fails, or is restarted |
+//! | `backup` | copies that are made while it runs, and what they are good for |
+//! | `deploy` | that the files of `deploy/` are what systemd and Kubernetes take |
 //! | `full_disk` | what happens when there is no room left |
+//! | `soak` | what takes many sockets: a few of them here, thousands in `make soak` |
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
@@ -43,6 +48,7 @@
 
 mod abuse;
 mod api;
+mod backup;
 mod browser;
 mod chaos;
 #[expect(unreachable_pub, reason = "a library within the tests")]
@@ -52,6 +58,7 @@ mod cluster;
 mod crash;
 #[expect(unreachable_pub, reason = "a library within the tests")]
 mod crowd;
+mod deploy;
 mod docs;
 mod full_disk;
 #[expect(unreachable_pub, reason = "a harness is a library within the tests")]
@@ -67,6 +74,7 @@ mod plain;
 mod postgres;
 mod presence;
 mod private;
+mod proxies;
 mod realtime;
 mod recorder;
 mod recovery;
@@ -77,9 +85,11 @@ mod resume;
 mod retention;
 mod roster;
 mod secrets;
+mod soak;
 mod socketio;
 mod storm;
 mod synced;
+mod tls;
 mod trust;
 mod typing;
 mod web;

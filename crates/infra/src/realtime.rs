@@ -12,6 +12,7 @@
 //! | `typing` | who is typing: told on the side, and left out where it would be in the way |
 //! | `run` | messages that are sent in one piece |
 //! | `sink` | the way out to one connection |
+//! | `farewell` | how connections are told that their node goes away |
 //! | `encode` | events in each wire format |
 //! | `micro` | what micro-benchmarks measure (feature `micro`) |
 //! | [`gateway`] | what a connection may do, whatever its wire format |
@@ -27,6 +28,7 @@
 //! nobody has done so before in that wire format.
 
 mod encode;
+mod farewell;
 pub mod follow;
 pub mod gateway;
 pub mod hub;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_socketio::SocketIo;
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::{App, middleware, web};
 use lobby_domain::auth::AuthMode;
 use lobby_domain::ports::{Clock, MessageLog, Presence, Sessions, Tokens};
@@ -37,12 +37,16 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing_actix_web::TracingLogger;
 
 use crate::backends::{bus, limits};
+use crate::front::Front;
+use crate::goodbye::{Goodbye, Schedule};
 use crate::settings::{self, Settings};
 use crate::sockets::{plain_settings, relay, socketio_config};
 
 /// A lobby that listens, and serves once it is run.
 pub struct Application {
     address: SocketAddr,
+    scheme: &'static str,
+    listener: TcpListener,
     server: Server,
     store: Store,
     /// The same for the writer, and for the keeper, with connections of their own.
@@ -63,12 +67,12 @@ type Failure = Box<dyn std::error::Error>;
 impl Application {
     /// Binds the address and starts the writer.
     pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
-        Self::build_on(bind(&settings)?, settings, store, secrets).await
+        Self::build_on(Front::open(&settings)?, settings, store, secrets).await
     }
 
-    /// The same with an address that is bound already, see [`bind`].
+    /// The same where clients can come in already.
     pub async fn build_on(
-        listener: TcpListener,
+        front: Front,
         settings: Settings,
         store: Store,
         secrets: &SecretKeys,
@@ -99,7 +103,9 @@ impl Application {
             background.spawn(nodes.follow());
         }
 
-        let address = listener.local_addr()?;
+        let address = front.listener.local_addr()?;
+        let listener = front.listener.try_clone()?;
+        let scheme = if front.tls.is_some() { "https" } else { "http" };
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
         let socketio = SocketIo::new(socketio_config(&settings, &origins, node, relay.as_ref()));
         let doors = Doors {
@@ -113,9 +119,11 @@ impl Application {
             socketio: socketio.clone(),
             pids: Pids::new(secrets),
         };
-        let server = serve(listener, &settings, doors)?;
+        let server = serve(front, &settings, doors)?;
         Ok(Self {
             address,
+            scheme,
+            listener,
             server,
             store,
             own,
@@ -136,6 +144,12 @@ impl Application {
         self.address
     }
 
+    /// What is spoken there.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
     /// Serves until `stop`, then says goodbye to everybody, commits what is queued, and closes the database; all that
     /// within `server.shutdown_timeout`, or it fails.
     pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
@@ -153,8 +167,16 @@ impl Application {
         tracing::info!("stopping");
         self.readiness.drain();
         self.keeper.stop_reaping();
+        let goodbye = Goodbye {
+            server: handle,
+            listener: self.listener,
+            hub: &self.hub,
+            socketio: &self.socketio,
+            relay: self.relay.as_ref(),
+            schedule: Schedule::of(self.shutdown_timeout),
+        };
         let stopping = async {
-            say_goodbye(&handle, &self.hub, &self.socketio, self.relay.as_ref()).await;
+            goodbye.say().await;
             serving.await??;
             // The workers are gone, and with them the last handles of the writer: it does what is queued, and ends.
             self.writer.await?;
@@ -169,27 +191,6 @@ impl Application {
         tracing::info!("stopped");
         Ok(())
     }
-}
-
-/// Sockets first: actix waits for connections that have to end by themselves, and these do not.
-async fn say_goodbye(handle: &ServerHandle, hub: &Hub, socketio: &SocketIo, relay: Option<&Relay>) {
-    handle.pause().await;
-    hub.close_all().await;
-    // Those that are no members of the hub yet.
-    socketio.shut_down();
-    // Those that belong to other nodes.
-    if let Some(relay) = relay {
-        relay.stop();
-    }
-    handle.stop(true).await;
-}
-
-/// Binds the address of the settings: from here on clients wait instead of being refused.
-pub fn bind(settings: &Settings) -> Result<TcpListener, Failure> {
-    let (host, port) = (settings.server.host.as_str(), settings.server.port);
-    let bound = TcpListener::bind((host, port));
-    Ok(bound
-        .map_err(|error| format!("server.host and server.port: cannot listen on {host}:{port}: {error}"))?)
 }
 
 fn keeper(node: NodeId, services: &Services, presence: Arc<dyn Presence>, limits: Limits) -> Keeper {
@@ -336,14 +337,9 @@ impl Doors {
     }
 }
 
-/// What of `server.shutdown_timeout` is kept for committing what is queued, after the workers have gone.
-const COMMITTING: Duration = Duration::from_secs(2);
-/// What the workers have of it at least.
-const LEAST_TO_LEAVE: Duration = Duration::from_secs(1);
-
-fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::Result<Server> {
+fn serve(front: Front, settings: &Settings, doors: Doors) -> std::io::Result<Server> {
     let plain = plain_settings(settings);
-    let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie));
+    let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie || front.tls.is_some()));
     let messages = web::Data::new(doors.messages());
 
     let factory = move || {
@@ -365,7 +361,8 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
     let serving = Serving {
         workers: Some(settings.server.workers).filter(|workers| *workers > 0),
         write_timeout: settings.websocket.write_timeout,
-        shutdown_timeout: settings.server.shutdown_timeout.saturating_sub(COMMITTING).max(LEAST_TO_LEAVE),
+        tls: front.tls,
+        shutdown_timeout: Schedule::of(settings.server.shutdown_timeout).leaving,
     };
-    lobby_websocket::serve(listener, &serving, factory)
+    lobby_websocket::serve(front.listener, &serving, factory)
 }

@@ -8,11 +8,13 @@ use clap::{Parser, Subcommand};
 use lobby_infra::persistence::Store;
 use tokio::sync::watch;
 
-use crate::application::{Application, bind};
+use crate::application::Application;
 use crate::backends::store_settings;
 use crate::environment::Environment;
+use crate::front::Front;
 #[cfg(unix)]
 use crate::open_files;
+use crate::reload::{self, Reload};
 use crate::settings::{DEFAULTS, Settings, Sources};
 use crate::{probe, secret, telemetry, waiting, welcome};
 
@@ -75,12 +77,13 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let environment = Environment::read(Path::new("."))?;
     let command = arguments.command.unwrap_or(Command::Serve);
-    let settings = Settings::load(&arguments.into_sources(environment.clone()))?;
-    telemetry::init(&settings.log)?;
+    let sources = arguments.into_sources(environment.clone());
+    let settings = Settings::load(&sources)?;
+    let reload = Reload::new(sources)?.with(telemetry::init(&settings.log)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = match command {
         Command::Ready => probe::ask(&settings).map_err(Failure::from),
-        Command::Serve => runtime.block_on(serve(settings, &environment)),
+        Command::Serve => runtime.block_on(serve(settings, &environment, reload)),
         Command::Migrate(command) => runtime.block_on(migrate(&settings, command)),
         Command::Log(LogCommand::Renew) => runtime.block_on(renew_log(&settings)),
     };
@@ -89,23 +92,28 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     outcome
 }
 
-async fn serve(settings: Settings, environment: &Environment) -> Result<(), Failure> {
+async fn serve(settings: Settings, environment: &Environment, reload: Reload) -> Result<(), Failure> {
     #[cfg(unix)]
     open_files::raise_limit();
     let database = store_settings(&settings)?;
     let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;
     let mut signals = stop_signals()?;
-    let listener = bind(&settings)?;
+    let front = Front::open(&settings)?;
+    reload::on_hangup(match front.certificates() {
+        Some(certificates) => reload.with(certificates),
+        None => reload,
+    })?;
     let store = tokio::select! {
-        opened = waiting::open(&database, &listener) => opened?,
+        opened = waiting::open(&database, &front) => opened?,
         () = signalled(&mut signals, 1) => {
             tracing::info!("stopped while waiting for the database");
             return Ok(());
         }
     };
-    let application = Application::build_on(listener, settings, store, &secrets).await?;
+    let application = Application::build_on(front, settings, store, &secrets).await?;
     // Nobody has to be there to read it.
-    if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
+    let welcome = welcome::text(application.scheme(), application.address());
+    if let Err(error) = std::io::stdout().write_all(welcome.as_bytes()) {
         tracing::debug!(%error, "standard output takes no welcome");
     }
     let mut first = signals.clone();

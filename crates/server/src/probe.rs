@@ -1,13 +1,17 @@
 //! `lobby ready`: asks the lobby that runs on this machine with the same settings, for supervisors that run a command.
 
+mod unchecked;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use crate::settings::Settings;
 
@@ -45,7 +49,8 @@ pub fn ask(settings: &Settings) -> Result<(), NotReady> {
     let (host, port) = (settings.server.host.as_str(), settings.server.port);
     let silent = |source| NotReady::Silent { host: host.to_owned(), port, source };
     let address = reached_at(host, port).map_err(silent)?;
-    let answer = first_line(address).map_err(silent)?;
+    let encrypted = settings.tls.files().is_some();
+    let answer = first_line(address, encrypted).map_err(silent)?;
     let is_ready = answer.split(' ').nth(1) == Some("200");
     if is_ready { Ok(()) } else { Err(NotReady::Refused { address, answer }) }
 }
@@ -65,15 +70,25 @@ fn reached_at(host: &str, port: u16) -> io::Result<SocketAddr> {
 }
 
 /// All of it in one go: whoever answers byte by byte does not answer.
-fn first_line(address: SocketAddr) -> io::Result<String> {
+fn first_line(address: SocketAddr, encrypted: bool) -> io::Result<String> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { timeout(PATIENCE, asked(address)).await? })
+    runtime.block_on(async { timeout(PATIENCE, connected(address, encrypted)).await? })
 }
 
-async fn asked(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
+async fn connected(address: SocketAddr, encrypted: bool) -> io::Result<String> {
+    let stream = TcpStream::connect(address).await?;
+    if !encrypted {
+        return asked(address, stream).await;
+    }
+    let config = Arc::new(unchecked::config().map_err(io::Error::other)?);
+    let stream = TlsConnector::from(config).connect(address.ip().into(), stream).await?;
+    asked(address, stream).await
+}
+
+async fn asked(address: SocketAddr, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<String> {
     let request = format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
     let mut line = Vec::new();
     // What follows the line is nobody's concern, nor is how the connection ends.
     BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line).await?;

@@ -4,9 +4,10 @@ mod load;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-pub use load::{DEFAULTS, SettingsError, Sources};
+pub use load::{DEFAULTS, SettingsError, Sources, Values};
 use lobby_infra::bus::redis::Address;
 use lobby_infra::cluster;
 use serde::{Deserialize, Deserializer, de};
@@ -17,6 +18,8 @@ use serde::{Deserialize, Deserializer, de};
 pub struct Settings {
     /// Where and how to serve.
     pub server: Server,
+    /// What encrypts connections.
+    pub tls: Tls,
     /// Where the data is.
     pub database: Database,
     /// Where nodes hear of each other.
@@ -51,6 +54,35 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     #[serde(deserialize_with = "duration")]
     pub shutdown_timeout: Duration,
+}
+
+/// `tls`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Tls {
+    #[serde(deserialize_with = "file_or_none")]
+    pub certificate: Option<PathBuf>,
+    #[serde(deserialize_with = "file_or_none")]
+    pub key: Option<PathBuf>,
+    #[serde(deserialize_with = "duration")]
+    pub handshake_timeout: Duration,
+}
+
+/// The files of a certificate and of its key.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Files {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Tls {
+    /// Both files, where there is TLS.
+    #[must_use]
+    pub fn files(&self) -> Option<Files> {
+        Some(Files { certificate: self.certificate.clone()?, key: self.key.clone()? })
+    }
 }
 
 /// `database`
@@ -234,6 +266,15 @@ fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     match String::deserialize(deserializer)?.as_str() {
         NONE => Ok(None),
         text => parse_duration(text).map(Some),
+    }
+}
+
+/// Where a file is, or `none`.
+fn file_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        NONE => Ok(None),
+        "" => Err(de::Error::custom(format!("it is neither the name of a file nor '{NONE}'"))),
+        file => Ok(Some(file.into())),
     }
 }
 

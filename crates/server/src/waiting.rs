@@ -1,6 +1,5 @@
 //! Opens the database, and waits for one that is away: listening, alive, and not ready.
 
-use std::net::TcpListener;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use lobby_infra::http;
 use lobby_infra::persistence::{OpenStoreError, Store, StoreSettings};
 use lobby_websocket::Serving;
 use tokio::time::{sleep, timeout};
+
+use crate::front::Front;
 
 /// How long the database may take before clients are told to wait: mostly it is there, and nobody has to be told anything.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -33,14 +34,14 @@ pub enum NotOpened {
 }
 
 /// Opens the database, however long it is away. Meanwhile `/health/live` is answered with 200, and all else with 503.
-pub async fn open(settings: &StoreSettings, listener: &TcpListener) -> Result<Store, NotOpened> {
+pub async fn open(settings: &StoreSettings, front: &Front) -> Result<Store, NotOpened> {
     let mut opening = pin!(keep_trying(settings));
     if let Ok(opened) = timeout(AT_ONCE, &mut opening).await {
         return Ok(opened?);
     }
     let database = settings.shown();
     tracing::warn!(database, "waiting for the database: this node listens, is not ready, and goes on trying");
-    let room = WaitingRoom::open(listener.try_clone()?)?;
+    let room = WaitingRoom::open(front)?;
     let opened = opening.await;
     room.close().await;
     Ok(opened?)
@@ -68,10 +69,15 @@ async fn keep_trying(settings: &StoreSettings) -> Result<Store, OpenStoreError> 
 struct WaitingRoom(ServerHandle);
 
 impl WaitingRoom {
-    fn open(listener: TcpListener) -> std::io::Result<Self> {
-        let serving = Serving { workers: Some(1), write_timeout: LAST_WORDS, shutdown_timeout: LAST_WORDS };
+    fn open(front: &Front) -> std::io::Result<Self> {
+        let serving = Serving {
+            workers: Some(1),
+            write_timeout: LAST_WORDS,
+            shutdown_timeout: LAST_WORDS,
+            tls: front.tls.clone(),
+        };
         let app = || App::new().configure(http::configure_waiting);
-        let server = lobby_websocket::serve(listener, &serving, app)?;
+        let server = lobby_websocket::serve(front.listener.try_clone()?, &serving, app)?;
         let handle = server.handle();
         tokio::spawn(server);
         Ok(Self(handle))

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 /// What somebody who has just started the lobby pastes into a second terminal.
 #[must_use]
-pub fn text(address: SocketAddr) -> String {
-    let url = url(address);
+pub fn text(scheme: &str, address: SocketAddr) -> String {
+    let url = url(scheme, address);
     format!(
         r#"
 The lobby is open at {url}
@@ -30,11 +30,11 @@ Listen and talk:
 
 /// An address that a client on this machine can use.
 #[must_use]
-pub fn url(address: SocketAddr) -> String {
+pub fn url(scheme: &str, address: SocketAddr) -> String {
     let ip = address.ip();
     match address {
-        _ if !ip.is_unspecified() => format!("http://{address}"),
-        SocketAddr::V4(_) => format!("http://127.0.0.1:{}", address.port()),
-        SocketAddr::V6(_) => format!("http://[::1]:{}", address.port()),
+        _ if !ip.is_unspecified() => format!("{scheme}://{address}"),
+        SocketAddr::V4(_) => format!("{scheme}://127.0.0.1:{}", address.port()),
+        SocketAddr::V6(_) => format!("{scheme}://[::1]:{}", address.port()),
     }
 }

@@ -218,6 +218,55 @@ async fn later_sources_win() {
     }
 }
 
+/// What it logs, until that is said.
+async fn logged(log: &mut (impl AsyncBufReadExt + Unpin), what: &str) -> String {
+    let mut line = String::new();
+    while !line.contains(what) {
+        line.clear();
+        let read = in_time(what, log.read_line(&mut line)).await.expect("it is read");
+        assert_ne!(read, 0, "it ended before it said '{what}'");
+    }
+    line
+}
+
+#[tokio::test]
+async fn a_hangup_has_the_settings_read_again_and_a_bad_file_leaves_the_old_ones() {
+    let folder = folder();
+    let write = |file: &str| std::fs::write(folder.path().join("own.toml"), file).expect("it is written");
+    write("[log]\nlevel = \"info\"\n");
+    let (mut child, url) = serving(&folder, &["--config", "own.toml"]).await;
+    let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
+    let ask = async || reqwest::get(format!("{url}/nowhere")).await.expect("an answer").status();
+
+    write("[log]\nlevel = \"debug\"\n[server]\nworkers = 3\n[bus]\nurl = \"redis://:hunter2@localhost\"\n");
+    signal(&child, "HUP").await;
+    let said = logged(&mut log, "the settings were read again").await;
+    assert!(said.contains("changed=\"log.level\""), "{said}");
+    assert!(said.contains("waiting=\"bus.url, server.workers\"") && said.contains("WARN"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_eq!(ask().await, 404);
+
+    for (file, sentence) in [
+        ("[log]\nlevel = \"error\"\n[sever]\nworkers = 3\n", "sever"),
+        ("[log]\nlevel = \"info,=nonsense\"\n", "log.level: "),
+        ("[log\n", "own.toml"),
+    ] {
+        write(file);
+        signal(&child, "HUP").await;
+        let said = logged(&mut log, "the settings stay as they are").await;
+        assert!(said.contains("ERROR") && said.contains(sentence), "{said}");
+        assert_eq!(ask().await, 404);
+    }
+
+    write("[log]\nlevel = \"warn\"\n");
+    signal(&child, "HUP").await;
+    signal(&child, "TERM").await;
+    let mut rest = String::new();
+    in_time("the end", log.read_to_string(&mut rest)).await.expect("it is read");
+    assert!(in_time("the program to end", child.wait()).await.expect("it ends").success());
+    assert!(!rest.contains("stopped"), "{rest}");
+}
+
 #[tokio::test]
 async fn the_schema_is_migrated_by_hand_too() {
     let folder = folder();

@@ -48,6 +48,11 @@ impl Door {
         self.registry.living()
     }
 
+    /// Waits until none lives.
+    pub(crate) async fn emptied(&self) {
+        self.registry.emptied().await;
+    }
+
     /// Ends every session, on all workers, those too that are opened from now on.
     pub(crate) fn close(&self) {
         self.closing.send_replace(true);

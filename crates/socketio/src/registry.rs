@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use bytestring::ByteString;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::DisconnectReason;
 use crate::transport::Pipe;
@@ -23,6 +23,8 @@ const LONGEST_STAMP: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     living: AtomicUsize,
+    /// Told when the last of them has ended.
+    emptied: Notify,
     /// Sessions that began by polling. A std mutex: a look-up under it takes less than a wait for anything.
     entries: Mutex<HashMap<String, Arc<Entry>>>,
 }
@@ -80,6 +82,18 @@ impl Registry {
     /// Sessions that live.
     pub(crate) fn living(&self) -> usize {
         self.living.load(Ordering::Relaxed)
+    }
+
+    /// Waits until none lives.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            // Made before the look, so that what happens behind it is not missed.
+            let emptied = self.emptied.notified();
+            if self.living() == 0 {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     pub(crate) fn live(self: &Arc<Self>) -> Living {
@@ -154,7 +168,9 @@ impl Drop for Claim {
 
 impl Drop for Living {
     fn drop(&mut self) {
-        self.0.living.fetch_sub(1, Ordering::Relaxed);
+        if self.0.living.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.emptied.notify_waiters();
+        }
     }
 }
 

@@ -41,6 +41,12 @@ impl SocketIo {
         self.door.close();
     }
 
+    /// Waits until no session lives: after [`SocketIo::shut_down`], until all clients have heard of it, or have had the time to. Those that
+    /// poll hear of it by their next request, so the HTTP server should serve until then.
+    pub async fn emptied(&self) {
+        self.door.emptied().await;
+    }
+
     /// Engine.IO sessions that live, on all workers: connected, connecting or about to be closed.
     #[must_use]
     pub fn sessions(&self) -> usize {

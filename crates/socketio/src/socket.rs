@@ -192,6 +192,12 @@ impl Socket {
         self.inner.link.end(DisconnectReason::ForcedClose);
     }
 
+    /// The same as [`SocketIo::shut_down`](crate::SocketIo::shut_down) does it to all: a WebSocket is closed with 1001. For servers that tell
+    /// one after the other that they go away.
+    pub fn shut_down(&self) {
+        self.inner.link.end(DisconnectReason::ServerShuttingDown);
+    }
+
     /// From here on nothing is sent, and nobody waits for the client's answers.
     pub(crate) fn end(&self) {
         self.inner.joined.set(false);

@@ -108,7 +108,10 @@ fn placed(site: &str, address: SocketAddr, servers: &[SocketAddr]) -> String {
     for line in site.lines() {
         let words: Vec<_> = line.split_whitespace().collect();
         match words[..] {
-            ["listen", ..] => lines.push(format!("listen {address};")),
+            ["listen", ref how @ ..] => {
+                let how = how.iter().skip(1).map(|word| word.trim_end_matches(';')).collect::<Vec<_>>();
+                lines.push(format!("listen {address} {};", how.join(" ")));
+            }
             ["server", "{"] => lines.push(line.to_owned()),
             ["server", _, ref setup @ ..] if !is_placed => {
                 lines.extend(servers.iter().map(|server| format!("server {server} {}", setup.join(" "))));

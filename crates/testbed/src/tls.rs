@@ -3,20 +3,30 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// Files, as servers and clients read them: PEM.
 #[derive(Debug)]
-pub(crate) struct Certificates {
+pub struct Certificates {
     /// The certificate of the authority that has signed the server's.
-    pub(crate) authority: PathBuf,
-    pub(crate) server: PathBuf,
-    pub(crate) key: PathBuf,
+    pub authority: PathBuf,
+    /// The server's own.
+    pub server: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 impl Certificates {
     /// Makes an authority of its own, and lets it sign a certificate for `127.0.0.1` and `localhost`.
-    pub(crate) fn make(folder: &Path) -> Self {
+    /// Files of those names in the folder are replaced.
+    #[must_use]
+    pub fn make(folder: &Path) -> Self {
+        Self::make_until(folder, 4000)
+    }
+
+    /// The same, where the server's certificate is good until that year begins.
+    #[must_use]
+    pub fn make_until(folder: &Path, year: i32) -> Self {
         let [authority, server, key] =
             ["authority.pem", "server.pem", "key.pem"].map(|name| folder.join(name));
         let mut params = CertificateParams::new([]).expect("no names are good names");
@@ -26,7 +36,8 @@ impl Certificates {
         let its_own = params.self_signed(&its_key).expect("it may sign");
         let issuer = Issuer::new(params, its_key);
         let names = ["127.0.0.1", "localhost"].map(ToOwned::to_owned);
-        let params = CertificateParams::new(names).expect("these are names");
+        let mut params = CertificateParams::new(names).expect("these are names");
+        params.not_after = date_time_ymd(year, 1, 1);
         let servers_key = KeyPair::generate().expect("there is randomness");
         let signed = params.signed_by(&servers_key, &issuer).expect("it may sign");
         for (file, text) in

@@ -12,7 +12,8 @@
 //! - [`Frame`]: an already framed message; cloning counts a reference. [`Frames`]: several in one piece.
 //! - [`Limits`], [`Heartbeat`]: the bounds, with their reasons.
 //! - [`CloseCode`]: why a connection ended.
-//! - [`serve`]: actix-web's server on streams that an outbox can write to, and with an end for peers that never read.
+//! - [`serve`]: actix-web's server on streams that an outbox can write to, with or without [`Tls`], and with an end for peers that never
+//!   read; [`refuse`]: nobody waits for one that has stopped.
 //! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `pending` (frames that
 //!   wait, pure), `queue` (what an outbox and its connection share), `upgrade` (a connection that leaves actix's dispatcher),
 //!   `stream` (its socket), `flush` (when that is written to), `body` (the response's body, which drains the outbox on any other
@@ -51,7 +52,7 @@ pub use connection::{Connection, Incoming, accept};
 pub use frame::{Frame, Frames};
 pub use limits::{Heartbeat, Limits};
 pub use outbox::{Outbox, SendError};
-pub use server::{Serving, serve};
+pub use server::{Serving, Tls, refuse, serve};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -31,6 +31,20 @@ pub(crate) enum Written {
     Broken,
 }
 
+impl Written {
+    /// All is written when it has left what encrypts it, too.
+    pub(crate) fn then_flush(self, flush: impl FnOnce() -> io::Result<()>) -> Self {
+        if self != Self::All {
+            return self;
+        }
+        match flush() {
+            Ok(()) => Self::All,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Self::Part,
+            Err(_) => Self::Broken,
+        }
+    }
+}
+
 impl Pending {
     pub(crate) fn push(&mut self, frames: &Bytes) {
         self.bytes += frames.len();

@@ -112,7 +112,7 @@ impl Queue {
             return self.send(frames);
         }
         let written = lane.write(frames).unwrap_or(0);
-        if written < frames.len() {
+        if written < frames.len() || lane.flush_at_once().is_err() {
             self.pending.push(frames);
             self.pending.advance(written);
             self.flush(&mut Joined::default());
@@ -251,7 +251,7 @@ impl Queue {
     /// Writes what is pending to the lane, as far as the socket takes it. Whether all of it.
     pub(crate) fn flush(&mut self, joined: &mut Joined) -> bool {
         let Way::Lane(lane, turn) = &mut self.way else { return true };
-        match self.pending.write(joined, |bytes| lane.write(bytes)) {
+        match self.pending.write(joined, |bytes| lane.write(bytes)).then_flush(|| lane.flush_at_once()) {
             Written::All => *turn = Turn::Idle,
             Written::Part => {
                 if !matches!(turn, Turn::Full(_)) {

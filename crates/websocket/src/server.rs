@@ -1,6 +1,12 @@
-use std::{fmt, io, net::TcpListener, rc::Rc, time::Duration};
+use std::{
+    fmt, io,
+    net::{Shutdown, TcpListener},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
-use actix_http::{HttpService, Protocol, Request, Response};
+use actix_http::{HttpService, Protocol, Request, Response, error::DispatchError};
 use actix_server::ServerBuilder;
 use actix_service::{
     IntoServiceFactory, ServiceExt as _, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service,
@@ -24,7 +30,7 @@ use crate::{
 const BACKLOG: i32 = 4096;
 
 /// How [`serve`] serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Serving {
     /// Threads that serve; each connection stays with one of them. `None`: as many as there are processors.
     pub workers: Option<usize>,
@@ -34,6 +40,25 @@ pub struct Serving {
     pub write_timeout: Duration,
     /// How long the workers may take to end when the server is stopped, in whole seconds.
     pub shutdown_timeout: Duration,
+    /// `None`: connections are not encrypted.
+    pub tls: Option<Tls>,
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certificate, and what is agreed on. It should offer no protocol but `http/1.1`, which is what is spoken.
+    pub config: Arc<rustls::ServerConfig>,
+    /// How long a peer may take until both sides can encrypt.
+    pub handshake_timeout: Duration,
+}
+
+/// Has clients refused, where the system can do that to a listener that somebody else listens to: from here on nobody waits in vain to be
+/// accepted, neither those who come nor those who wait already. For after `ServerHandle::pause`, which lets them wait.
+pub fn refuse(listener: TcpListener) {
+    // Elsewhere than on Linux it may fail; then they are refused when the server has stopped.
+    let _ = SockRef::from(&listener).shutdown(Shutdown::Both);
+    drop(listener);
 }
 
 /// An HTTP/1.1 server as actix-web's `HttpServer`, for connections that [`accept`](crate::accept) can make the most of: once it is accepted
@@ -58,7 +83,7 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let write_timeout = serving.write_timeout;
+    let (write_timeout, tls) = (serving.write_timeout, serving.tls.clone());
     let mut builder =
         ServerBuilder::new().disable_signals().shutdown_timeout(serving.shutdown_timeout.as_secs());
     if let Some(workers) = serving.workers {
@@ -68,7 +93,7 @@ where
     SockRef::from(&listener).listen(BACKLOG)?;
     let address = listener.local_addr()?;
     let server = builder.listen("lobby", listener, move || {
-        let stopping = stopping.clone();
+        let (stopping, tls) = (stopping.clone(), tls.clone());
         let app = Rc::new(Once::new(app().into_factory()));
         let requests = {
             let app = Rc::clone(&app);
@@ -92,9 +117,13 @@ where
             .client_disconnect_timeout(LINGER)
             .upgrade(fn_factory(upgrades))
             .finish(fn_factory(requests));
-        let streams = fn_service(move |stream: TcpStream| async move {
-            let peer = stream.peer_addr().ok();
-            Ok((Stream::new(stream, write_timeout), Protocol::Http1, peer))
+        let streams = fn_service(move |stream: TcpStream| {
+            let tls = tls.clone();
+            async move {
+                let peer = stream.peer_addr().ok();
+                let opened = Stream::open(stream, write_timeout, tls.as_ref()).await;
+                Ok((opened.map_err(DispatchError::Io)?, Protocol::Http1, peer))
+            }
         });
         ServiceFactoryExt::and_then(streams, http)
     })?;

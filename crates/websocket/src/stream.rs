@@ -12,6 +12,12 @@ use actix_web::rt::net::TcpStream;
 use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::Tls;
+
+mod secured;
 
 /// As much is read at once as a busy socket has for us. One buffer for all of a thread, so that a connection that says nothing has none.
 const READ: usize = 64 * 1024;
@@ -20,15 +26,33 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
 }
 
-/// A TCP connection, for all who read from it and write to it; on one thread.
+/// A connection, for all who read from it and write to it; on one thread.
 #[derive(Clone)]
-pub(crate) struct Stream(Rc<RefCell<TcpStream>>);
+pub(crate) struct Stream(Rc<RefCell<Socket>>);
+
+/// What there is to read from and to write to.
+enum Socket {
+    Plain(TcpStream),
+    /// Apart, for it is large, and the others are many.
+    Secured(Box<TlsStream<TcpStream>>),
+}
 
 impl Stream {
-    /// Sets what has to be set on a connection that serves people.
-    pub(crate) fn new(stream: TcpStream, write_timeout: Duration) -> Self {
+    /// A connection that serves people, after the handshake of TLS where there is one.
+    pub(crate) async fn open(
+        stream: TcpStream,
+        write_timeout: Duration,
+        tls: Option<&Tls>,
+    ) -> io::Result<Self> {
         set_options(&SockRef::from(&stream), write_timeout);
-        Self(Rc::new(RefCell::new(stream)))
+        let socket = match tls {
+            None => Socket::Plain(stream),
+            Some(tls) => {
+                let accepting = TlsAcceptor::from(tls.config.clone()).accept(stream);
+                Socket::Secured(Box::new(timeout(tls.handshake_timeout, accepting).await??))
+            }
+        };
+        Ok(Self(Rc::new(RefCell::new(socket))))
     }
 
     /// What the peer sends from now on, after what has been read already.
@@ -39,23 +63,44 @@ impl Stream {
     /// Writes what the socket takes at once. It is asked itself, past the runtime's record of whether it takes more, which lies
     /// elsewhere in memory; but where it takes no more, the runtime has to hear of it, or it would not tell when it does again.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let stream = self.0.borrow();
-        match SockRef::from(&*stream).send(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.try_write(bytes),
-            written => written,
+        match &mut *self.0.borrow_mut() {
+            Socket::Plain(stream) => match SockRef::from(&*stream).send(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.try_write(bytes),
+                written => written,
+            },
+            Socket::Secured(stream) => secured::write(stream, bytes),
+        }
+    }
+
+    /// Writes what was taken and is still on its way to the socket. `WouldBlock`: not all of it.
+    pub(crate) fn flush_at_once(&self) -> io::Result<()> {
+        match &mut *self.0.borrow_mut() {
+            Socket::Plain(_) => Ok(()),
+            Socket::Secured(stream) => secured::flush(stream),
         }
     }
 
     /// Ready when the socket takes more, or is broken. One task waits at a time.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.borrow().poll_write_ready(cx)
+        match &*self.0.borrow() {
+            Socket::Plain(stream) => stream.poll_write_ready(cx),
+            Socket::Secured(stream) => stream.get_ref().0.poll_write_ready(cx),
+        }
     }
 
     /// A borrow never outlives a call here, so it is never taken twice.
-    fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> T) -> T {
-        act(Pin::new(&mut self.0.borrow_mut()))
+    fn with<T>(&self, act: impl FnOnce(Pin<&mut dyn ReadWrite>) -> T) -> T {
+        match &mut *self.0.borrow_mut() {
+            Socket::Plain(stream) => act(Pin::new(stream)),
+            Socket::Secured(stream) => act(Pin::new(&mut **stream)),
+        }
     }
 }
+
+/// Either of them, for a call: what a call to the system costs makes nothing of how it is found.
+trait ReadWrite: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> ReadWrite for S {}
 
 /// They fail only on a socket that is gone already, which needs none.
 fn set_options(socket: &SockRef<'_>, write_timeout: Duration) {
@@ -74,7 +119,7 @@ fn set_user_timeout(_: &SockRef<'_>, _: Duration) {}
 /// What a peer sends, as the body of its request. It does not keep the connection open: when nobody else does, it ends.
 pub(crate) struct Incoming {
     read: Bytes,
-    stream: Weak<RefCell<TcpStream>>,
+    stream: Weak<RefCell<Socket>>,
 }
 
 impl futures_core::Stream for Incoming {
@@ -147,10 +192,11 @@ mod tests {
     async fn the_options_reach_the_socket() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let stream = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("accepts");
-        let stream = Stream::new(stream, Duration::from_secs(6));
+        let stream = Stream::open(stream, Duration::from_secs(6), None).await.expect("no handshake");
         let socket = stream.0.borrow();
+        let Socket::Plain(socket) = &*socket else { panic!("nothing is encrypted") };
         assert!(socket.nodelay().expect("set"));
         #[cfg(target_os = "linux")]
-        assert_eq!(SockRef::from(&*socket).tcp_user_timeout().expect("set"), Some(Duration::from_secs(6)));
+        assert_eq!(SockRef::from(socket).tcp_user_timeout().expect("set"), Some(Duration::from_secs(6)));
     }
 }

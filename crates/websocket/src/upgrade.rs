@@ -135,7 +135,13 @@ async fn write_head(
     let FramedParts { mut io, mut codec, write_buf: mut bytes, .. } = parts;
     codec.encode(Message::Item((response.drop_body(), BodySize::Stream)), &mut bytes).map_err(|_| Gone)?;
     bytes.extend(outbox.queue().take_with_the_head());
-    io.write_all(&bytes).await.map_err(|_| Gone)
+    write(&mut io, &bytes).await
+}
+
+/// Until the socket has all of it.
+async fn write(stream: &mut Stream, bytes: &[u8]) -> Result<(), Gone> {
+    stream.write_all(bytes).await.map_err(|_| Gone)?;
+    stream.flush().await.map_err(|_| Gone)
 }
 
 /// An answer as any other; only that the connection ends with it.
@@ -158,7 +164,7 @@ async fn write_whole(parts: FramedParts<Stream, Codec>, mut response: Response<B
         let chunk = match ready {
             Poll::Ready(chunk) => chunk,
             Poll::Pending => {
-                io.write_all(&bytes).await.map_err(|_| Gone)?;
+                write(&mut io, &bytes).await?;
                 if is_last {
                     return Ok(());
                 }

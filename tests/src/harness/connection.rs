@@ -187,14 +187,25 @@ impl Connection {
 
     /// Sends an event that asks for an answer, and answers with the ack's id.
     pub async fn emit_with_ack(&mut self, name: &str, data: &Value) -> u64 {
+        let (ack, text) = self.with_ack(name, data);
+        self.send_text(&text).await;
+        ack
+    }
+
+    /// The same where the socket may be closing, and take nothing any more.
+    pub async fn try_to_ask(&mut self, name: &str, data: &Value) {
+        let (_, text) = self.with_ack(name, data);
+        let _closing = self.stream.send(Message::text(text)).await;
+    }
+
+    fn with_ack(&mut self, name: &str, data: &Value) -> (u64, String) {
         let ack = self.next_ack;
         self.next_ack += 1;
         let text = match self.protocol {
             Protocol::Plain => json!({"event": name, "data": data, "ack": ack}).to_string(),
             Protocol::SocketIo => format!("42{ack}{}", json!([name, data])),
         };
-        self.send_text(&text).await;
-        ack
+        (ack, text)
     }
 
     /// Sends an event and waits for its answer; what comes in between is kept.

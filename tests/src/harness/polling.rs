@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::connection::parse_socketio;
 use super::{Received, http_client, in_time};
@@ -15,13 +15,14 @@ pub struct Polling {
     client: Client,
     url: String,
     waiting: VecDeque<String>,
+    acks: u64,
 }
 
 impl Polling {
     /// Opens an Engine.IO session and says this of itself; what comes of it is still to be received.
     pub async fn connecting_at(address: SocketAddr, data: &Value) -> Self {
         let url = format!("http://{address}/socket.io/?EIO=4&transport=polling");
-        let mut polling = Self { client: http_client(), url, waiting: VecDeque::new() };
+        let mut polling = Self { client: http_client(), url, waiting: VecDeque::new(), acks: 0 };
         let opened = polling.poll().await.expect("Engine.IO's open packet");
         let opened: Value = serde_json::from_str(&opened[1..]).expect("JSON");
         polling.url.push_str("&sid=");
@@ -45,6 +46,12 @@ impl Polling {
                 }
             }
         }
+    }
+
+    /// Sends an event that asks for an answer, unless the session is over.
+    pub async fn ask(&mut self, name: &str, data: &Value) {
+        self.acks += 1;
+        self.send(format!("42{}{}", self.acks, json!([name, data]))).await;
     }
 
     /// Leaves as a page does that is closed.

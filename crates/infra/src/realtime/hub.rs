@@ -37,6 +37,7 @@ pub(super) use self::feed::{
 };
 pub(crate) use self::snapshot::SessionView;
 use super::encode::Encoded;
+use super::farewell::Farewell;
 use super::recent::Recent;
 use super::typing::Pace;
 use crate::bus::in_process::InProcess;
@@ -110,11 +111,25 @@ impl Hub {
         Self { bus, ..self }
     }
 
-    /// Has every shard close its connections, and lets none in any more.
-    pub async fn close_all(&self) {
+    /// Lets nobody in any more, and has all connections told to go elsewhere: in batches, `within` so much time, and each when what
+    /// it has asked for is answered. That has happened when this returns.
+    pub async fn say_goodbye(&self, within: Duration) {
+        let (telling, mut told) = mpsc::channel(1);
+        self.begin_goodbye(Farewell { within, telling }).await;
+        // Nothing is sent: it ends when nobody is left to be told.
+        let _nothing = told.recv().await;
+    }
+
+    async fn begin_goodbye(&self, farewell: Farewell) {
         self.closing.send_replace(true);
         let (rooms, mut core) = self.room_in_every_feed().await;
         core.closing = true;
+        feed(rooms, &ToShard::SayGoodbye(farewell));
+    }
+
+    /// Has every shard close its connections at once.
+    pub async fn close_all(&self) {
+        let (rooms, _core) = self.room_in_every_feed().await;
         feed(rooms, &ToShard::CloseAll);
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use lobby_domain::auth::Credentials;
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
@@ -145,7 +145,9 @@ async fn serve(
     // Once in a connection's life: its task need not be as large as that for the rest of it.
     let entered = Box::pin(enter(&mut connection, shown, &gateway, connect_timeout)).await;
     match entered {
-        Ok(Some((participant, _membership))) => converse(&mut connection, &gateway, &participant).await,
+        Ok(Some((participant, membership))) => {
+            converse(&mut connection, &gateway, &participant, &membership).await;
+        }
         Ok(None) => {}
         Err((code, reason)) => close(connection, code, reason).await,
     }
@@ -213,7 +215,12 @@ async fn close(mut connection: Connection, code: CloseCode, reason: &str) {
 }
 
 /// Until the connection ends. Events are begun in the order they came in, and answered as they get done.
-async fn converse(connection: &mut Connection, gateway: &Gateway, participant: &Participant) {
+async fn converse(
+    connection: &mut Connection,
+    gateway: &Gateway,
+    participant: &Participant,
+    membership: &Membership,
+) {
     let outbox = connection.outbox();
     let mut in_flight = FuturesUnordered::new();
     loop {
@@ -222,7 +229,11 @@ async fn converse(connection: &mut Connection, gateway: &Gateway, participant: &
             biased;
             Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
             incoming = connection.next(), if in_flight.len() < MAX_IN_FLIGHT => match incoming {
-                Incoming::Text(text) => in_flight.push(handle(gateway, participant, &outbox, text.into_bytes())),
+                Incoming::Text(text) => {
+                    let Some(under_way) = membership.begin() else { continue };
+                    let handled = handle(gateway, participant, &outbox, text.into_bytes());
+                    in_flight.push(handled.map(|()| drop(under_way)));
+                }
                 Incoming::Binary(_) => outbox.close(CloseCode::UNSUPPORTED, "text_only"),
                 Incoming::Closed(_) => return,
             }

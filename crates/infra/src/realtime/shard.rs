@@ -11,6 +11,7 @@ use slab::Slab;
 use tokio::sync::mpsc;
 
 use super::encode::Encoded;
+use super::farewell::{Telling, UnderWay};
 use super::hub::{Arrival, Happened, Hub, Identity, Publication, Renewal, Ticket, ToShard, Welcome};
 use super::replay;
 use super::run::Run;
@@ -39,7 +40,7 @@ pub(super) struct Entrant {
     pub(super) in_batches: bool,
 }
 
-struct Member {
+pub(super) struct Member {
     serial: u64,
     sink: Sink,
     identity: Identity,
@@ -48,6 +49,10 @@ struct Member {
     stage: Stage,
     /// The newest message that it was sent, or is behind: later ones are news to it.
     position: i64,
+    /// How much of what it has asked for is not answered yet.
+    under_way: u32,
+    /// It is to be told to go when that is answered.
+    leaving: Option<Telling>,
 }
 
 enum Stage {
@@ -93,7 +98,18 @@ impl Shard {
         let Entrant { sink, arrival, pid, in_batches } = entrant;
         let identity = arrival.identity;
         let serial = self.next_serial.replace(self.next_serial.get() + 1);
-        let member = Member { serial, sink, identity, pid, in_batches, stage: Stage::Waiting, position: 0 };
+        let stage = Stage::Waiting;
+        let member = Member {
+            serial,
+            sink,
+            identity,
+            pid,
+            in_batches,
+            stage,
+            position: 0,
+            under_way: 0,
+            leaving: None,
+        };
         let key = self.members.borrow_mut().insert(member);
         let ticket = Ticket { key, serial };
         let membership = Membership { shard: self.clone(), ticket };
@@ -119,6 +135,9 @@ impl Shard {
                 ToShard::Renew(renewal) => self.renew(&renewal),
                 ToShard::Pruned => self.close_all(Sink::log_pruned),
                 ToShard::CloseAll => self.close_all(Sink::go_away),
+                ToShard::SayGoodbye(farewell) => {
+                    drop(actix_web::rt::spawn(self.clone().say_goodbye(farewell)));
+                }
             }
         }
     }
@@ -224,9 +243,15 @@ impl Shard {
     }
 
     /// A member that is still there: it may have gone, and another may have its key.
-    fn with<R>(&self, ticket: Ticket, act: impl FnOnce(&mut Member) -> R) -> Option<R> {
+    pub(super) fn with<R>(&self, ticket: Ticket, act: impl FnOnce(&mut Member) -> R) -> Option<R> {
         let mut members = self.members.borrow_mut();
         members.get_mut(ticket.key).filter(|member| member.serial == ticket.serial).map(act)
+    }
+
+    /// All members that there are.
+    pub(super) fn tickets(&self) -> Vec<Ticket> {
+        let members = self.members.borrow();
+        members.iter().map(|(key, member)| Ticket { key, serial: member.serial }).collect()
     }
 
     fn close_all(&self, close: impl Fn(&Sink)) {
@@ -237,6 +262,28 @@ impl Shard {
 }
 
 impl Member {
+    /// Whether it may ask for something still.
+    pub(super) fn begin(&mut self) -> bool {
+        self.under_way += u32::from(self.leaving.is_none());
+        self.leaving.is_none()
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.under_way -= 1;
+        if self.under_way == 0 && self.leaving.take().is_some() {
+            self.sink.go_away();
+        }
+    }
+
+    /// Tells it to go, now or when all is answered.
+    pub(super) fn leave(&mut self, telling: &Telling) {
+        if self.under_way == 0 {
+            self.sink.go_away();
+        } else {
+            self.leaving = Some(telling.clone());
+        }
+    }
+
     /// Whether it has had its `session` event.
     fn is_in(&self) -> bool {
         !matches!(self.stage, Stage::Waiting)
@@ -270,6 +317,13 @@ impl Member {
 
     fn may_see(&self, event: &Encoded) -> bool {
         event.audience.includes(self.identity.proved)
+    }
+}
+
+impl Membership {
+    /// Notes that the connection has asked for something, which is answered before it is told to go. `None` if it has been told.
+    pub(super) fn begin(&self) -> Option<UnderWay> {
+        self.shard.begin(self.ticket)
     }
 }
 

@@ -87,17 +87,16 @@ impl Sink {
 
     /// The client may come back as soon as it can.
     pub(super) fn go_away(&self) {
-        self.close(CloseCode::GOING_AWAY, "going_away");
+        match self {
+            Self::Plain(outbox) => outbox.close(CloseCode::GOING_AWAY, "going_away"),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.shut_down(),
+        }
     }
 
     /// The same, and it will be told then that it has missed something for good.
     pub(super) fn log_pruned(&self) {
-        self.close(PRUNED, "log_pruned");
-    }
-
-    fn close(&self, code: CloseCode, reason: &str) {
         match self {
-            Self::Plain(outbox) => outbox.close(code, reason),
+            Self::Plain(outbox) => outbox.close(PRUNED, "log_pruned"),
             Self::SocketIo(socket) | Self::Recoverable(socket) => socket.close(),
         }
     }

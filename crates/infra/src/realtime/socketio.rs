@@ -1,6 +1,6 @@
 //! Socket.IO at `/socket.io/`: the lobby's events in the main namespace.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use actix_socketio::{ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Socket};
@@ -38,7 +38,7 @@ pub struct SocketState {
     /// Whether it wants to be told of who comes and goes in batches.
     in_batches: bool,
     /// From the moment that the socket has been answered until it has gone.
-    membership: Cell<Option<Membership>>,
+    membership: RefCell<Option<Membership>>,
 }
 
 /// What a client says of itself in `auth`. `pid` and `offset` are the doing of its library.
@@ -125,7 +125,7 @@ impl Handler for LobbyHandler {
         };
         let turned_away = |refusal| turned_away(&refusal, &credentials);
         let (participant, start, pid) = entering.await.map_err(turned_away)?;
-        Ok(SocketState { participant, start, pid, in_batches: auth.batch, membership: Cell::default() })
+        Ok(SocketState { participant, start, pid, in_batches: auth.batch, membership: RefCell::default() })
     }
 
     fn pid(&self, state: &SocketState) -> Option<String> {
@@ -139,10 +139,15 @@ impl Handler for LobbyHandler {
         };
         let membership =
             self.gateway.enter(sink, &state.participant.caller, state.start, pid, state.in_batches).await;
-        state.membership.set(Some(membership));
+        state.membership.replace(Some(membership));
     }
 
     async fn event(&self, socket: &Socket, state: &Rc<SocketState>, event: Event) {
+        let begun = state.membership.borrow().as_ref().map(Membership::begin);
+        // It has been told to go.
+        if matches!(begun, Some(None)) {
+            return;
+        }
         let data: Option<&RawValue> = event.arg(0).ok();
         let outcome = self.gateway.handle(&state.participant, &event.name, data).await;
         // A socket that refuses an answer is ending.

@@ -1,11 +1,12 @@
 //! Where settings come from, and what is wrong with them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{Config, ConfigError, File, FileFormat};
+use config::{Config, ConfigError, File, FileFormat, Value};
 
-use super::{Auth, Database, Presence, Settings};
+use super::{Auth, Cluster, Database, Presence, Settings, Tls};
 use crate::environment::Environment;
 
 /// Every setting with its default, unit and reason.
@@ -55,6 +56,37 @@ pub enum SettingsError {
     },
 }
 
+/// All settings as they are written, by their names: to see which of them differ. None of it is shown, secrets are among them.
+pub struct Values(BTreeMap<String, String>);
+
+impl Values {
+    /// Reads all sources, and checks nothing.
+    pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let sections =
+            merge(sources).and_then(Config::try_deserialize::<BTreeMap<String, BTreeMap<String, Value>>>);
+        let sections = sections.map_err(|error| SettingsError::Invalid(error.to_string()))?;
+        let keys = sections.into_iter().flat_map(|(section, keys)| {
+            keys.into_iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
+        });
+        Ok(Self(keys.collect()))
+    }
+
+    /// The names of those that are not the same here and there.
+    #[must_use]
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        let keys: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
+        keys.into_iter().filter(|key| self.0.get(*key) != other.0.get(*key)).cloned().collect()
+    }
+
+    /// From here on it is the same as there.
+    pub fn take(&mut self, key: &str, other: &Self) {
+        match other.0.get(key) {
+            Some(value) => self.0.insert(key.to_owned(), value.clone()),
+            None => self.0.remove(key),
+        };
+    }
+}
+
 impl Settings {
     /// Reads all sources and checks the outcome.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
@@ -69,7 +101,18 @@ impl Settings {
 
     fn check(&self) -> Result<(), SettingsError> {
         let Self {
-            server, database, bus, auth, names, messages, presence, cluster, socketio, websocket, ..
+            server,
+            tls,
+            database,
+            bus,
+            auth,
+            names,
+            messages,
+            presence,
+            cluster,
+            socketio,
+            websocket,
+            ..
         } = self;
         within("server.workers", server.workers, 0..=1_024)?;
         within("bus.channel", bus.channel.len(), 1..=128)?;
@@ -84,6 +127,7 @@ impl Settings {
         within("websocket.outbox", websocket.outbox, 65_536..=1 << 30)?;
         at_least("server.shutdown_timeout", server.shutdown_timeout, Duration::from_secs(3))?;
         at_least("messages.idempotency", messages.idempotency, Duration::from_mins(1))?;
+        check_tls(tls, cluster)?;
         check_timeouts(database)?;
         check_presence(auth, presence)?;
         at_least("websocket.write_timeout", websocket.write_timeout, Duration::from_secs(1))?;
@@ -132,6 +176,19 @@ fn check_presence(auth: &Auth, presence: &Presence) -> Result<(), SettingsError>
         at_most(key, limit, MAX_LIMIT)?;
     }
     Ok(())
+}
+
+fn check_tls(tls: &Tls, cluster: &Cluster) -> Result<(), SettingsError> {
+    let refused = |key, reason: &str| Err(SettingsError::OutOfRange { key, reason: reason.to_owned() });
+    match (&tls.certificate, &tls.key) {
+        (Some(_), None) => refused("tls.key", "tls.certificate is set, and needs its key"),
+        (None, Some(_)) => refused("tls.certificate", "tls.key is set, and needs its certificate"),
+        (Some(_), Some(_)) if cluster.address.is_some() => refused(
+            "cluster.address",
+            "nodes reach each other without TLS, and with tls.certificate nobody does: have what stands in front of the nodes speak TLS",
+        ),
+        _ => at_least("tls.handshake_timeout", tls.handshake_timeout, Duration::from_millis(100)),
+    }
 }
 
 /// A node that waits for a frozen one's lock has to wait for longer than that can hold it.

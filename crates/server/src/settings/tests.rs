@@ -55,6 +55,8 @@ fn flags_win_over_variables_and_these_over_files() {
 fn every_refusal_names_the_setting() {
     for (key, value) in [
         ("server.port", "65536"),
+        ("tls.certificate", ""),
+        ("tls.handshake_timeout", "10ms"),
         ("server.workers", "-1"),
         ("server.workers", "100000000"),
         ("server.allowed_origins", "https://a.example,"),
@@ -100,6 +102,21 @@ fn every_refusal_names_the_setting() {
             "{key}: {refused}"
         );
     }
+}
+
+#[test]
+fn a_certificate_needs_its_key_and_nodes_reach_each_other_without_either() {
+    let certificate = ("tls.certificate", "a.pem");
+    let refused = load([], &[certificate]).expect_err("no key");
+    assert_eq!(refused, "tls.key: tls.certificate is set, and needs its key");
+    let refused = load([], &[("tls.key", "a.key")]).expect_err("no certificate");
+    assert_eq!(refused, "tls.certificate: tls.key is set, and needs its certificate");
+    let both = [certificate, ("tls.key", "a.key")];
+    let files = load([], &both).expect("good settings").tls.files().expect("both");
+    assert_eq!((files.certificate, files.key), ("a.pem".into(), "a.key".into()));
+    let refused =
+        load([("LOBBY_CLUSTER__ADDRESS", "http://10.0.0.5:5000")], &both).expect_err("both at once");
+    assert!(refused.starts_with("cluster.address: nodes reach each other without TLS"), "{refused}");
 }
 
 #[test]

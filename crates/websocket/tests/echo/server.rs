@@ -53,6 +53,7 @@ pub(crate) enum Way {
 }
 
 const SERVING: Serving = Serving {
+    tls: None,
     workers: Some(1),
     write_timeout: Duration::from_secs(2),
     shutdown_timeout: Duration::from_secs(30),

@@ -8,6 +8,7 @@ use lobby_domain::session::{Session, SessionId};
 
 use super::snapshot::Snapshot;
 use crate::realtime::encode::Encoded;
+use crate::realtime::farewell::Farewell;
 use crate::realtime::run::Run;
 use crate::realtime::typing::Typing;
 
@@ -26,7 +27,9 @@ pub(in crate::realtime) enum ToShard {
     Renew(Arc<Renewal>),
     /// Messages are lost for everybody who is connected: the log keeps them no more.
     Pruned,
-    /// Close every connection: the node goes away, or the log is another one.
+    /// Tell every connection to go elsewhere: the node goes away.
+    SayGoodbye(Farewell),
+    /// Close every connection: the log is another one, or there is no time left.
     CloseAll,
 }
 

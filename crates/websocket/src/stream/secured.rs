@@ -1,0 +1,31 @@
+//! TLS on a connection, for who writes without waiting.
+
+use std::{
+    io::{self, ErrorKind},
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use actix_web::rt::net::TcpStream;
+use tokio::io::AsyncWrite as _;
+use tokio_rustls::server::TlsStream;
+
+/// Writes what is taken at once. What was encrypted before goes first: as long as the socket does not take that, nothing more is encrypted,
+/// so that what waits in here has a bound.
+pub(super) fn write(stream: &mut TlsStream<TcpStream>, bytes: &[u8]) -> io::Result<usize> {
+    flush(stream)?;
+    at_once(|cx| Pin::new(stream).poll_write(cx, bytes))
+}
+
+/// Writes what is encrypted already. `WouldBlock`: not all of it.
+pub(super) fn flush(stream: &mut TlsStream<TcpStream>) -> io::Result<()> {
+    at_once(|cx| Pin::new(stream).poll_flush(cx))
+}
+
+/// Nobody is woken by this: who wants to go on waits for the socket to take more.
+fn at_once<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
+    match poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+    }
+}
