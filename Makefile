@@ -36,6 +36,9 @@ CHAOS_SECONDS ?= 600
 CHAOS_CLIENTS ?= 200
 CHAOS_SEED ?=
 
+# How many clients of each kind are slow in `make soak`.
+SOAK_SLOW ?= 1000
+
 # What `make bench` builds, how often it measures, and more of its flags.
 BENCH_PROFILE ?= dist
 BENCH_ROUNDS ?= 3
@@ -83,6 +86,12 @@ chaos: clients tool-nextest tool-postgres tool-redis tool-nginx tool-faketime ##
 	cargo build --locked --bin lobby
 	LOBBY_CHAOS_SECONDS=$(CHAOS_SECONDS) LOBBY_CHAOS_CLIENTS=$(CHAOS_CLIENTS) $(if $(CHAOS_SEED),LOBBY_CHAOS_SEED=$(CHAOS_SEED)) \
 		cargo nextest run --profile chaos --package lobby-tests --locked
+
+# It needs 1,000 open files more than SOAK_SLOW in each of two processes: `ulimit -Hn` says how many there may be.
+.PHONY: soak
+soak: tool-nextest ## Have SOAK_SLOW (1000) slow clients of each kind keep sockets busy, and see that nobody waits for them
+	cargo build --locked --bin lobby
+	LOBBY_SOAK_SLOW=$(SOAK_SLOW) cargo nextest run --profile soak --package lobby-tests --locked
 
 # Its databases are in target/, which is on a disk that keeps things; a folder for temporary files may be in memory.
 .PHONY: bench-log

@@ -29,6 +29,8 @@
 //! | `full_disk` | what happens when there is no room left |
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
+//! | `limits` | how much anybody may do, how many may be there, and how long things may take |
+//! | `soak` | what only shows in large: slow clients |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
 //! | `api` | the API pages: that they say what is so, and that strangers and their programs get along with them |
@@ -58,6 +60,7 @@ mod full_disk;
 mod harness;
 mod history;
 mod hold;
+mod limits;
 mod load;
 mod matrix;
 mod names;
@@ -77,6 +80,7 @@ mod resume;
 mod retention;
 mod roster;
 mod secrets;
+mod soak;
 mod socketio;
 mod storm;
 mod synced;

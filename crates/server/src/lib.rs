@@ -7,6 +7,7 @@
 //! | [`secret`] | `SECRET_KEY`, given or made |
 //! | [`application`] | wires the adapters, runs, and stops in order |
 //! | [`backends`] | the database and the bus, by the settings |
+//! | `limits` | the settings of limits, as the layers below want them |
 //! | `sockets` | the settings of sockets, as the layers below want them |
 //! | [`probe`] | asks a lobby that runs whether it is ready |
 //! | [`telemetry`] | logs |
@@ -21,6 +22,7 @@ pub mod application;
 pub mod backends;
 pub mod cli;
 pub mod environment;
+mod limits;
 #[cfg(unix)]
 pub mod open_files;
 pub mod probe;

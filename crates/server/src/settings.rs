@@ -1,11 +1,13 @@
 //! Everything that can be set. `config/default.toml`, which is inside the binary, says what each means.
 
+mod limits;
 mod load;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+pub use limits::{Limits, Proxies};
 pub use load::{DEFAULTS, SettingsError, Sources};
 use lobby_infra::bus::redis::Address;
 use lobby_infra::cluster;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub socketio: SocketIo,
     /// The plain WebSocket, and what all sockets share.
     pub websocket: WebSocket,
+    /// How much anybody may do.
+    pub limits: Limits,
     /// What is logged.
     pub log: Log,
 }

@@ -69,7 +69,13 @@ struct WaitingRoom(ServerHandle);
 
 impl WaitingRoom {
     fn open(listener: TcpListener) -> std::io::Result<Self> {
-        let serving = Serving { workers: Some(1), write_timeout: LAST_WORDS, shutdown_timeout: LAST_WORDS };
+        let serving = Serving {
+            workers: Some(1),
+            write_timeout: LAST_WORDS,
+            head_timeout: LAST_WORDS,
+            keep_alive: LAST_WORDS,
+            shutdown_timeout: LAST_WORDS,
+        };
         let app = || App::new().configure(http::configure_waiting);
         let server = lobby_websocket::serve(listener, &serving, app)?;
         let handle = server.handle();

@@ -15,7 +15,7 @@
 //! - [`serve`]: actix-web's server on streams that an outbox can write to, and with an end for peers that never read.
 //! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `pending` (frames that
 //!   wait, pure), `queue` (what an outbox and its connection share), `upgrade` (a connection that leaves actix's dispatcher),
-//!   `stream` (its socket), `flush` (when that is written to), `body` (the response's body, which drains the outbox on any other
+//!   `stream` (its socket), `timed` (when a head has to be there), `flush` (when that is written to), `body` (the response's body, which drains the outbox on any other
 //!   server), `alarm` (one timer for a connection), `properties` (what holds for any bytes, for tests and fuzzing).
 //!
 //! Invariant: a frame that breaks a limit or the protocol is refused by its header; its payload is never buffered.
@@ -44,6 +44,7 @@ mod silence;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod timed;
 mod upgrade;
 
 pub use close::{CloseCode, Closed, ClosedBy};

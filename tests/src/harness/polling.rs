@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::connection::parse_socketio;
 use super::{Received, http_client, in_time};
@@ -43,6 +43,22 @@ impl Polling {
                         return received;
                     }
                 }
+            }
+        }
+    }
+
+    /// Sends an event that asks for an answer.
+    pub async fn emit_with_ack(&self, name: &str, data: &Value, ack: u64) {
+        self.send(format!("42{ack}{}", json!([name, data]))).await;
+    }
+
+    /// The answer to what was sent with this ack id; what comes before is passed over.
+    pub async fn ack(&mut self, ack: u64) -> Value {
+        loop {
+            match self.receive().await {
+                Received::Ack(id, answer) if id == ack => return answer,
+                Received::Closed(..) => panic!("it was closed"),
+                _ => {}
             }
         }
     }

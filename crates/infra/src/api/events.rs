@@ -31,7 +31,7 @@ pub(super) struct Event {
 }
 
 /// What may become of an event that a client sends.
-const REFUSED: [Code; 17] = [
+const REFUSED: [Code; 19] = [
     Code::InvalidPayload,
     Code::InvalidFrame,
     Code::UnknownEvent,
@@ -46,16 +46,21 @@ const REFUSED: [Code; 17] = [
     Code::UnknownRecipient,
     Code::RecipientOffline,
     Code::RecipientUnreachable,
+    Code::RateLimited,
+    Code::Overloaded,
     Code::Busy,
     Code::Unavailable,
     Code::OutcomeUnknown,
 ];
 
 /// What may keep a Socket.IO client from coming in.
-const TURNED_AWAY: [Code; 6] = [
+const TURNED_AWAY: [Code; 9] = [
     Code::InvalidToken,
     Code::TokenRequired,
     Code::InvalidAuth,
+    Code::RateLimited,
+    Code::TooManyConnections,
+    Code::Overloaded,
     Code::Busy,
     Code::Unavailable,
     Code::OutcomeUnknown,

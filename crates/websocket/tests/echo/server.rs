@@ -55,6 +55,8 @@ pub(crate) enum Way {
 const SERVING: Serving = Serving {
     workers: Some(1),
     write_timeout: Duration::from_secs(2),
+    head_timeout: Duration::from_secs(5),
+    keep_alive: Duration::from_secs(5),
     shutdown_timeout: Duration::from_secs(30),
 };
 
