@@ -45,13 +45,13 @@ impl App {
     /// With some settings of its own.
     pub async fn spawn_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::spawn_in(folder, settings, &SECRET_KEY.into()).await
+        Box::pin(Self::spawn_in(folder, settings, &SECRET_KEY.into())).await
     }
 
     async fn spawn_in(folder: TempDir, settings: &[(&str, &str)], secrets: &SecretKeys) -> Self {
         let settings = settings_for(folder.path(), settings);
         let store = Store::open(&store_settings(&settings).expect("a good URL")).await.expect("a database");
-        let application = Box::pin(Application::build(settings, store, secrets)).await;
+        let application = Application::build(settings, store, secrets).await;
         let application = application.expect("the lobby starts");
         let address = application.address();
         let (stop, stopped) = oneshot::channel();
@@ -75,12 +75,12 @@ impl App {
 
     /// The same, with these settings from then on.
     pub async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
-        Self::spawn_in(self.stop().await, settings, &SECRET_KEY.into()).await
+        Box::pin(Self::spawn_in(self.stop().await, settings, &SECRET_KEY.into())).await
     }
 
     /// The same, with these secrets instead of [`SECRET_KEY`].
     pub async fn restart_with_secrets(self, secrets: &SecretKeys) -> Self {
-        Self::spawn_in(self.stop().await, &[], secrets).await
+        Box::pin(Self::spawn_in(self.stop().await, &[], secrets)).await
     }
 
     /// Waits until it says that it is ready.

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::{assert_for_now, assert_told, limited, limited_behind_a_proxy, log_in_from};
-use crate::harness::{App, Auth, Connection, LoggedIn, Polling, Protocol, Received, becomes_so};
+use crate::harness::{App, Auth, Connection, LoggedIn, Polling, Protocol, Received, becomes_so, in_time};
 
 const BOTH: [Protocol; 2] = [Protocol::Plain, Protocol::SocketIo];
 
@@ -174,21 +177,18 @@ async fn who_waits_as_long_as_told_gets_through(
     let app = limited(&[("limits.messages_per_session", "2/s burst 1")]).await;
     let john = app.log_in_claimed("JohnDoe").await;
     let (mut socket, _) = Connection::enter(&app, protocol, Auth::Token(&john)).await;
-    for id in 1..=3 {
-        let mut answer = Value::Null;
-        let started = std::time::Instant::now();
-        while answer["id"] != id {
-            assert!(started.elapsed() < crate::harness::PATIENCE, "{answer}");
-            answer = socket
-                .ask("send_message", &json!({"content": "hello", "client_id": format!("c-{id}")}))
-                .await;
-            if let Some(seconds) = answer["retry_after"].as_u64() {
-                assert_told(&answer, "rate_limited");
-                // What a client does that does as it is told.
-                tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+    let all = async {
+        for id in 1..=3 {
+            let message = json!({"content": "hello", "client_id": format!("c-{id}")});
+            let mut answer = socket.ask("send_message", &message).await;
+            while answer["id"] != id {
+                // As a client does that does as it is told.
+                sleep(Duration::from_secs(assert_told(&answer, "rate_limited"))).await;
+                answer = socket.ask("send_message", &message).await;
             }
         }
-    }
+    };
+    in_time("all of them to be stored", all).await;
 }
 
 #[rstest]

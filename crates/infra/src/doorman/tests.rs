@@ -23,6 +23,8 @@ fn session(n: u128) -> SessionId {
     SessionId(Uuid::from_u128(n << 64))
 }
 
+type Act<'a> = &'a dyn Fn() -> Result<(), Refusal>;
+
 fn said(refused: Result<(), Refusal>) -> (Code, String, Option<u32>) {
     let refusal = refused.expect_err("it is too much");
     (refusal.code, refusal.detail, refusal.retry_after)
@@ -38,7 +40,7 @@ async fn each_thing_that_is_done_has_limits_of_its_own() {
         events: quotas(4),
         ..Limits::default()
     });
-    let deeds: [(&str, usize, &dyn Fn() -> Result<(), Refusal>); 4] = [
+    let deeds: [(&str, usize, Act<'_>); 4] = [
         ("log-ins", 1, &|| doorman.log_in(from(1))),
         ("new connections", 2, &|| doorman.connection(place(1)).map(drop)),
         ("messages", 3, &|| doorman.message(from(1))),
