@@ -21,7 +21,9 @@ const SOCKETS: usize = 100;
 
 /// What the tests give a head and a body.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// How much later a socket may be cut on a machine that is busy with other tests.
+/// How much earlier a socket may be cut: actix looks at the time twice a second.
+const EARLY: Duration = Duration::from_millis(600);
+/// How much later, on a machine that is busy with other tests.
 const LATE: Duration = Duration::from_secs(5);
 
 /// How long a normal client may wait in 99 of 100 cases, whatever the slow ones do.
@@ -162,7 +164,7 @@ async fn slow_clients_are_cut_in_time_and_keep_nobody_waiting(#[case] form: Form
                     .unwrap_or_else(|_| panic!("{form:?} was never cut"))
                     .unwrap_or_else(|error| panic!("{form:?} could not begin: {error}"));
                 assert!(let_be <= TIMEOUT + LATE, "{form:?} was cut after {let_be:?}");
-                assert!(let_be >= TIMEOUT / 2, "{form:?} was cut after {let_be:?}: {told}");
+                assert!(let_be >= TIMEOUT.saturating_sub(EARLY), "{form:?} was cut after {let_be:?}: {told}");
                 assert!(told.contains(form.told()), "{form:?}: {told}");
                 rounds += 1;
                 if in_large.is_none() || begun.elapsed() > ATTACK {
