@@ -85,7 +85,7 @@ refusals! {
     DocsFile = [ANY], [NotFound], { NotFound = "there is nothing at /docs/nothing" };
     Upgrade = [ANY, OFTEN], [OriginNotAllowed, UpgradeRequired, TooManyConnections], {
         RateLimited = "too many new connections from this address: the next is taken in 1 s",
-        Overloaded = "as many connections are open as may be"
+        Overloaded = "too many new connections: the next is taken in 1 s"
     };
     /// Those that belong to no operation: a path that is not there, and a method that a path does not take, unless the page that
     /// asks may not act at all.
