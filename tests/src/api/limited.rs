@@ -146,5 +146,6 @@ async fn a_session_that_is_too_much_is_turned_away_as_the_examples_show(
             }
         }
     };
-    assert_eq!(&in_time("it to be too much", turned_away).await, shown("connect_error", code));
+    let error = Box::pin(in_time("it to be too much", turned_away)).await;
+    assert_eq!(&error, shown("connect_error", code));
 }
