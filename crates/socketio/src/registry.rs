@@ -68,7 +68,7 @@ pub(crate) struct Claim(Arc<Entry>);
 /// A session counts as long as it has this.
 pub(crate) struct Living {
     registry: Arc<Registry>,
-    _permit: Option<Permit>,
+    permit: Option<Permit>,
 }
 
 /// A session's place in the registry, and its mailbox.
@@ -86,7 +86,7 @@ impl Registry {
 
     pub(crate) fn live(self: &Arc<Self>, permit: Option<Permit>) -> Living {
         self.living.fetch_add(1, Ordering::Relaxed);
-        Living { registry: Arc::clone(self), _permit: permit }
+        Living { registry: Arc::clone(self), permit }
     }
 
     /// Makes a session known under `sid`, to those who show the same `Authorization` header as its handshake had, if
@@ -156,6 +156,8 @@ impl Drop for Claim {
 
 impl Drop for Living {
     fn drop(&mut self) {
+        // Whoever is told that there is one less finds its room.
+        drop(self.permit.take());
         self.registry.living.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -31,7 +31,7 @@ async fn whoever_is_no_trusted_proxy_cannot_say_to_be_another(
 }
 
 #[tokio::test]
-async fn what_a_client_puts_in_front_of_its_proxys_word_does_not_count() {
+async fn what_a_client_puts_in_front_of_what_its_proxy_says_does_not_count() {
     let app = limited(&[ONE_EACH, ("limits.trusted_proxies", "127.0.0.1")]).await;
     assert_eq!(log_in_from(&app, "192.0.2.1", "JohnDoe").await.status, 200);
     for spoofed in ["203.0.113.5, 192.0.2.1", "unknown, 192.0.2.1", "127.0.0.1, 192.0.2.1", "::1,,192.0.2.1"]

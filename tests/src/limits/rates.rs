@@ -260,6 +260,7 @@ async fn events_are_limited_in_all() {
 #[tokio::test]
 async fn health_and_pages_have_no_limit() {
     let app = limited(&[("limits.events_per_address", "1/m burst 1")]).await;
+    app.ready().await;
     for path in ["/health/live", "/health/ready", "/", "/client/main.js", "/openapi.json"] {
         for _ in 0..20 {
             assert_eq!(app.get(path).await.status, 200, "{path}");
