@@ -88,6 +88,7 @@ chaos: clients tool-nextest tool-postgres tool-redis tool-nginx tool-faketime ##
 		cargo nextest run --profile chaos --package lobby-tests --locked
 
 # It needs 1,000 open files more than SOAK_SLOW in each of two processes: `ulimit -Hn` says how many there may be.
+# How long people wait is measured: it wants the machine for itself.
 .PHONY: soak
 soak: tool-nextest ## Have SOAK_SLOW (1000) slow clients of each kind keep sockets busy, and see that nobody waits for them
 	cargo build --locked --bin lobby
