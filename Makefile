@@ -39,6 +39,8 @@ CHAOS_SEED ?=
 
 # How many sockets are connected in `make soak`. Each is an open file here and one in the lobby: `ulimit -Hn` says how many there may be.
 SOAK_SOCKETS ?= 5000
+# How many clients of each kind are slow in `make soak`.
+SOAK_SLOW ?= 1000
 
 # What `make bench` builds, how often it measures, and more of its flags.
 BENCH_PROFILE ?= dist
@@ -88,10 +90,12 @@ chaos: clients tool-nextest tool-postgres tool-redis tool-nginx tool-faketime ##
 	LOBBY_CHAOS_SECONDS=$(CHAOS_SECONDS) LOBBY_CHAOS_CLIENTS=$(CHAOS_CLIENTS) $(if $(CHAOS_SEED),LOBBY_CHAOS_SEED=$(CHAOS_SEED)) \
 		cargo nextest run --profile chaos --package lobby-tests --locked
 
+# Each socket is an open file here and one in the lobby: `ulimit -Hn` says how many there may be.
+# How long people wait is measured: it wants the machine for itself.
 .PHONY: soak
-soak: tool-nextest ## What takes thousands of sockets: SOAK_SOCKETS (5000) are told that the lobby goes away
+soak: tool-nextest ## SOAK_SLOW (1000) slow clients of each kind keep nobody waiting; SOAK_SOCKETS (5000) are told that the lobby goes away
 	cargo build --locked --bin lobby
-	LOBBY_SOAK_SOCKETS=$(SOAK_SOCKETS) cargo nextest run --profile soak --package lobby-tests --locked
+	LOBBY_SOAK_SLOW=$(SOAK_SLOW) LOBBY_SOAK_SOCKETS=$(SOAK_SOCKETS) cargo nextest run --profile soak --package lobby-tests --locked
 
 # Its databases are in target/, which is on a disk that keeps things; a folder for temporary files may be in memory.
 .PHONY: bench-log

@@ -3,6 +3,7 @@
 mod answers;
 mod events;
 mod guides;
+mod limited;
 mod links;
 mod page;
 mod pasted;

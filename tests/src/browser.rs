@@ -75,6 +75,12 @@ fn repository() -> PathBuf {
 }
 
 #[tokio::test]
+async fn what_is_said_too_fast_is_said_again_by_itself() {
+    let settings = [("limits.enabled", "true"), ("limits.messages_per_session", "1/s burst 1")];
+    play_at(&App::spawn_with(&settings).await, "more_is_said_than_may_be").await;
+}
+
+#[tokio::test]
 async fn two_people_talk_see_each_other_type_come_and_leave() {
     play_alone("two_people_talk").await;
 }

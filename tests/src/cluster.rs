@@ -9,11 +9,13 @@
 //! | `killed` | the same while a node is killed under them, or goes in order |
 //! | `passing` | what a node passes on, to whom, and what becomes of what gets no answer |
 //! | `load` | that the load generator finds all of them |
+//! | `addresses` | that clients are told apart behind a load balancer, and by way of other nodes |
 //! | `marks` | that nobody but nodes can pass anything on |
 //! | `skew` | beside a node of the next release |
 //! | `secured` | a bus that is reached over TLS, with a password |
 //! | `start` | nodes that start together, and a database that is not there yet |
 
+mod addresses;
 mod balanced;
 mod clients;
 mod faults;

@@ -125,6 +125,39 @@ fn the_table_of_settings_is_that_of_the_defaults() {
     assert_up_to_date(path, &with_table(&page(path), "settings", &settings_table(DEFAULTS)));
 }
 
+/// The defaults of all limits per address, per session and in all.
+fn limits_table(toml: &str) -> String {
+    const WHAT: [(&str, &str); 5] = [
+        ("log_ins", "log-ins; of one session: those that show its token"),
+        ("connects", "new connections"),
+        ("messages", "messages, over sockets and over REST"),
+        (
+            "events",
+            "whatever else is asked for: `typing`, events that there are not, frames that are none, CONNECT, `GET /users`, \
+             `GET /messages`, `GET /session`, `POST /logout`",
+        ),
+        ("connections", "connections that there may be"),
+    ];
+    let (_, limits) = toml.split_once("\n[limits]\n").expect("there are limits");
+    let of = |key: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(&format!("{key} = ")));
+        line.unwrap_or_else(|| panic!("limits.{key} is missing")).trim_matches('"').to_owned()
+    };
+    let rows = WHAT.map(|(key, what)| {
+        let cells =
+            ["_per_address", "_per_session", ""].map(|scope| format!("`{}`", of(&format!("{key}{scope}"))));
+        format!("| {what} | {} |\n", cells.join(" | "))
+    });
+    let head = "| what | from one address | of one session | in all |\n| --- | --- | --- | --- |\n";
+    [head, &rows.concat()].concat()
+}
+
+#[test]
+fn the_page_of_the_interface_has_the_defaults_of_all_limits() {
+    let path = "docs/api.md";
+    assert_up_to_date(path, &with_table(&page(path), "limits", &limits_table(DEFAULTS)));
+}
+
 /// Asserts that a page is what is made of the code; or makes it so, where that is asked for.
 #[track_caller]
 pub(crate) fn assert_up_to_date(path: &str, made: &str) {
@@ -208,6 +241,8 @@ fn the_nodes_of_nginx_are_those_of_the_unit_and_of_the_containers() {
             "{number}"
         );
     }
+    assert!(compose.contains("ipv4_address: 172.31.213.2\n"));
+    assert!(compose.contains("LOBBY_LIMITS__TRUSTED_PROXIES: 172.31.213.2\n"), "where nginx asks from");
     assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000 resolve/;"));
     assert!(nginx.contains("\nupstream lobby {\n"), "where names are asked for is put behind it");
 }

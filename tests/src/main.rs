@@ -34,6 +34,8 @@
 //! | `soak` | what takes many sockets: a few of them here, thousands in `make soak` |
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
+//! | `limits` | how much anybody may do, how many may be there, and how long things may take |
+//! | `soak` | what only shows in large: slow clients |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
 //! | `api` | the API pages: that they say what is so, and that strangers and their programs get along with them |
@@ -65,6 +67,7 @@ mod full_disk;
 mod harness;
 mod history;
 mod hold;
+mod limits;
 mod load;
 mod matrix;
 mod names;

@@ -9,6 +9,7 @@
 //! | [`user`], [`session`], [`message`], [`event`] | the things the lobby is about |
 //! | [`client_id`], [`recipient`] | what makes a post safe to repeat; for whom a private message is |
 //! | [`auth`] | who is calling, and what that allows |
+//! | [`limits`] | how much anybody may do, and how many may be there |
 //! | [`presence`] | who is there and for how long, as pure rules and state machines over many nodes |
 //! | [`roster`] | who is online, as a pure state machine fed by events |
 //! | [`timeline`] | puts what is heard of a log into its order, as a pure state machine |
@@ -26,6 +27,7 @@
 pub mod auth;
 pub mod client_id;
 pub mod event;
+pub mod limits;
 pub mod message;
 pub mod ports;
 pub mod presence;

@@ -21,7 +21,7 @@ mod relay;
 mod tunnel;
 
 pub use address::{Address, InvalidAddress, name_of};
-pub use arrival::guard;
+pub use arrival::{guard, is_relayed};
 pub use mark::Marks;
 pub use nodes::Nodes;
 pub use relay::{Relay, RelayLimits};

@@ -2,8 +2,10 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | [`client`] | from where a request comes |
 //! | [`credentials`] | what a request shows of its sender |
 //! | [`problem`] | refusals as responses, for what handlers refuse and for what never reaches one |
+//! | `body` | how long a body may take |
 //! | [`origin`] | which pages may act in their visitors' names |
 //! | `accounts` | `POST /login`, `POST /logout`, `GET /session` |
 //! | `listing` | `GET /users` |
@@ -16,6 +18,8 @@
 //! client did.
 
 mod accounts;
+mod body;
+pub mod client;
 pub mod credentials;
 mod health;
 mod listing;
@@ -26,10 +30,13 @@ mod pages;
 pub mod problem;
 
 pub use accounts::Accounts;
+pub use body::BodyTimeout;
 pub use messages::Messages;
 use std::future::ready;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::{ConnectionType, header};
+use actix_web::middleware::from_fn;
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
 };
@@ -50,8 +57,8 @@ const MAX_BODY: usize = 16 * 1024;
 /// The same of a message: its 16 KiB take up to 6 times that in JSON's escapes, as at `/ws`.
 const MAX_MESSAGE_BODY: usize = 128 * 1024;
 
-/// Adds every REST route and the web client, and answers for all that is no route. [`Accounts`], [`Messages`] and [`Readiness`] have to be
-/// in the app's data.
+/// Adds every REST route and the web client, and answers for all that is no route. [`Accounts`], [`Messages`], [`Readiness`] and
+/// [`BodyTimeout`] have to be in the app's data.
 pub fn configure(app: &mut web::ServiceConfig) {
     app.app_data(json_of(MAX_BODY))
         .app_data(web::QueryConfig::default().error_handler(|error, _| problem::invalid_query(&error)))
@@ -91,11 +98,12 @@ fn json_of(most_bytes: usize) -> web::JsonConfig {
     web::JsonConfig::default().limit(most_bytes).error_handler(|error, _| problem::invalid_json(&error))
 }
 
-fn messages() -> Resource {
+fn messages() -> impl HttpServiceFactory {
     let list = web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(messages::list);
     resource("/messages", "GET, HEAD, POST", list)
         .route(web::post().to(messages::post))
         .app_data(json_of(MAX_MESSAGE_BODY))
+        .wrap(from_fn(body::in_time))
 }
 
 /// What can be read at a path; HEAD gets the same without the body (RFC 9110 §9.3.2).
@@ -110,13 +118,13 @@ where
 }
 
 /// What can be done at a path.
-fn act<F, Args>(path: &str, handler: F) -> Resource
+fn act<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + use<F, Args>
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    resource(path, "POST", web::post().to(handler))
+    resource(path, "POST", web::post().to(handler)).wrap(from_fn(body::in_time))
 }
 
 /// Any other method gets a 405 that names those that are taken.

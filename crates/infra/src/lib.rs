@@ -11,6 +11,7 @@
 //! | [`sweeper`] | deletes what is not to be kept, in the background |
 //! | [`send_message`] | what a client sends to say something, over REST and sockets alike |
 //! | [`cluster`] | nodes that serve the same clients: requests passed on from one to another |
+//! | [`doorman`] | how often anybody may do things, and how many may be there |
 //! | [`identify`] | who is calling, over REST and sockets alike |
 //! | [`wire`], [`refusal`] | JSON shapes and refusals, the same over REST and sockets |
 //! | [`token`], [`signature`], [`clock`] | signed tokens; signing; time and random ids |
@@ -22,6 +23,7 @@ pub mod api;
 pub mod bus;
 pub mod clock;
 pub mod cluster;
+pub mod doorman;
 pub mod http;
 pub mod identify;
 pub mod persistence;

@@ -11,6 +11,7 @@ use lobby_domain::recipient::Unreached;
 use lobby_domain::resume::NotResumable;
 use lobby_domain::use_cases::{AuthenticateError, HistoryError, LogInError, LogOutError, PostError};
 
+use crate::doorman::ROOM_AFTER;
 use crate::writer::WriteError;
 
 mod code;
@@ -49,6 +50,7 @@ impl Refusal {
     pub(crate) fn example(code: Code) -> Self {
         let retry_after = match code {
             Code::NameHeld => Some(HELD_FOR),
+            Code::TooManyConnections => Some(ROOM_AFTER),
             _ => code.is_passing().then_some(RETRY_AFTER),
         };
         Self { code, detail: code.example().to_owned(), retry_after }
@@ -122,7 +124,7 @@ impl From<LogInError> for Refusal {
 }
 
 /// Rounded up: who waits that long does not come too early.
-fn whole_seconds(time: Duration) -> u32 {
+pub(crate) fn whole_seconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)
 }
 

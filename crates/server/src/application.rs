@@ -15,8 +15,10 @@ use lobby_domain::pseudonym::NamePolicy;
 use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessages, ReadHistory};
 use lobby_infra::clock::{RandomSessionIds, SystemClock, random_node_id};
 use lobby_infra::cluster::{self, Marks, Nodes, Relay};
+use lobby_infra::doorman::Doorman;
+use lobby_infra::http::client::{self, TrustedProxies};
 use lobby_infra::http::origin::{self, OriginPolicy};
-use lobby_infra::http::{self, Accounts, Messages, Readiness};
+use lobby_infra::http::{self, Accounts, BodyTimeout, Messages, Readiness};
 use lobby_infra::identify::{Identify, Touched};
 use lobby_infra::persistence::Store;
 use lobby_infra::presence::{Attendants, Keeper};
@@ -39,6 +41,7 @@ use tracing_actix_web::TracingLogger;
 use crate::backends::{bus, limits};
 use crate::front::Front;
 use crate::goodbye::{Goodbye, Schedule};
+use crate::limits::{doorman, trusted_proxies};
 use crate::settings::{self, Settings};
 use crate::sockets::{plain_settings, relay, socketio_config};
 
@@ -107,13 +110,17 @@ impl Application {
         let listener = front.listener.try_clone()?;
         let scheme = if front.tls.is_some() { "https" } else { "http" };
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
-        let socketio = SocketIo::new(socketio_config(&settings, &origins, node, relay.as_ref()));
+        let doorman = doorman(&settings);
+        let socketio = socketio_config(&settings, &origins, doorman.clone(), node, relay.as_ref());
+        let socketio = SocketIo::new(socketio);
         let doors = Doors {
             services,
             writer: commands,
             attendants: keeper.attendants.clone(),
             touched: Touched::new(&keeper.limits),
             readiness: readiness.clone(),
+            doorman,
+            proxies: trusted_proxies(&settings),
             marks,
             origins,
             socketio: socketio.clone(),
@@ -298,6 +305,8 @@ struct Doors {
     attendants: Attendants,
     touched: Touched,
     readiness: Readiness,
+    doorman: Doorman,
+    proxies: TrustedProxies,
     marks: Marks,
     origins: OriginPolicy,
     socketio: SocketIo,
@@ -311,6 +320,7 @@ impl Doors {
             authenticate: self.services.authenticate(),
             writer: self.writer.clone(),
             touched: self.touched.clone(),
+            doorman: self.doorman.clone(),
         }
     }
 
@@ -341,6 +351,7 @@ fn serve(front: Front, settings: &Settings, doors: Doors) -> std::io::Result<Ser
     let plain = plain_settings(settings);
     let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie || front.tls.is_some()));
     let messages = web::Data::new(doors.messages());
+    let body_timeout = BodyTimeout(settings.limits.body_timeout);
 
     let factory = move || {
         let gateway = doors.gateway();
@@ -348,7 +359,10 @@ fn serve(front: Front, settings: &Settings, doors: Doors) -> std::io::Result<Ser
             .wrap(origin::cors(&doors.origins))
             .wrap(middleware::from_fn(origin::guard))
             .wrap(TracingLogger::default())
+            .wrap(middleware::from_fn(client::guard))
             .wrap(middleware::from_fn(cluster::guard))
+            .app_data(web::Data::new(doors.proxies.clone()))
+            .app_data(web::Data::new(body_timeout))
             .app_data(web::Data::new(doors.origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))
             .app_data(web::Data::new(doors.marks.clone()))
@@ -361,6 +375,8 @@ fn serve(front: Front, settings: &Settings, doors: Doors) -> std::io::Result<Ser
     let serving = Serving {
         workers: Some(settings.server.workers).filter(|workers| *workers > 0),
         write_timeout: settings.websocket.write_timeout,
+        head_timeout: settings.limits.head_timeout,
+        keep_alive: settings.limits.keep_alive,
         tls: front.tls,
         shutdown_timeout: Schedule::of(settings.server.shutdown_timeout).leaving,
     };

@@ -10,6 +10,7 @@
 //! | [`tls`] | the certificate and its key |
 //! | `goodbye` | how a server stops serving |
 //! | [`backends`] | the database and the bus, by the settings |
+//! | `limits` | the settings of limits, as the layers below want them |
 //! | `sockets` | the settings of sockets, as the layers below want them |
 //! | [`probe`] | asks a lobby that runs whether it is ready |
 //! | [`telemetry`] | logs |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod environment;
 pub mod front;
 mod goodbye;
+mod limits;
 #[cfg(unix)]
 pub mod open_files;
 pub mod probe;

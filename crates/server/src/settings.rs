@@ -1,5 +1,6 @@
 //! Everything that can be set. `config/default.toml`, which is inside the binary, says what each means.
 
+mod limits;
 mod load;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use limits::{Limits, Proxies};
 pub use load::{DEFAULTS, SettingsError, Sources, Values};
 use lobby_infra::bus::redis::Address;
 use lobby_infra::cluster;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub socketio: SocketIo,
     /// The plain WebSocket, and what all sockets share.
     pub websocket: WebSocket,
+    /// How much anybody may do.
+    pub limits: Limits,
     /// What is logged.
     pub log: Log,
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use actix_socketio::Elsewhere;
 use lobby_domain::presence::NodeId;
 use lobby_infra::cluster::{self, Marks, Nodes, Relay, RelayLimits};
+use lobby_infra::doorman::Doorman;
 use lobby_infra::http::origin::OriginPolicy;
 use lobby_infra::realtime::plain::PlainSettings;
 use lobby_websocket::Heartbeat;
 
+use crate::limits::admit;
 use crate::settings::{self, Settings};
 
 /// A node that answers nothing is given up after its clients have given it up.
@@ -30,6 +32,7 @@ pub(crate) fn relay(nodes: Nodes, marks: Marks, settings: &Settings) -> Relay {
 pub(crate) fn socketio_config(
     settings: &Settings,
     origins: &OriginPolicy,
+    doorman: Doorman,
     node: NodeId,
     relay: Option<&Relay>,
 ) -> actix_socketio::Config {
@@ -44,6 +47,8 @@ pub(crate) fn socketio_config(
         outbox_bytes: settings.websocket.outbox,
         // The lobby has one namespace; a client that asks for others gets its refusals, but not without end.
         max_namespaces: 4,
+        payload_timeout: settings.limits.body_timeout,
+        admit: Some(admit(doorman)),
         allow_request: Some(Arc::new(move |head| origins.allows(head))),
         node: relay.map(|_| cluster::name_of(node)),
         elsewhere: relay.map(|relay| Arc::new(relay.clone()) as Arc<dyn Elsewhere>),

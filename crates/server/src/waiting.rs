@@ -73,6 +73,8 @@ impl WaitingRoom {
         let serving = Serving {
             workers: Some(1),
             write_timeout: LAST_WORDS,
+            head_timeout: LAST_WORDS,
+            keep_alive: LAST_WORDS,
             shutdown_timeout: LAST_WORDS,
             tls: front.tls.clone(),
         };

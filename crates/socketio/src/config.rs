@@ -1,16 +1,36 @@
 //! What can be set, under the names and with the defaults that Socket.IO's users know.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
 use actix_web::dev::RequestHead;
+use actix_web::http::StatusCode;
 
 use crate::{Cors, Elsewhere, NodeName};
 
 /// Decides whether a request may open a connection; `false` is answered with 403 and code 4.
 pub type AllowRequest = Arc<dyn Fn(&RequestHead) -> bool + Send + Sync>;
+
+/// Decides whether there is room for one session more; see [`Config::admit`].
+pub type Admit = Arc<dyn Fn(&HttpRequest) -> Result<Permit, TooMany> + Send + Sync>;
+
+/// What a session holds for as long as it lives.
+pub type Permit = Box<dyn Any>;
+
+/// There is no room for a session: clients try again by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooMany {
+    /// The status of the answer: 429, or 503.
+    pub status: StatusCode,
+    /// Why, for people.
+    pub message: String,
+    /// Seconds after which trying again may help: `Retry-After`.
+    pub retry_after: u32,
+}
 
 /// How packets travel, under the names that stand in requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +99,9 @@ pub struct Config {
     pub cors: Option<Cors>,
     /// Asked before every handshake and every request of a session, for example to check `Origin`. Default: everybody is let in.
     pub allow_request: Option<AllowRequest>,
+    /// Asked before a session is opened, once all else is found right; what it gives is dropped when the session has ended. Default:
+    /// there is always room.
+    pub admit: Option<Admit>,
     /// The name of this server, where several serve the same clients: every sid begins with it, and `.` behind it. Each must
     /// have another name. Default: none.
     pub node: Option<NodeName>,
@@ -108,6 +131,7 @@ impl Default for Config {
             cookie: None,
             cors: None,
             allow_request: None,
+            admit: None,
             node: None,
             elsewhere: None,
         }

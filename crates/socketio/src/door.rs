@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::HttpServiceFactory;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, UPGRADE};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
@@ -20,7 +20,7 @@ use crate::engine::session::open_packet;
 use crate::registry::{self, Entry, Post, Registry, Repeatable};
 use crate::transport::{WebSocket, limits, pipe};
 use crate::wire::Wire;
-use crate::{Config, DisconnectReason, Handshake, NodeName, Passed, PassedBody, Transport, sid};
+use crate::{Config, DisconnectReason, Handshake, NodeName, Passed, PassedBody, Permit, Transport, sid};
 
 /// Where a session is.
 enum Found {
@@ -112,7 +112,7 @@ impl Door {
         let allowed = || self.config.allow_request.as_ref().is_none_or(|allow| allow(request.head()));
         match check(asked(request), &self.config.transports, find, allowed)? {
             Wanted::Open(Transport::WebSocket) => self.open_websocket(request, body, serve),
-            Wanted::Open(Transport::Polling) => Ok(self.open_polling(request, serve)),
+            Wanted::Open(Transport::Polling) => self.open_polling(request, serve),
             Wanted::Continue(Found::Here(entry), Continue::Poll) => {
                 refuse_repeated(&entry, Repeatable::Poll, request)?;
                 poll(&entry).await
@@ -163,14 +163,25 @@ impl Door {
         body: web::Payload,
         serve: &impl Fn(Handshake, Wire),
     ) -> Result<HttpResponse, Refusal> {
+        let permit = self.permit(request)?;
         let (response, connection) = accept(request, body, &self.config)?;
         let handshake = handshake(request, self.config.node.as_ref());
-        let wire = Wire::websocket(connection, &handshake.sid, &self.config, self.registry.live());
+        let living = self.registry.live(permit);
+        let wire = Wire::websocket(connection, &handshake.sid, &self.config, living);
         serve(handshake, wire);
         Ok(response)
     }
 
-    fn open_polling(&self, request: &HttpRequest, serve: &impl Fn(Handshake, Wire)) -> HttpResponse {
+    fn permit(&self, request: &HttpRequest) -> Result<Option<Permit>, Refusal> {
+        self.config.admit.as_ref().map(|admit| admit(request)).transpose().map_err(Refusal::TooMany)
+    }
+
+    fn open_polling(
+        &self,
+        request: &HttpRequest,
+        serve: &impl Fn(Handshake, Wire),
+    ) -> Result<HttpResponse, Refusal> {
+        let permit = self.permit(request)?;
         let handshake = handshake(request, self.config.node.as_ref());
         let registration = self.registry.register(&handshake.sid, authorization(request));
         let mut response = text(open_packet(&handshake.sid, Transport::Polling, &self.config));
@@ -178,8 +189,8 @@ impl Door {
             cookie.set_value(handshake.sid.clone());
             response.add_cookie(&cookie).expect("a cookie that was built is a valid header");
         }
-        serve(handshake, Wire::polling(registration, &self.config, self.registry.live()));
-        response
+        serve(handshake, Wire::polling(registration, &self.config, self.registry.live(permit)));
+        Ok(response)
     }
 
     async fn post(
@@ -283,9 +294,14 @@ fn text(body: impl Into<Bytes>) -> HttpResponse {
     response.body(body.into())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what becomes of it")]
 fn refuse(refusal: Refusal) -> HttpResponse {
     let status = StatusCode::from_u16(refusal.status()).expect("refusals have status codes");
-    HttpResponse::build(status).json(refusal.body())
+    let mut response = HttpResponse::build(status);
+    if let Some(seconds) = refusal.retry_after() {
+        response.insert_header((RETRY_AFTER, seconds));
+    }
+    response.json(refusal.body())
 }
 
 fn asked(request: &HttpRequest) -> Request<'_> {

@@ -55,7 +55,7 @@ mod wire;
 
 pub use acks::{Ack, AckError};
 pub use args::{Args, Placeholder};
-pub use config::{AllowRequest, Config, Transport};
+pub use config::{Admit, AllowRequest, Config, Permit, TooMany, Transport};
 pub use cors::Cors;
 pub use elsewhere::{Elsewhere, InvalidNodeName, NodeName, Passed, PassedBody, PassedOn};
 pub use engine_io::{EngineHandler, EngineIo, EngineSocket, Message};

@@ -10,8 +10,8 @@ use bytestring::ByteString;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::DisconnectReason;
 use crate::transport::Pipe;
+use crate::{DisconnectReason, Permit};
 
 /// Requests that may wait for a session: well-behaved clients have two under way, and a WebSocket.
 const MAILBOX: usize = 8;
@@ -68,8 +68,10 @@ pub(crate) struct Post {
 pub(crate) struct Claim(Arc<Entry>);
 
 /// A session counts as long as it has this.
-#[derive(Debug)]
-pub(crate) struct Living(Arc<Registry>);
+pub(crate) struct Living {
+    registry: Arc<Registry>,
+    permit: Option<Permit>,
+}
 
 /// A session's place in the registry, and its mailbox.
 pub(crate) struct Registration {
@@ -96,9 +98,9 @@ impl Registry {
         }
     }
 
-    pub(crate) fn live(self: &Arc<Self>) -> Living {
+    pub(crate) fn live(self: &Arc<Self>, permit: Option<Permit>) -> Living {
         self.living.fetch_add(1, Ordering::Relaxed);
-        Living(Arc::clone(self))
+        Living { registry: Arc::clone(self), permit }
     }
 
     /// Makes a session known under `sid`, to those who show the same `Authorization` header as its handshake had, if
@@ -168,8 +170,10 @@ impl Drop for Claim {
 
 impl Drop for Living {
     fn drop(&mut self) {
-        if self.0.living.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.emptied.notify_waiters();
+        // Whoever is told that there is one less finds its room.
+        drop(self.permit.take());
+        if self.registry.living.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.registry.emptied.notify_waiters();
         }
     }
 }
@@ -257,7 +261,7 @@ mod tests {
     #[test]
     fn living_sessions_are_counted() {
         let registry = Arc::new(Registry::default());
-        let (one, _two) = (registry.live(), registry.live());
+        let (one, _two) = (registry.live(None), registry.live(None));
         assert_eq!(registry.living(), 2);
         drop(one);
         assert_eq!(registry.living(), 1);

@@ -16,7 +16,7 @@
 //!   read; [`refuse`]: nobody waits for one that has stopped.
 //! - inside: `guard` (frame headers, pure), `reader` (bytes to events), `silence` (heartbeat, pure), `pending` (frames that
 //!   wait, pure), `queue` (what an outbox and its connection share), `upgrade` (a connection that leaves actix's dispatcher),
-//!   `stream` (its socket), `flush` (when that is written to), `body` (the response's body, which drains the outbox on any other
+//!   `stream` (its socket), `timed` (when a head has to be there), `flush` (when that is written to), `body` (the response's body, which drains the outbox on any other
 //!   server), `alarm` (one timer for a connection), `properties` (what holds for any bytes, for tests and fuzzing).
 //!
 //! Invariant: a frame that breaks a limit or the protocol is refused by its header; its payload is never buffered.
@@ -45,6 +45,7 @@ mod silence;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod timed;
 mod upgrade;
 
 pub use close::{CloseCode, Closed, ClosedBy};

@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     stream::Stream,
+    timed::{Timed, Watched},
     upgrade::{self, LINGER},
 };
 
@@ -38,6 +39,11 @@ pub struct Serving {
     /// no such limit, so without it such a peer holds its socket for as long as it likes. It is `TCP_USER_TIMEOUT` (RFC
     /// 5482), where the system has it.
     pub write_timeout: Duration,
+    /// How long the head of a request may take: the first one from when the connection is there, later ones from their first byte
+    /// on. Whoever takes longer is cut.
+    pub head_timeout: Duration,
+    /// How long a connection is kept, after an answer, on which no other request comes.
+    pub keep_alive: Duration,
     /// How long the workers may take to end when the server is stopped, in whole seconds.
     pub shutdown_timeout: Duration,
     /// `None`: connections are not encrypted.
@@ -83,7 +89,8 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let (write_timeout, tls) = (serving.write_timeout, serving.tls.clone());
+    let Serving { write_timeout, head_timeout, keep_alive, .. } = *serving;
+    let tls = serving.tls.clone();
     let mut builder =
         ServerBuilder::new().disable_signals().shutdown_timeout(serving.shutdown_timeout.as_secs());
     if let Some(workers) = serving.workers {
@@ -99,7 +106,7 @@ where
             let app = Rc::clone(&app);
             move || {
                 let refused = |error: S::Error| error.into().error_response();
-                Rc::clone(&app).service(move |app| app.map_err(refused))
+                Rc::clone(&app).service(move |app| Watched::new(app.map_err(refused)))
             }
         };
         let upgrades = move || {
@@ -113,6 +120,11 @@ where
                 async move { stopping.notified().await }
             })
             .local_addr(address)
+            .client_request_timeout(head_timeout)
+            .keep_alive(keep_alive)
+            .on_connect_ext(|io: &Timed, data| {
+                data.insert(io.watch());
+            })
             .h1_allow_half_closed(false)
             .client_disconnect_timeout(LINGER)
             .upgrade(fn_factory(upgrades))
@@ -122,7 +134,8 @@ where
             async move {
                 let peer = stream.peer_addr().ok();
                 let opened = Stream::open(stream, write_timeout, tls.as_ref()).await;
-                Ok((opened.map_err(DispatchError::Io)?, Protocol::Http1, peer))
+                let stream = opened.map_err(DispatchError::Io)?;
+                Ok((Timed::new(stream, head_timeout, keep_alive), Protocol::Http1, peer))
             }
         });
         ServiceFactoryExt::and_then(streams, http)

@@ -20,7 +20,7 @@ use actix_web::Error;
 use bytes::Bytes;
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 
-use crate::{Outbox, stream::Stream};
+use crate::{Outbox, stream::Stream, timed::Timed};
 
 /// How long a peer has, after the last that it is sent, to read that and to close: a socket that is closed over what the peer still
 /// sends is reset, and the last words get lost.
@@ -66,7 +66,7 @@ impl Offered {
 pub(crate) fn serve<S, B>(
     app: Rc<S>,
     request: Request,
-    framed: Framed<Stream, Codec>,
+    framed: Framed<Timed, Codec>,
 ) -> impl Future<Output = Result<(), Error>>
 where
     S: Service<Request>,
@@ -88,7 +88,7 @@ where
 async fn answer<S, B>(
     app: Rc<S>,
     mut request: Request,
-    framed: Framed<Stream, Codec>,
+    framed: Framed<Timed, Codec>,
 ) -> Result<(Stream, Offered), Gone>
 where
     S: Service<Request>,
@@ -97,7 +97,7 @@ where
     B: MessageBody + 'static,
 {
     let mut parts = framed.into_parts();
-    let stream = parts.io.clone();
+    let stream = parts.io.stream.clone();
     // Copied, for what was read seldom fills the buffer that it was read to.
     let incoming = stream.incoming(Bytes::copy_from_slice(&std::mem::take(&mut parts.read_buf)));
     *request.payload() = Payload::Stream { payload: Box::pin(incoming) };
@@ -128,7 +128,7 @@ struct Gone;
 
 /// With the head goes what the outbox has already, if it is little.
 async fn write_head(
-    parts: FramedParts<Stream, Codec>,
+    parts: FramedParts<Timed, Codec>,
     response: Response<BoxBody>,
     outbox: &Outbox,
 ) -> Result<(), Gone> {
@@ -145,7 +145,7 @@ async fn write(stream: &mut Stream, bytes: &[u8]) -> Result<(), Gone> {
 }
 
 /// An answer as any other; only that the connection ends with it.
-async fn write_whole(parts: FramedParts<Stream, Codec>, mut response: Response<BoxBody>) -> Result<(), Gone> {
+async fn write_whole(parts: FramedParts<Timed, Codec>, mut response: Response<BoxBody>) -> Result<(), Gone> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }

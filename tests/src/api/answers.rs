@@ -9,8 +9,18 @@ use uuid::Uuid;
 use crate::harness::contract::OPENAPI;
 use crate::harness::{Answer, App, LoggedIn};
 
-/// What a broken database makes of requests, or the end of the lobby. Other tests see to that.
-const NOT_HERE: [&str; 5] = ["busy", "draining", "name_held", "outcome_unknown", "unavailable"];
+/// What a broken database makes of requests, or the end of the lobby; and what is too much or too slow. Other tests see to that.
+const NOT_HERE: [&str; 9] = [
+    "body_too_slow",
+    "busy",
+    "draining",
+    "name_held",
+    "outcome_unknown",
+    "overloaded",
+    "rate_limited",
+    "too_many_connections",
+    "unavailable",
+];
 
 /// Where two values differ that should be of one kind. What is made up anew each time may.
 pub(super) fn differences(shown: &Value, is: &Value, at: &str, found: &mut Vec<String>) {
@@ -260,7 +270,12 @@ async fn lobby_of_refusals() -> (App, LoggedIn, LoggedIn) {
 
 /// Asks, and asserts that the refusal is the one that is shown for this operation.
 async fn assert_refused_as_shown(app: &App, method: &str, path: &str, code: &str, request: RequestBuilder) {
-    let answer = app.send(request).await;
+    assert_is_as_shown(&app.send(request).await, method, path, code);
+}
+
+/// The same of an answer.
+#[track_caller]
+pub(super) fn assert_is_as_shown(answer: &Answer, method: &str, path: &str, code: &str) {
     let status = answer.status.as_str();
     let responses = &OPENAPI.value["paths"][path][method]["responses"];
     let content = &responses[status]["content"]["application/problem+json"];
@@ -295,7 +310,7 @@ async fn the_lobby_refuses_as_the_examples_show() {
 }
 
 /// All that operations may refuse, each for itself.
-fn told() -> BTreeSet<(&'static str, &'static str, &'static str)> {
+pub(super) fn told() -> BTreeSet<(&'static str, &'static str, &'static str)> {
     let mut told = BTreeSet::new();
     for (path, item) in OPENAPI.value["paths"].as_object().expect("there are paths") {
         for (method, operation) in item.as_object().expect("there are methods") {

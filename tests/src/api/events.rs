@@ -9,15 +9,15 @@ use super::answers::{differences, timeless};
 use crate::harness::contract::ASYNCAPI;
 use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, Received};
 
-/// What takes a broken database, or a lobby that is very busy. Other tests see to that.
-const NOT_HERE: [&str; 3] = ["busy", "outcome_unknown", "unavailable"];
+/// What takes a broken database, or a lobby that is very busy, or has limits. Other tests see to that.
+const NOT_HERE: [&str; 5] = ["busy", "outcome_unknown", "overloaded", "rate_limited", "unavailable"];
 
 fn examples(message: &str) -> &'static Vec<Value> {
     let examples = ASYNCAPI.value["components"]["messages"][message]["examples"].as_array();
     examples.unwrap_or_else(|| panic!("{message} has no examples"))
 }
 
-fn shown(message: &str, name: &str) -> &'static Value {
+pub(super) fn shown(message: &str, name: &str) -> &'static Value {
     let example = examples(message).iter().find(|example| example["name"] == name);
     &example.unwrap_or_else(|| panic!("{message} has no example '{name}'"))["payload"]
 }
@@ -100,7 +100,7 @@ async fn who_is_turned_away_is_told_why_as_the_example_shows() {
         };
         assert_as_shown("connect_error", code, &error);
     }
-    let seen = refused.iter().map(|(code, ..)| *code).chain(NOT_HERE);
+    let seen = refused.iter().map(|(code, ..)| *code).chain(NOT_HERE).chain(["too_many_connections"]);
     assert_eq!(names("connect_error"), seen.collect());
 }
 

@@ -103,7 +103,12 @@ impl Participant {
         self.event(tab, "session").await;
     }
 
-    /// The same, with something that is sent along; in Node only.
+    /// Begins to connect, whatever comes of it at first.
+    pub async fn begin_to_connect(&mut self, tab: &str) {
+        self.try_to_tell(&json!({"do": "connect", "tab": tab})).await;
+    }
+
+    /// The same as [`Participant::connect`], with something that is sent along; in Node only.
     pub async fn connect_with(&mut self, tab: &str, auth: &Value) {
         self.tell(&json!({"do": "connect", "tab": tab, "auth": auth})).await;
         self.event(tab, "session").await;

@@ -54,6 +54,22 @@ impl Polling {
         self.send(format!("42{}{}", self.acks, json!([name, data]))).await;
     }
 
+    /// Sends an event that asks for an answer.
+    pub async fn emit_with_ack(&self, name: &str, data: &Value, ack: u64) {
+        self.send(format!("42{ack}{}", json!([name, data]))).await;
+    }
+
+    /// The answer to what was sent with this ack id; what comes before is passed over.
+    pub async fn ack(&mut self, ack: u64) -> Value {
+        loop {
+            match self.receive().await {
+                Received::Ack(id, answer) if id == ack => return answer,
+                Received::Closed(..) => panic!("it was closed"),
+                _ => {}
+            }
+        }
+    }
+
     /// Leaves as a page does that is closed.
     pub async fn close(&self) {
         self.send("41\u{1e}1".to_owned()).await;

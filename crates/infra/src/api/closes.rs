@@ -15,7 +15,7 @@ const fn close(code: u16, reasons: &'static [&'static str], when: &'static str, 
     Close { code, reasons, when, comes_back }
 }
 
-const CLOSES: [Close; 14] = [
+const CLOSES: [Close; 15] = [
     close(1001, &["going_away"], "the server shuts down, or its log is another one", true),
     close(
         1002,
@@ -42,6 +42,12 @@ const CLOSES: [Close; 14] = [
         1013,
         &["busy", "unavailable", "outcome_unknown"],
         "the server could not find out who connects",
+        true,
+    ),
+    close(
+        1013,
+        &["rate_limited", "too_many_connections", "overloaded"],
+        "a limit was met by the session that connects: come back after some seconds",
         true,
     ),
     close(

@@ -31,7 +31,7 @@ pub(super) struct Event {
 }
 
 /// What may become of an event that a client sends.
-const REFUSED: [Code; 17] = [
+const REFUSED: [Code; 19] = [
     Code::InvalidPayload,
     Code::InvalidFrame,
     Code::UnknownEvent,
@@ -46,23 +46,41 @@ const REFUSED: [Code; 17] = [
     Code::UnknownRecipient,
     Code::RecipientOffline,
     Code::RecipientUnreachable,
+    Code::RateLimited,
+    Code::Overloaded,
     Code::Busy,
     Code::Unavailable,
     Code::OutcomeUnknown,
 ];
 
 /// What may keep a Socket.IO client from coming in.
-const TURNED_AWAY: [Code; 6] = [
+const TURNED_AWAY: [Code; 9] = [
     Code::InvalidToken,
     Code::TokenRequired,
     Code::InvalidAuth,
+    Code::RateLimited,
+    Code::TooManyConnections,
+    Code::Overloaded,
     Code::Busy,
     Code::Unavailable,
     Code::OutcomeUnknown,
 ];
 
+/// What is too much is another thing for each who is refused.
+fn refusal_of(code: Code, told: &[(Code, &str)]) -> Refusal {
+    let mut refusal = Refusal::example(code);
+    if let Some((_, sentence)) = told.iter().find(|(known, _)| *known == code) {
+        (*sentence).clone_into(&mut refusal.detail);
+    }
+    refusal
+}
+
 fn refusal(code: Code) -> Value {
-    json!(ErrorView::from(&Refusal::example(code)))
+    let told = [
+        (Code::RateLimited, "too many messages of this session: the next is taken in 1 s"),
+        (Code::Overloaded, "too many messages: the next is taken in 1 s"),
+    ];
+    json!(ErrorView::from(&refusal_of(code, &told)))
 }
 
 /// Events that are the same over both kinds of socket.
@@ -171,7 +189,12 @@ pub(super) fn arrivals() -> Vec<(&'static str, Value)> {
 /// Why a Socket.IO client is not let in.
 pub(super) fn turned_away() -> Vec<(&'static str, Value)> {
     let example = |code: Code| {
-        let refusal = Refusal::example(code);
+        let told = [
+            (Code::RateLimited, "too many new connections of this session: the next is taken in 1 s"),
+            (Code::TooManyConnections, "this session has as many connections as it may have"),
+            (Code::Overloaded, "too many requests: the next is taken in 1 s"),
+        ];
+        let refusal = refusal_of(code, &told);
         (code.as_str(), json!({"message": refusal.detail, "data": ErrorView::from(&refusal)}))
     };
     TURNED_AWAY.map(example).into()

@@ -16,13 +16,17 @@ use crate::refusal::{Code, Refusal};
 /// What every path may refuse, whatever it is for.
 const ANY: [Code; 2] = [Code::NotRelayed, Code::Unavailable];
 
+/// What every path may refuse that looks something up, or changes it.
+const OFTEN: [Code; 2] = [Code::RateLimited, Code::Overloaded];
+
 /// What every path with a body may refuse besides.
-const ACT: [Code; 5] = [
+const ACT: [Code; 6] = [
     Code::OriginNotAllowed,
     Code::InvalidJson,
     Code::InvalidBody,
     Code::UnsupportedMediaType,
     Code::BodyTooLarge,
+    Code::BodyTooSlow,
 ];
 
 /// Makes types that stand for what an operation refuses: codes that several have in common, its own, and the sentences that are other
@@ -48,25 +52,41 @@ macro_rules! refusals {
 }
 
 refusals! {
-    LogIn = [ANY, ACT], [InvalidPseudonym, AlreadyConnected, NameHeld, InvalidToken, Busy, OutcomeUnknown];
-    LogOut = [ANY, ACT], [NotConnected, TokenRequired, InvalidToken, NotYourSession, Busy, OutcomeUnknown];
-    ListUsers = [ANY], [InvalidQuery, TokenRequired, InvalidToken, Busy, OutcomeUnknown], {
-        InvalidQuery = "'limit' is 0, and has to be within 1 to 1000"
+    LogIn = [ANY, OFTEN, ACT], [InvalidPseudonym, AlreadyConnected, NameHeld, InvalidToken, Busy, OutcomeUnknown];
+    LogOut = [ANY, OFTEN, ACT], [NotConnected, TokenRequired, InvalidToken, NotYourSession, Busy, OutcomeUnknown], {
+        RateLimited = "too many requests from this address: the next is taken in 1 s",
+        Overloaded = "too many requests: the next is taken in 1 s"
     };
-    WhoAmI = [ANY], [TokenRequired, InvalidToken, Busy, OutcomeUnknown];
-    ListMessages = [ANY], [InvalidQuery, TokenRequired, InvalidToken, OtherLog, LogPruned, Busy, OutcomeUnknown];
-    PostMessage = [ANY, ACT], [
+    ListUsers = [ANY, OFTEN], [InvalidQuery, TokenRequired, InvalidToken, Busy, OutcomeUnknown], {
+        InvalidQuery = "'limit' is 0, and has to be within 1 to 1000",
+        RateLimited = "too many requests from this address: the next is taken in 1 s",
+        Overloaded = "too many requests: the next is taken in 1 s"
+    };
+    WhoAmI = [ANY, OFTEN], [TokenRequired, InvalidToken, Busy, OutcomeUnknown], {
+        RateLimited = "too many requests of this session: the next is taken in 1 s",
+        Overloaded = "too many requests: the next is taken in 1 s"
+    };
+    ListMessages = [ANY, OFTEN], [InvalidQuery, TokenRequired, InvalidToken, OtherLog, LogPruned, Busy, OutcomeUnknown], {
+        RateLimited = "too many requests of this session: the next is taken in 1 s",
+        Overloaded = "too many requests: the next is taken in 1 s"
+    };
+    PostMessage = [ANY, OFTEN, ACT], [
         ContentEmpty, ContentControlCharacter, ContentTooLong, NotConnected, InvalidClientId, ClientIdConflict, TokenRequired,
         InvalidToken, NotYourSession, UnknownRecipient, RecipientOffline, RecipientUnreachable, Busy, OutcomeUnknown
     ], {
-        BodyTooLarge = "JSON payload (132014 bytes) is larger than allowed (limit: 131072 bytes)."
+        BodyTooLarge = "JSON payload (132014 bytes) is larger than allowed (limit: 131072 bytes).",
+        RateLimited = "too many messages of this session: the next is taken in 1 s",
+        Overloaded = "too many messages: the next is taken in 1 s"
     };
     Live = [], [NotRelayed];
     Ready = [ANY], [Draining];
     Page = [ANY], [];
     ClientFile = [ANY], [NotFound], { NotFound = "there is nothing at /client/nothing" };
     DocsFile = [ANY], [NotFound], { NotFound = "there is nothing at /docs/nothing" };
-    Upgrade = [ANY], [OriginNotAllowed, UpgradeRequired];
+    Upgrade = [ANY, OFTEN], [OriginNotAllowed, UpgradeRequired, TooManyConnections], {
+        RateLimited = "too many new connections from this address: the next is taken in 1 s",
+        Overloaded = "too many new connections: the next is taken in 1 s"
+    };
     /// Those that belong to no operation: a path that is not there, and a method that a path does not take, unless the page that
     /// asks may not act at all.
     Elsewhere = [], [NotFound, MethodNotAllowed, OriginNotAllowed];

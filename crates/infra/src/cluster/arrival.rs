@@ -5,7 +5,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpRequest, web};
 use bytes::BytesMut;
 use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
@@ -22,6 +22,12 @@ const MOST_BYTES: usize = 100_000_000;
 /// A request that a node has passed on to this one. It is not passed on again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Relayed;
+
+/// Whether another node has passed this request on.
+#[must_use]
+pub fn is_relayed(request: &HttpRequest) -> bool {
+    request.extensions().get::<Relayed>().is_some()
+}
 
 /// Takes what other nodes pass on for what their clients have sent, and refuses what only looks like it.
 ///

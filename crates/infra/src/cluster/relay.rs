@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_socketio::{Elsewhere, NodeName, Passed, PassedBody, PassedOn};
 use actix_web::http::header;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::future::Either;
 use http_body_util::{BodyExt, Full, Limited};
@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::address::Address;
-use super::arrival::Relayed;
+use super::arrival::is_relayed;
 use super::mark::{self, MARK, Marks, Vouched, digest};
 use super::nodes::Nodes;
 use super::tunnel;
@@ -127,7 +127,7 @@ impl Relay {
 
     async fn relay(&self, passed: Passed<'_>) -> Option<HttpResponse> {
         let Passed { node, request, body } = passed;
-        if request.extensions().get::<Relayed>().is_some() {
+        if is_relayed(request) {
             tracing::debug!("a request that was passed on would have to be passed on again");
             return None;
         }

@@ -110,6 +110,8 @@ pub(super) async fn log_in(
 ) -> Result<HttpResponse, Refusal> {
     let Object(LogInBody { pseudonym, claim }) = body.into_inner();
     let credentials = credentials::of(request.headers());
+    let visitor = accounts.identify.visitor(request.peer_addr(), &credentials);
+    accounts.identify.doorman.log_in(visitor)?;
     let logged_in = accounts.writer.log_in(LogInRequest { pseudonym, claim, credentials }).await?;
     let view = LoggedInView { user: (&logged_in.session).into(), token: logged_in.token.expose() };
     Ok(HttpResponse::Ok().cookie(accounts.cookie(&logged_in.token)).json(view))
@@ -133,9 +135,9 @@ pub(super) async fn log_out(
     request: HttpRequest,
     body: web::Json<Object<LogOutBody>>,
 ) -> Result<HttpResponse, Refusal> {
+    let credentials = accounts.identify.asking(&request)?;
     let Object(LogOutBody { pseudonym }) = body.into_inner();
     let pseudonym = Mention::parse(&pseudonym).ok_or_else(Refusal::nobody)?;
-    let credentials = credentials::of(request.headers());
     let ended = accounts.writer.log_out(LogOutRequest { pseudonym, credentials }).await?;
     Ok(HttpResponse::Ok().json(LoggedOutView::of(&ended.pseudonym)))
 }
@@ -163,7 +165,7 @@ pub(super) async fn session(
     accounts: web::Data<Accounts>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let caller = accounts.identify.caller(&credentials::of(request.headers())).await?;
+    let caller = accounts.identify.caller(&accounts.identify.asking(&request)?).await?;
     let session = caller.session().ok_or(Forbidden::TokenRequired)?;
     Ok(HttpResponse::Ok().json(SessionView { user: session.into(), claimed: session.claimed }))
 }

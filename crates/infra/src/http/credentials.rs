@@ -1,8 +1,12 @@
 //! What a request shows of its sender. Tokens never come in a URL.
 
+use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
 use actix_web::http::header::{self, HeaderMap};
 use lobby_domain::auth::Credentials;
+
+use crate::identify::Identify;
+use crate::refusal::Refusal;
 
 /// The cookie that carries a session's token.
 pub const COOKIE: &str = "lobby_session";
@@ -11,6 +15,15 @@ pub const COOKIE: &str = "lobby_session";
 #[must_use]
 pub fn of(headers: &HeaderMap) -> Credentials {
     Credentials { token: bearer(headers), cookie: cookie(headers) }
+}
+
+impl Identify {
+    /// What is shown by a request that is neither a log-in nor a message, if one more of those may be made.
+    pub(super) fn asking(&self, request: &HttpRequest) -> Result<Credentials, Refusal> {
+        let credentials = of(request.headers());
+        self.doorman.event(self.visitor(request.peer_addr(), &credentials))?;
+        Ok(credentials)
+    }
 }
 
 /// RFC 6750 §2.1. Other schemes are none of ours: they may be a proxy's.

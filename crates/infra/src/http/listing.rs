@@ -13,7 +13,6 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::Accounts;
-use super::credentials;
 use crate::api::{examples, refusals};
 use crate::refusal::{Code, Refusal};
 use crate::wire::UserView;
@@ -74,7 +73,7 @@ pub(super) async fn list_users(
     request: HttpRequest,
     query: web::Query<ListQuery>,
 ) -> Result<HttpResponse, Refusal> {
-    accounts.identify.listener(&credentials::of(request.headers())).await?;
+    accounts.identify.listener(&accounts.identify.asking(&request)?).await?;
     let (page, next) = match query.page()? {
         None => {
             let online = accounts.list.execute(query.sort_by.into()).await;

@@ -82,7 +82,7 @@ pub(super) async fn list(
     request: HttpRequest,
     query: web::Query<HistoryQuery>,
 ) -> Result<HttpResponse, Refusal> {
-    let caller = messages.identify.listener(&credentials::of(request.headers())).await?;
+    let caller = messages.identify.listener(&messages.identify.asking(&request)?).await?;
     let limit = query.limit()?;
     let page = messages.history.execute(&caller, query.passage()?, limit).await?;
     Ok(HttpResponse::Ok().json(HistoryView::from(&page)))
@@ -122,9 +122,11 @@ pub(super) async fn post(
     request: HttpRequest,
     body: web::Json<Object<SendMessage>>,
 ) -> Result<HttpResponse, Refusal> {
+    let credentials = credentials::of(request.headers());
+    messages.identify.doorman.message(messages.identify.visitor(request.peer_addr(), &credentials))?;
     let Object(message) = body.into_inner();
     let message = message.with_key(idempotency_key(&request)?)?;
-    let caller = messages.identify.caller(&credentials::of(request.headers())).await?;
+    let caller = messages.identify.caller(&credentials).await?;
     let posted = messages.identify.post(message.parse(&caller)?).await?;
     if caller.session().is_none_or(|own| own.id != posted.sender_session) {
         messages.identify.touch(posted.sender_session).await;

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::body;
 use crate::refusal::{Code, Refusal};
 
 /// The media type of RFC 9457 §3.
@@ -74,6 +75,9 @@ impl ResponseError for Refusal {
 
 /// A body that is not what the path takes.
 pub(super) fn invalid_json(error: &JsonPayloadError) -> actix_web::Error {
+    if matches!(error, JsonPayloadError::Payload(cause) if body::is_late(cause)) {
+        return Refusal::for_now(Code::BodyTooSlow, &"the body did not come in time").into();
+    }
     let code = match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
             Code::BodyTooLarge

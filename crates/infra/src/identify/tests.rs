@@ -89,7 +89,7 @@ fn identify(store: &Arc<MemoryStore>, reason: fn() -> ChangeError) -> Identify {
     let post = PostMessages { mode, log: sessions.clone(), sessions, clock, reach, announcer };
     let changes = Changes { log_in, log_out, authenticate: authenticate.clone(), post };
     let (writer, _, _) = Writer::spawn(changes, 1);
-    Identify { mode, authenticate, writer, touched: touched() }
+    Identify { mode, authenticate, writer, touched: touched(), doorman: Doorman::away() }
 }
 
 fn shown(n: usize) -> (Credentials, Credentials) {

@@ -76,10 +76,18 @@ impl Gateway {
         event: &str,
         data: Option<&RawValue>,
     ) -> Result<Option<PostedView>, Refusal> {
+        let doorman = &self.identify.doorman;
         match event {
-            "send_message" => self.send_message(participant, data).await.map(Some),
-            "typing" => self.typing(&participant.caller, data).map(|()| None),
+            "send_message" => {
+                doorman.message(participant.visitor)?;
+                self.send_message(participant, data).await.map(Some)
+            }
+            "typing" => {
+                doorman.event(participant.visitor)?;
+                self.typing(&participant.caller, data).map(|()| None)
+            }
             unknown => {
+                doorman.event(participant.visitor)?;
                 let detail = format!("there is no event '{}'", unknown.escape_debug());
                 Err(Refusal::new(Code::UnknownEvent, detail))
             }

@@ -3,25 +3,33 @@
 use std::cell::RefCell;
 
 use lobby_domain::auth::{Caller, Credentials};
+use lobby_domain::limits::{Holder, Place, Visitor};
 use lobby_domain::session::SessionId;
 use lobby_domain::use_cases::AuthenticateError;
 
 use super::gateway::Gateway;
 use super::spoken_for::SpokenFor;
+use crate::doorman::Seat;
 use crate::presence::{Attendants, Attending, NotAttended};
 use crate::refusal::{Code, Refusal};
 
 /// What a connection is. Its sessions are served here until it is dropped.
 pub(super) struct Participant {
     pub(super) caller: Caller,
+    /// Who it is, as far as limits go.
+    pub(super) visitor: Visitor,
+    #[expect(dead_code, reason = "it is held, so that its end is the connection's end")]
+    seat: Option<Seat>,
     #[expect(dead_code, reason = "it is held, so that its end is the connection's end")]
     own: Option<Attending>,
     spoken_for: RefCell<SpokenFor>,
 }
 
 impl Participant {
-    fn new(caller: Caller, own: Option<Attending>) -> Self {
-        Self { caller, own, spoken_for: RefCell::default() }
+    fn new(place: Option<Place>, caller: Caller, own: Option<(Attending, Seat)>) -> Self {
+        let holder = caller.session().map(|session| Holder::from(session.id));
+        let (own, seat) = own.unzip();
+        Self { caller, visitor: Visitor { place, holder }, seat, own, spoken_for: RefCell::default() }
     }
 
     /// The connection has spoken for a session: it keeps it online from then on.
@@ -34,20 +42,26 @@ impl Participant {
 }
 
 impl Gateway {
-    /// Finds out who connects, and has it recorded that their session is served here: from then on nobody ends it for having
+    /// Finds out who connects from a place, and has it recorded that their session is served here: from then on nobody ends it for having
     /// run out.
-    pub(super) async fn recognise(&self, credentials: &Credentials) -> Result<Participant, Refusal> {
+    pub(super) async fn recognise(
+        &self,
+        place: Option<Place>,
+        credentials: &Credentials,
+    ) -> Result<Participant, Refusal> {
+        self.identify.doorman.event(Visitor { place, holder: None })?;
         let caller = self.identify.connecting(credentials).await?;
-        let Some(session) = caller.session() else { return Ok(Participant::new(caller, None)) };
+        let Some(session) = caller.session() else { return Ok(Participant::new(place, caller, None)) };
+        let seat = self.identify.doorman.connection_of(session.id)?;
         match self.attendants.arrive(session.id).await {
-            Ok(attending) => Ok(Participant::new(caller, Some(attending))),
+            Ok(attending) => Ok(Participant::new(place, caller, Some((attending, seat)))),
             Err(error @ NotAttended::Unavailable) => Err(Refusal::for_now(Code::Unavailable, &error)),
             // It ended since it was proved.
             Err(NotAttended::Over) => match caller {
                 Caller::Token(_) => Err(AuthenticateError::InvalidToken.into()),
                 Caller::Cookie(_) | Caller::Nobody => {
                     self.identify.mode.admit(&Caller::Nobody)?;
-                    Ok(Participant::new(Caller::Nobody, None))
+                    Ok(Participant::new(place, Caller::Nobody, None))
                 }
             },
         }

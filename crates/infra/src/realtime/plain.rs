@@ -3,6 +3,7 @@
 //! Client: `{"event", "data", "ack"?}`, `connect` first. Server: `{"event", "data"}` and `{"ack", "data"}`.
 
 use std::future::ready;
+use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lobby_domain::auth::Credentials;
+use lobby_domain::limits::Place;
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
 use lobby_websocket::{CloseCode, Connection, Frame, Incoming, Limits, Outbox};
@@ -25,6 +27,7 @@ use super::participant::Participant;
 use super::shard::Membership;
 use super::sink::{Sink, UNAUTHENTICATED};
 use crate::api::refusals;
+use crate::doorman::{Seat, place_of};
 use crate::http::origin::{self, OriginPolicy};
 use crate::http::{credentials, read};
 use crate::refusal::{Code, Refusal};
@@ -76,14 +79,25 @@ pub(crate) fn upgrade(
     if !origins.allows(request.head()) {
         return Err(origin::forbidden());
     }
+    let place = place_of(request.peer_addr());
+    let seat = gateway.identify.doorman.connection(place)?;
     let (response, connection) =
         lobby_websocket::accept(request, body, &settings.limits).map_err(|error| {
             let detail = format!("this is a WebSocket: it takes a handshake by RFC 6455 ({error})");
             Refusal::new(Code::UpgradeRequired, detail)
         })?;
-    let shown = credentials::of(request.headers());
-    actix_web::rt::spawn(serve(connection, shown, gateway, settings.connect_timeout));
+    let visit = Visit { shown: credentials::of(request.headers()), place, _seat: seat };
+    actix_web::rt::spawn(serve(connection, visit, gateway, settings.connect_timeout));
     Ok(response)
+}
+
+/// Who has shaken hands.
+struct Visit {
+    /// What the handshake showed.
+    shown: Credentials,
+    /// From where.
+    place: Option<Place>,
+    _seat: Seat,
 }
 
 /// What a client sends.
@@ -138,12 +152,12 @@ struct AckFrame<'a, T> {
 
 async fn serve(
     mut connection: Connection,
-    shown: Credentials,
+    mut visit: Visit,
     gateway: Rc<Gateway>,
     connect_timeout: Duration,
 ) {
     // Once in a connection's life: its task need not be as large as that for the rest of it.
-    let entered = Box::pin(enter(&mut connection, shown, &gateway, connect_timeout)).await;
+    let entered = Box::pin(enter(&mut connection, &mut visit, &gateway, connect_timeout)).await;
     match entered {
         Ok(Some((participant, membership))) => {
             converse(&mut connection, &gateway, &participant, &membership).await;
@@ -159,7 +173,7 @@ type Refused = (CloseCode, &'static str);
 /// Lets the client in, if what it says first is right. `None` if it goes away instead.
 async fn enter(
     connection: &mut Connection,
-    shown: Credentials,
+    visit: &mut Visit,
     gateway: &Gateway,
     connect_timeout: Duration,
 ) -> Result<Option<(Participant, Membership)>, Refused> {
@@ -171,7 +185,8 @@ async fn enter(
     let Some(connect) = parse_connect(first)? else { return Ok(None) };
     let (resume, in_batches) = (connect.resume(), connect.batch);
     let entering = async {
-        let participant = gateway.recognise(&merge(shown, connect)).await?;
+        let shown = merge(mem::take(&mut visit.shown), connect);
+        let participant = gateway.recognise(visit.place, &shown).await?;
         let start = gateway.start(resume).await?;
         Ok::<_, Refusal>((participant, start))
     };
@@ -204,8 +219,7 @@ fn merge(shown: Credentials, connect: ConnectData) -> Credentials {
 }
 
 fn refused(refusal: &Refusal) -> Refused {
-    let is_passing = refusal.code.status().is_server_error();
-    (if is_passing { CloseCode::TRY_AGAIN } else { UNAUTHENTICATED }, refusal.code.as_str())
+    (if refusal.code.is_passing() { CloseCode::TRY_AGAIN } else { UNAUTHENTICATED }, refusal.code.as_str())
 }
 
 /// Says goodbye and waits for the answer, so that the client gets to read it.
@@ -244,7 +258,10 @@ async fn converse(
 async fn handle(gateway: &Gateway, participant: &Participant, outbox: &Outbox, text: Bytes) {
     let frame = match ClientFrame::parse(&text) {
         Ok(frame) => frame,
-        Err(refusal) => return answer_error(outbox, None, &refusal),
+        Err(refusal) => {
+            let counted = gateway.identify.doorman.event(participant.visitor);
+            return answer_error(outbox, None, counted.as_ref().err().unwrap_or(&refusal));
+        }
     };
     match (gateway.handle(participant, &frame.event, frame.data).await, frame.ack) {
         (Ok(Some(posted)), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),

@@ -19,6 +19,7 @@ use super::participant::Participant;
 use super::recovery::{Pid, Pids};
 use super::shard::Membership;
 use super::sink::Sink;
+use crate::doorman::place_of;
 use crate::http::credentials;
 use crate::refusal::{Code, Refusal};
 use crate::wire::Object;
@@ -119,7 +120,8 @@ impl Handler for LobbyHandler {
         let shown = credentials::of(&request.handshake.headers());
         let credentials = Credentials { token: auth.token.clone().or(shown.token), ..shown };
         let entering = async {
-            let participant = self.gateway.recognise(&credentials).await?;
+            let place = place_of(request.handshake.peer_addr);
+            let participant = self.gateway.recognise(place, &credentials).await?;
             let (start, pid) = self.begin(&auth, &participant.caller).await?;
             Ok::<_, Refusal>((participant, start, pid))
         };

@@ -94,6 +94,8 @@ codes! {
     UnknownRecipient = "unknown_recipient", NOT_FOUND, "'Nobody' is nobody known";
     /// The path does not take the method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "/login takes POST, not PUT";
+    /// The body does not come.
+    BodyTooSlow = "body_too_slow", REQUEST_TIMEOUT, "the body did not come in time";
     /// Whom a message is for is not online.
     RecipientOffline = "recipient_offline", CONFLICT, "'Bob' is not online";
     /// Whom a message is for cannot be told from others.
@@ -115,6 +117,12 @@ codes! {
     /// The path takes WebSocket handshakes.
     UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED,
         "this is a WebSocket: it takes a handshake by RFC 6455 (WebSocket upgrade is expected)";
+    /// One address, or one session, does something too often.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "too many log-ins from this address: the next is taken in 1 s";
+    /// One address, or one session, has as many connections as it may have.
+    TooManyConnections = "too_many_connections", TOO_MANY_REQUESTS, "as many connections are open from this address as may be";
+    /// All together do something too often, or have as many connections as may be.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "too many log-ins: the next is taken in 1 s";
     /// A queue is full.
     Busy = "busy", SERVICE_UNAVAILABLE, "the lobby is too busy just now";
     /// The database does not answer, or takes no changes.
@@ -129,6 +137,16 @@ impl Code {
     /// Whether trying again may help, and a refusal says when.
     #[must_use]
     pub fn is_passing(self) -> bool {
-        matches!(self, Self::NameHeld | Self::Busy | Self::Unavailable | Self::OutcomeUnknown)
+        matches!(
+            self,
+            Self::NameHeld
+                | Self::BodyTooSlow
+                | Self::RateLimited
+                | Self::TooManyConnections
+                | Self::Overloaded
+                | Self::Busy
+                | Self::Unavailable
+                | Self::OutcomeUnknown
+        )
     }
 }

@@ -12,7 +12,7 @@ import { LobbyView } from "./view/lobby.js";
 import { comings, counted } from "./words.js";
 
 /** Refusals that pass: the same post is sent again. */
-const PASSING = new Set(["busy", "unavailable", "outcome_unknown"]);
+const PASSING = new Set(["busy", "unavailable", "outcome_unknown", "rate_limited", "overloaded"]);
 const AGAIN_MS = 1000;
 const AGAIN_MOST_MS = 30_000;
 /** The codes that say that a token proves nothing any more. */

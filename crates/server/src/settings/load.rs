@@ -26,8 +26,12 @@ const MAX_LEASE: Duration = Duration::from_mins(10);
 /// Ten years are for ever, and far from what can be counted.
 const MAX_LIMIT: Duration = Duration::from_hours(10 * 365 * 24);
 
+/// Whoever takes longer than an hour for one request will not get done.
+const MAX_WAIT: Duration = Duration::from_hours(1);
+
 /// Settings that are lists; a variable has their items separated by commas.
-const LISTS: [&str; 3] = ["server.allowed_origins", "names.reserved", "socketio.transports"];
+const LISTS: [&str; 4] =
+    ["server.allowed_origins", "names.reserved", "socketio.transports", "limits.trusted_proxies"];
 
 /// Where settings come from.
 #[derive(Debug, Clone, Default)]
@@ -112,6 +116,7 @@ impl Settings {
             cluster,
             socketio,
             websocket,
+            limits,
             ..
         } = self;
         within("server.workers", server.workers, 0..=1_024)?;
@@ -131,6 +136,18 @@ impl Settings {
         check_timeouts(database)?;
         check_presence(auth, presence)?;
         at_least("websocket.write_timeout", websocket.write_timeout, Duration::from_secs(1))?;
+        // Below that the way through a busy machine and a bad network is too long.
+        at_least("limits.head_timeout", limits.head_timeout, Duration::from_millis(100))?;
+        at_least("limits.body_timeout", limits.body_timeout, Duration::from_millis(100))?;
+        // Nodes keep connections to each other for 2 s.
+        at_least("limits.keep_alive", limits.keep_alive, Duration::from_secs(3))?;
+        for (key, limit) in [
+            ("limits.head_timeout", limits.head_timeout),
+            ("limits.body_timeout", limits.body_timeout),
+            ("limits.keep_alive", limits.keep_alive),
+        ] {
+            at_most(key, limit, MAX_WAIT)?;
+        }
         server.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
     }
 }

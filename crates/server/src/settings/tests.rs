@@ -52,6 +52,29 @@ fn flags_win_over_variables_and_these_over_files() {
 }
 
 #[test]
+fn limits_are_rates_numbers_or_none_and_proxies_are_networks() {
+    let variables = [
+        ("LOBBY_LIMITS__TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8, ::1"),
+        ("LOBBY_LIMITS__LOG_INS", "none"),
+        ("LOBBY_LIMITS__EVENTS", "3/m burst 2"),
+        ("LOBBY_LIMITS__CONNECTIONS", "none"),
+        ("LOBBY_LIMITS__CONNECTIONS_PER_ADDRESS", "3"),
+    ];
+    let limits = load(variables, &[("limits.enabled", "false")]).expect("good settings").limits;
+    assert_eq!(
+        limits.trusted_proxies,
+        ["127.0.0.1/32", "10.0.0.0/8", "::1/128"].map(|net| net.parse().expect("one"))
+    );
+    assert_eq!((limits.enabled, limits.log_ins), (false, None));
+    assert_eq!(limits.events, lobby_domain::limits::Quota::new(3, Duration::from_mins(1), 2));
+    assert_eq!((limits.connections, limits.connections_per_address), (None, Some(3)));
+    let usual = load([], &[]).expect("good settings").limits;
+    assert!(usual.enabled && usual.trusted_proxies.is_empty());
+    assert_eq!(usual.forwarded_header, Proxies::XForwardedFor);
+    assert_eq!(usual.log_ins_per_address, lobby_domain::limits::Quota::new(2, Duration::from_secs(1), 100));
+}
+
+#[test]
 fn every_refusal_names_the_setting() {
     for (key, value) in [
         ("server.port", "65536"),
@@ -92,6 +115,19 @@ fn every_refusal_names_the_setting() {
         ("socketio.max_payload", "1023"),
         ("websocket.max_message", "1"),
         ("websocket.outbox", "1"),
+        ("limits.enabled", "perhaps"),
+        ("limits.trusted_proxies", "nginx"),
+        ("limits.trusted_proxies", "10.0.0.0/33"),
+        ("limits.forwarded_header", "x-real-ip"),
+        ("limits.log_ins", "2"),
+        ("limits.messages_per_session", "0/s burst 1"),
+        ("limits.events", "1/s burst 0"),
+        ("limits.connects_per_address", "fast"),
+        ("limits.connections", "0"),
+        ("limits.connections_per_session", "many"),
+        ("limits.head_timeout", "99ms"),
+        ("limits.body_timeout", "61m"),
+        ("limits.keep_alive", "2s"),
         ("log.format", "xml"),
         ("no.such.setting", "1"),
     ] {

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::Transport;
+use crate::{TooMany, Transport};
 
 /// What of a request the verdict depends on.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ pub(crate) enum Continue {
 }
 
 /// Why a request is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     UnknownTransport,
     UnknownSid,
@@ -57,18 +57,23 @@ pub(crate) enum Refusal {
     TooLarge,
     /// The body does not come.
     TooSlow,
+    /// There is no room for a session more.
+    TooMany(TooMany),
 }
 
 #[derive(Serialize)]
-struct Body {
+struct Body<'a> {
     code: u8,
-    message: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
 }
 
 impl Refusal {
     /// The status of the answer.
-    pub(crate) fn status(self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         match self {
+            Self::TooMany(why) => why.status.as_u16(),
             Self::Forbidden => 403,
             Self::TooSlow => 408,
             Self::TooLarge => 413,
@@ -80,8 +85,16 @@ impl Refusal {
         }
     }
 
-    /// The JSON body of the answer, with the codes that clients read. The last two have no code of their own.
-    pub(crate) fn body(self) -> impl Serialize {
+    /// Seconds after which trying again may help.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooMany(why) => Some(why.retry_after),
+            _ => None,
+        }
+    }
+
+    /// The JSON body of the answer, with the codes that clients read. The last three have no code of their own.
+    pub(crate) fn body(&self) -> impl Serialize {
         let (code, message) = match self {
             Self::UnknownTransport => (0, "Transport unknown"),
             Self::UnknownSid => (1, "Session ID unknown"),
@@ -91,8 +104,9 @@ impl Refusal {
             Self::UnsupportedVersion => (5, "Unsupported protocol version"),
             Self::TooLarge => (3, "Payload too large"),
             Self::TooSlow => (3, "Payload too slow"),
+            Self::TooMany(why) => (3, why.message.as_str()),
         };
-        Body { code, message }
+        Body { code, message, retry_after: self.retry_after() }
     }
 }
 

@@ -1,8 +1,11 @@
 //! What hostile clients try: each is refused as the protocol says, and nothing of it is held for long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_socketio::Config;
+use actix_socketio::{Admit, Config, Permit, TooMany};
+use actix_web::http::StatusCode;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::Client;
@@ -209,5 +212,31 @@ async fn a_thousand_sessions_that_never_poll_leave_nothing() {
     }
     assert!(server.io.sessions() > 0);
     server.emptied().await;
+    server.stop().await;
+}
+
+/// Room for one: who comes second is told when to come back, and finds it when the first has gone.
+#[actix_web::test]
+async fn who_finds_no_room_is_told_when_to_come_back() {
+    let room = Arc::new(());
+    let admit: Admit = Arc::new(move |_| {
+        let is_taken = Arc::strong_count(&room) > 1;
+        let full = TooMany {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            message: "it is full".to_owned(),
+            retry_after: 7,
+        };
+        if is_taken { Err(full) } else { Ok(Box::new(Arc::clone(&room)) as Permit) }
+    });
+    let server = Server::start(Config { admit: Some(admit), ..Config::default() });
+    let first = Poller::open(&server).await;
+    let second = Poller { port: server.port, sid: String::new(), open: Value::Null, header: String::new() };
+    let refused = second.get().await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.body, r#"{"code":3,"message":"it is full","retry_after":7}"#);
+    assert!(refused.head.to_lowercase().contains("retry-after: 7"), "{}", refused.head);
+    assert_eq!(first.post("1").await.body, "ok");
+    server.emptied().await;
+    Poller::open(&server).await;
     server.stop().await;
 }

@@ -56,6 +56,8 @@ const SERVING: Serving = Serving {
     tls: None,
     workers: Some(1),
     write_timeout: Duration::from_secs(2),
+    head_timeout: Duration::from_secs(5),
+    keep_alive: Duration::from_secs(5),
     shutdown_timeout: Duration::from_secs(30),
 };
 

@@ -39,6 +39,15 @@ async function a_message_is_refused(stage) {
   await refused.getByText("Not sent. 'Bob' is not online.").waitFor();
 }
 
+/** The lobby takes one message a second here: those that are too much wait, and come when they may. */
+async function more_is_said_than_may_be(stage) {
+  const alice = await stage.person("Alice");
+  const bob = await stage.person("Bob");
+  for (const content of ["one", "two", "three"]) await alice.say(content);
+  await bob.seesJust(["one", "two", "three"]);
+  await alice.seesJust(["one", "two", "three"]);
+}
+
 async function logOutElsewhere(stage, token) {
   const answer = await fetch(`${stage.url}/logout`, {
     method: "POST",
@@ -91,4 +100,10 @@ async function nothing_else_runs(stage) {
   }
 }
 
-module.exports = { a_name_is_refused, a_message_is_refused, a_session_ends_elsewhere, nothing_else_runs };
+module.exports = {
+  a_name_is_refused,
+  a_message_is_refused,
+  more_is_said_than_may_be,
+  a_session_ends_elsewhere,
+  nothing_else_runs,
+};

@@ -1,0 +1,37 @@
+//! How much anybody may do, and how many may be there: pure rules, which are told what time it is.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`Place`] | where somebody comes from, as far as it is told apart |
+//! | [`Holder`] | who acts, as far as it is told apart |
+//! | [`Quota`] | how often something may be done: a token bucket |
+//! | [`Quotas`], [`Limiter`] | one thing that is done, limited by place, by holder, and in all |
+//! | [`Seats`], [`Room`] | how many connections there may be, likewise |
+//!
+//! Invariant: what is refused costs nobody anything: a flood from one place takes nothing of what all have together.
+//! Invariant: memory is bounded, whoever comes from wherever: see [`Buckets::MOST`] and [`Seats`].
+
+mod buckets;
+mod limiter;
+mod place;
+mod quota;
+mod seats;
+#[cfg(test)]
+mod tests;
+
+pub use buckets::Buckets;
+pub use limiter::{Exceeded, Limiter, Quotas, Visitor};
+pub use place::{Holder, Place};
+pub use quota::Quota;
+pub use seats::{NoSeat, Room, Seats};
+
+/// Whose limit it is that was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// That of one session, or one name.
+    Holder,
+    /// That of one place.
+    Place,
+    /// That of all together.
+    All,
+}

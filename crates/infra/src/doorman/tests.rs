@@ -1,0 +1,148 @@
+use std::thread;
+
+use lobby_domain::limits::Quota;
+use lobby_domain::testing::name;
+use tokio::time::advance;
+use uuid::Uuid;
+
+use super::*;
+
+fn quota(burst: u32) -> Option<Quota> {
+    Quota::new(1, Duration::from_secs(1), burst)
+}
+
+fn place(n: u8) -> Option<Place> {
+    place_of(Some(SocketAddr::from(([192, 0, 2, n], 1))))
+}
+
+fn from(n: u8) -> Visitor {
+    Visitor { place: place(n), holder: None }
+}
+
+fn session(n: u128) -> SessionId {
+    SessionId(Uuid::from_u128(n << 64))
+}
+
+type Act<'a> = &'a dyn Fn() -> Result<(), Refusal>;
+
+fn said(refused: Result<(), Refusal>) -> (Code, String, Option<u32>) {
+    let refusal = refused.expect_err("it is too much");
+    (refusal.code, refusal.detail, refusal.retry_after)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_thing_that_is_done_has_limits_of_its_own() {
+    let quotas = |burst| Quotas { per_place: quota(burst), ..Quotas::default() };
+    let doorman = Doorman::new(&Limits {
+        log_ins: quotas(1),
+        connections: quotas(2),
+        messages: quotas(3),
+        events: quotas(4),
+        ..Limits::default()
+    });
+    let deeds: [(&str, usize, Act<'_>); 4] = [
+        ("log-ins", 1, &|| doorman.log_in(from(1))),
+        ("new connections", 2, &|| doorman.connection(place(1)).map(drop)),
+        ("messages", 3, &|| doorman.message(from(1))),
+        ("requests", 4, &|| doorman.event(from(1))),
+    ];
+    for (what, times, deed) in deeds {
+        assert_eq!((0..10).take_while(|_| deed().is_ok()).count(), times, "{what}");
+        let sentence = format!("too many {what} from this address: the next is taken in 1 s");
+        assert_eq!(said(deed()), (Code::RateLimited, sentence, Some(1)));
+    }
+    assert_eq!(doorman.log_in(from(2)), Ok(()), "another address");
+    advance(Duration::from_secs(1)).await;
+    for (what, _, deed) in deeds {
+        assert_eq!(deed(), Ok(()), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_all_may_do_together_is_refused_as_overload() {
+    let log_ins = Quotas { in_all: quota(1), ..Quotas::default() };
+    let doorman = Doorman::new(&Limits { log_ins, ..Limits::default() });
+    doorman.log_in(from(1)).expect("the first");
+    let sentence = "too many log-ins: the next is taken in 1 s".to_owned();
+    assert_eq!(said(doorman.log_in(from(2))), (Code::Overloaded, sentence, Some(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_speaks_in_a_name_is_limited_by_it() {
+    let messages = Quotas { per_holder: quota(2), ..Quotas::default() };
+    let doorman = Doorman::new(&Limits { messages, ..Limits::default() });
+    let (john, bob) = (name("JohnDoe"), name("Bob"));
+    for _ in 0..2 {
+        doorman.message_as(john.key()).expect("two at once");
+    }
+    let sentence = "too many messages of this session: the next is taken in 1 s".to_owned();
+    assert_eq!(said(doorman.message_as(john.key())), (Code::RateLimited, sentence, Some(1)));
+    assert_eq!(said(doorman.message_as(name("johndoe").key())).0, Code::RateLimited, "it is the same name");
+    doorman.message_as(bob.key()).expect("another name");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seat_is_free_again_when_its_connection_is_gone() {
+    let room = Room { per_place: Some(1), per_holder: Some(1), in_all: Some(2) };
+    let doorman = Doorman::new(&Limits { room, ..Limits::default() });
+    let seat = doorman.connection(place(1)).expect("there is room");
+    let refused = doorman.connection(place(1)).map(drop);
+    let sentence = "as many connections are open from this address as may be".to_owned();
+    assert_eq!(said(refused), (Code::TooManyConnections, sentence, Some(ROOM_AFTER)));
+    let other = doorman.connection(place(2)).expect("there is room");
+    let refused = doorman.connection(place(3)).map(drop);
+    let sentence = "as many connections are open as may be".to_owned();
+    assert_eq!(said(refused), (Code::Overloaded, sentence, Some(ROOM_AFTER)));
+    drop(seat);
+    let _third = doorman.connection(place(3)).expect("there is room again");
+    drop(other);
+
+    let own = doorman.connection_of(session(1)).expect("there is room");
+    let refused = doorman.connection_of(session(1)).map(drop);
+    let sentence = "this session has as many connections as it may have".to_owned();
+    assert_eq!(said(refused), (Code::TooManyConnections, sentence, Some(ROOM_AFTER)));
+    let _other = doorman.connection_of(session(2)).expect("another session");
+    drop(own);
+    let _again = doorman.connection_of(session(1)).expect("there is room again");
+}
+
+/// The seat is taken first; who is then refused for coming too often must not keep it.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_leaves_no_seat_taken() {
+    let connections = Quotas { per_place: quota(1), per_holder: quota(1), ..Quotas::default() };
+    let room = Room { per_place: Some(1), per_holder: Some(1), in_all: Some(1) };
+    let doorman = Doorman::new(&Limits { connections, room, ..Limits::default() });
+    drop(doorman.connection(place(1)).expect("the first"));
+    drop(doorman.connection_of(session(1)).expect("the first"));
+    for _ in 0..10 {
+        assert_eq!(said(doorman.connection(place(1)).map(drop)).0, Code::RateLimited);
+        assert_eq!(said(doorman.connection_of(session(1)).map(drop)).0, Code::RateLimited);
+    }
+    advance(Duration::from_secs(1)).await;
+    let _seat = doorman.connection(place(1)).expect("there is room");
+    let _own = doorman.connection_of(session(1)).expect("there is room");
+}
+
+#[tokio::test]
+async fn a_doorman_who_is_away_refuses_nobody() {
+    let doorman = Doorman::away();
+    for _ in 0..10_000 {
+        doorman.log_in(from(1)).expect("nobody is there to refuse");
+        doorman.message_as(name("JohnDoe").key()).expect("nobody is there to refuse");
+        drop(doorman.connection(place(1)).expect("nobody is there to refuse"));
+    }
+}
+
+/// However many ask at once, no more get through than the burst.
+#[tokio::test]
+async fn workers_share_one_bucket() {
+    let messages = Quotas { per_place: Quota::new(1, Duration::from_hours(1), 20), ..Quotas::default() };
+    let doorman = Doorman::new(&Limits { messages, ..Limits::default() });
+    let taken: usize = thread::scope(|scope| {
+        let workers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| (0..1_000).filter(|_| doorman.message(from(1)).is_ok()).count()))
+            .collect();
+        workers.into_iter().map(|worker| worker.join().expect("no panic")).sum()
+    });
+    assert_eq!(taken, 20);
+}

@@ -1,0 +1,133 @@
+//! From where a request comes: the address of the other end, or the one that a proxy says, if it is one of those that may.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use ipnet::IpNet;
+
+use crate::cluster::is_relayed;
+
+/// The most hops that are looked at: nobody has more proxies, but anybody may send more.
+const MOST_HOPS: usize = 32;
+
+/// The header in which proxies say for whom they ask. Only one is looked at: clients can send the other, which
+/// a proxy that knows nothing of it passes on as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For: client, proxy, proxy`
+    XForwardedFor,
+    /// `Forwarded: for=client, for=proxy` (RFC 7239)
+    Forwarded,
+}
+
+/// Which proxies are believed. Clones share it.
+#[derive(Debug, Clone)]
+pub struct TrustedProxies {
+    networks: Arc<[IpNet]>,
+    header: ForwardedHeader,
+    /// Whether the operator has been told that a proxy is not among them.
+    told: Arc<AtomicBool>,
+}
+
+impl TrustedProxies {
+    /// Those in these networks.
+    #[must_use]
+    pub fn new(networks: &[IpNet], header: ForwardedHeader) -> Self {
+        Self { networks: networks.into(), header, told: Arc::default() }
+    }
+
+    /// From where a request really comes that `peer` has sent: the last hop that is no proxy of ours. What hops before it have
+    /// said is not believed; where one of ours says what is no address, nobody knows, and it is the peer.
+    #[must_use]
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if !self.trusts(peer) {
+            return peer;
+        }
+        let hops = match self.header {
+            ForwardedHeader::XForwardedFor => {
+                texts(headers, &X_FORWARDED_FOR).map(|texts| hops(&texts, address))
+            }
+            ForwardedHeader::Forwarded => texts(headers, &FORWARDED).map(|texts| hops(&texts, node)),
+        };
+        let mut furthest = peer;
+        for hop in hops.unwrap_or_default() {
+            let Some(address) = hop else { return peer };
+            if !self.trusts(address) {
+                return address;
+            }
+            furthest = address;
+        }
+        furthest
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+
+    /// A proxy in front that is not among ours makes one address of all who come through it: its operator should know.
+    fn tell_of_strangers(&self, peer: IpAddr, headers: &HeaderMap) {
+        let forwards = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
+        if forwards && !self.trusts(peer) && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %peer,
+                "says for whom it asks, and is not among limits.trusted_proxies: if it is a proxy, all who come through it \
+                 count as one address"
+            );
+        }
+    }
+}
+
+/// Puts the client's address in the place of a trusted proxy's. What another node passes on has it already.
+pub async fn guard(
+    proxies: web::Data<TrustedProxies>,
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if let Some(peer) = request.peer_addr().filter(|_| !is_relayed(request.request())) {
+        proxies.tell_of_strangers(peer.ip(), request.headers());
+        let client = proxies.client(peer.ip(), request.headers());
+        if client != peer.ip() {
+            // Nobody knows the port that it has there.
+            request.head_mut().peer_addr = Some(SocketAddr::new(client, 0));
+        }
+    }
+    next.call(request).await
+}
+
+/// All values of a header, joined as one list; none where one is no text.
+fn texts(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let texts: Result<Vec<_>, _> = headers.get_all(name).map(|value| value.to_str()).collect();
+    Some(texts.ok()?.join(",")).filter(|text| !text.is_empty())
+}
+
+/// The addresses of a list, the last hop first; a hop that has none is `None`.
+fn hops(list: &str, parse: fn(&str) -> Option<IpAddr>) -> Vec<Option<IpAddr>> {
+    list.rsplit(',').take(MOST_HOPS).map(|hop| parse(hop.trim())).collect()
+}
+
+/// An address, with or without a port, as proxies write it.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+/// The address behind `for=` of an element of `Forwarded`; `unknown` and obfuscated ones have none (RFC 7239 §6).
+fn node(element: &str) -> Option<IpAddr> {
+    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs
+        .map(|(key, value)| (key.trim(), value.trim()))
+        .find(|(key, _)| key.eq_ignore_ascii_case("for"))?;
+    let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    address(unquoted.unwrap_or(value))
+}
+
+#[cfg(test)]
+mod tests;
