@@ -139,7 +139,7 @@ async fn write_head(
 }
 
 /// Until the socket has all of it.
-async fn write(stream: &mut Stream, bytes: &[u8]) -> Result<(), Gone> {
+async fn write(stream: &mut Timed, bytes: &[u8]) -> Result<(), Gone> {
     stream.write_all(bytes).await.map_err(|_| Gone)?;
     stream.flush().await.map_err(|_| Gone)
 }
