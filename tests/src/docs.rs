@@ -185,7 +185,12 @@ fn what_sets_a_lobby_up_sets_nothing_that_there_is_not() {
 
 #[test]
 fn every_path_that_the_pages_for_operators_name_exists() {
-    for path in ["docs/operations/cluster.md", "docs/operations/upgrade.md", "docs/scaling.md"] {
+    for path in [
+        "docs/operations/cluster.md",
+        "docs/operations/upgrade.md",
+        "docs/operations/monitoring.md",
+        "docs/scaling.md",
+    ] {
         assert_eq!(missing_paths(&page(path)), [""; 0], "{path}");
     }
 }

@@ -9,6 +9,7 @@
 //! | `trust` | who may act in whose name, over every door |
 //! | `hold` | sessions that run out, and what brings them back |
 //! | `matrix` | every act of every caller: the whole of it, in one table |
+//! | `metrics` | what operators see: the numbers, and who gets them |
 //! | `origin` | which pages may use the lobby, and what browsers are told of the cookie |
 //! | `secrets` | that tokens are nowhere but with whom they were given to |
 //! | `names` | names over the wire, as `docs/names.md` tells them |
@@ -60,6 +61,7 @@ mod history;
 mod hold;
 mod load;
 mod matrix;
+mod metrics;
 mod names;
 mod open_files;
 mod origin;

@@ -16,8 +16,9 @@ use lobby_domain::use_cases::{Authenticate, ListOnline, LogIn, LogOut, PostMessa
 use lobby_infra::clock::{RandomSessionIds, SystemClock, random_node_id};
 use lobby_infra::cluster::{self, Marks, Nodes, Relay};
 use lobby_infra::http::origin::{self, OriginPolicy};
-use lobby_infra::http::{self, Accounts, Messages, Readiness};
+use lobby_infra::http::{self, Accounts, Messages, Readiness, requests};
 use lobby_infra::identify::{Identify, Touched};
+use lobby_infra::metrics::{Metrics, Sources, TimedLog};
 use lobby_infra::persistence::Store;
 use lobby_infra::presence::{Attendants, Keeper};
 use lobby_infra::realtime::follow::follow;
@@ -34,7 +35,6 @@ use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
 use lobby_websocket::Serving;
 use tokio::task::{JoinHandle, JoinSet};
-use tracing_actix_web::TracingLogger;
 
 use crate::backends::{bus, limits};
 use crate::settings::{self, Settings};
@@ -63,26 +63,28 @@ type Failure = Box<dyn std::error::Error>;
 impl Application {
     /// Binds the address and starts the writer.
     pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
-        Self::build_on(bind(&settings)?, settings, store, secrets).await
+        Self::build_on(bind(&settings)?, settings, store, secrets, &Metrics::default()).await
     }
 
-    /// The same with an address that is bound already, see [`bind`].
+    /// The same with an address that is bound already, see [`bind`]; what happens is counted in these metrics.
     pub async fn build_on(
         listener: TcpListener,
         settings: Settings,
         store: Store,
         secrets: &SecretKeys,
+        metrics: &Metrics,
     ) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let shared = Arc::new(store.clone());
         let mut background = JoinSet::new();
         let bus = bus(&settings, secrets, &mut background)?;
         let hub = Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared);
-        let hub = Arc::new(hub.on_bus(bus.clone()));
+        let hub = Arc::new(hub.on_bus(bus.clone()).counted_in(metrics.clone()));
         let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
         let own = [store.with_own_reader().await?, store.with_own_writer().await?];
-        let for_writer = Services::new(&settings, &own[0], &hub, secrets);
+        let mut for_writer = Services::new(&settings, &own[0], &hub, secrets);
+        for_writer.log = Arc::new(TimedLog::new(for_writer.log, metrics.clone()));
         let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
         background.spawn(follow(hub.clone()));
         background.spawn(listen(hub.clone()));
@@ -91,7 +93,7 @@ impl Application {
         let node = random_node_id();
         let keeper = Arc::new(keeper(node, &services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
-        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone(), bus);
+        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone(), bus.clone());
         let marks = Marks::new(secrets, keeper.attendants.clone());
         let nodes = settings.cluster.address.as_ref().map(|_| Nodes::new(store.clone()));
         let relay = nodes.as_ref().map(|nodes| relay(nodes.clone(), marks.clone(), &settings));
@@ -102,7 +104,15 @@ impl Application {
         let address = listener.local_addr()?;
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
         let socketio = SocketIo::new(socketio_config(&settings, &origins, node, relay.as_ref()));
+        metrics.watch(Sources {
+            hub: hub.clone(),
+            readiness: readiness.clone(),
+            bus,
+            queue: commands.queue(),
+            socketio: socketio.clone(),
+        });
         let doors = Doors {
+            metrics: metrics.clone(),
             services,
             writer: commands,
             attendants: keeper.attendants.clone(),
@@ -292,6 +302,7 @@ impl Services {
 /// What the doors, REST and sockets, need of what is behind them.
 #[derive(Clone)]
 struct Doors {
+    metrics: Metrics,
     services: Services,
     writer: Writer,
     attendants: Attendants,
@@ -331,6 +342,7 @@ impl Doors {
         Rc::new(Gateway {
             identify: self.identify(),
             attendants: self.attendants.clone(),
+            metrics: self.metrics.clone(),
             shard: Shard::attach(&self.services.hub),
         })
     }
@@ -351,8 +363,9 @@ fn serve(listener: TcpListener, settings: &Settings, doors: Doors) -> std::io::R
         App::new()
             .wrap(origin::cors(&doors.origins))
             .wrap(middleware::from_fn(origin::guard))
-            .wrap(TracingLogger::default())
             .wrap(middleware::from_fn(cluster::guard))
+            .wrap(middleware::from_fn(requests::observe))
+            .app_data(web::Data::new(doors.metrics.clone()))
             .app_data(web::Data::new(doors.origins.clone()))
             .app_data(web::Data::new(doors.readiness.clone()))
             .app_data(web::Data::new(doors.marks.clone()))

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lobby_infra::metrics::Metrics;
 use lobby_infra::persistence::Store;
 use tokio::sync::watch;
 
 use crate::application::{Application, bind};
 use crate::backends::store_settings;
 use crate::environment::Environment;
+use crate::metrics::MetricsServer;
 #[cfg(unix)]
 use crate::open_files;
 use crate::reload::{self, Reload};
@@ -99,6 +101,8 @@ async fn serve(settings: Settings, environment: &Environment, reload: Reload) ->
     let secrets = secret::secret_keys(environment, database.beside("-key").as_deref())?;
     let mut signals = stop_signals()?;
     let listener = bind(&settings)?;
+    let metrics = Metrics::default();
+    let _served = MetricsServer::start(&settings, &metrics)?;
     let store = tokio::select! {
         opened = waiting::open(&database, &listener) => opened?,
         () = signalled(&mut signals, 1) => {
@@ -106,7 +110,7 @@ async fn serve(settings: Settings, environment: &Environment, reload: Reload) ->
             return Ok(());
         }
     };
-    let application = Application::build_on(listener, settings, store, &secrets).await?;
+    let application = Application::build_on(listener, settings, store, &secrets, &metrics).await?;
     // Nobody has to be there to read it.
     if let Err(error) = std::io::stdout().write_all(welcome::text(application.address()).as_bytes()) {
         tracing::debug!(%error, "standard output takes no welcome");

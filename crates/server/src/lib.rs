@@ -11,6 +11,7 @@
 //! | [`probe`] | asks a lobby that runs whether it is ready |
 //! | [`telemetry`] | logs |
 //! | [`reload`] | settings that are taken while the lobby runs |
+//! | [`metrics`] | serves the metrics |
 //! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
 //! | [`waiting`] | opens the database, and waits for one that is away |
@@ -22,6 +23,7 @@ pub mod application;
 pub mod backends;
 pub mod cli;
 pub mod environment;
+pub mod metrics;
 #[cfg(unix)]
 pub mod open_files;
 pub mod probe;

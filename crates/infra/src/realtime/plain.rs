@@ -13,9 +13,10 @@ use futures_util::stream::FuturesUnordered;
 use lobby_domain::auth::Credentials;
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
-use lobby_websocket::{CloseCode, Connection, Frame, Incoming, Limits, Outbox};
+use lobby_websocket::{CloseCode, Closed, ClosedBy, Connection, Frame, Incoming, Limits, Outbox};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tracing::Instrument;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ use super::sink::{Sink, UNAUTHENTICATED};
 use crate::api::refusals;
 use crate::http::origin::{self, OriginPolicy};
 use crate::http::{credentials, read};
+use crate::metrics::{Door, Ending};
 use crate::refusal::{Code, Refusal};
 use crate::wire::Object;
 
@@ -34,6 +36,9 @@ use crate::wire::Object;
 const CONNECT_FIRST: CloseCode = CloseCode::private(4400);
 /// Closes a connection that does not say `connect` in time.
 const CONNECT_TIMEOUT: CloseCode = CloseCode::private(4408);
+
+/// The first code that is an application's own (RFC 6455, section 7.4.2).
+const FIRST_OWN: u16 = 4_000;
 
 /// Events of one connection that may be under way; then it is not read until one has been answered.
 const MAX_IN_FLIGHT: usize = 64;
@@ -82,7 +87,8 @@ pub(crate) fn upgrade(
             Refusal::new(Code::UpgradeRequired, detail)
         })?;
     let shown = credentials::of(request.headers());
-    actix_web::rt::spawn(serve(connection, shown, gateway, settings.connect_timeout));
+    let serving = serve(connection, shown, gateway, settings.connect_timeout);
+    actix_web::rt::spawn(serving.instrument(tracing::debug_span!("connection")));
     Ok(response)
 }
 
@@ -145,7 +151,11 @@ async fn serve(
     // Once in a connection's life: its task need not be as large as that for the rest of it.
     let entered = Box::pin(enter(&mut connection, shown, &gateway, connect_timeout)).await;
     match entered {
-        Ok(Some((participant, _membership))) => converse(&mut connection, &gateway, &participant).await,
+        Ok(Some((participant, _membership))) => {
+            let closed = converse(&mut connection, &gateway, &participant).await;
+            tracing::debug!(by = ?closed.by, code = closed.code.map(CloseCode::get), "a connection has ended");
+            gateway.metrics.closed(Door::WebSocket, ending(&closed));
+        }
         Ok(None) => {}
         Err((code, reason)) => close(connection, code, reason).await,
     }
@@ -173,7 +183,10 @@ async fn enter(
         let start = gateway.start(resume).await?;
         Ok::<_, Refusal>((participant, start))
     };
-    let (participant, start) = entering.await.map_err(|refusal| refused(&refusal))?;
+    let (participant, start) = entering.await.map_err(|refusal| {
+        gateway.metrics.refused(Door::WebSocket, refusal.code);
+        refused(&refusal)
+    })?;
     let (sink, caller) = (Sink::Plain(connection.outbox()), &participant.caller);
     let membership = gateway.enter(sink, caller, start, None, in_batches).await;
     Ok(Some((participant, membership)))
@@ -212,8 +225,8 @@ async fn close(mut connection: Connection, code: CloseCode, reason: &str) {
     while !matches!(connection.next().await, Incoming::Closed(_)) {}
 }
 
-/// Until the connection ends. Events are begun in the order they came in, and answered as they get done.
-async fn converse(connection: &mut Connection, gateway: &Gateway, participant: &Participant) {
+/// Until the connection ends, and how. Events are begun in the order they came in, and answered as they get done.
+async fn converse(connection: &mut Connection, gateway: &Gateway, participant: &Participant) -> Closed {
     let outbox = connection.outbox();
     let mut in_flight = FuturesUnordered::new();
     loop {
@@ -224,21 +237,39 @@ async fn converse(connection: &mut Connection, gateway: &Gateway, participant: &
             incoming = connection.next(), if in_flight.len() < MAX_IN_FLIGHT => match incoming {
                 Incoming::Text(text) => in_flight.push(handle(gateway, participant, &outbox, text.into_bytes())),
                 Incoming::Binary(_) => outbox.close(CloseCode::UNSUPPORTED, "text_only"),
-                Incoming::Closed(_) => return,
+                Incoming::Closed(closed) => return closed,
             }
         }
+    }
+}
+
+fn ending(closed: &Closed) -> Ending {
+    match (closed.by, closed.code) {
+        (ClosedBy::Peer, _) => Ending::Client,
+        (ClosedBy::Lost, _) => Ending::Lost,
+        (ClosedBy::Us, Some(CloseCode::TRY_AGAIN)) => Ending::TooSlow,
+        (ClosedBy::Us, Some(code)) if code == CloseCode::GOING_AWAY || code.get() >= FIRST_OWN => {
+            Ending::Server
+        }
+        (ClosedBy::Us, _) => Ending::Protocol,
     }
 }
 
 async fn handle(gateway: &Gateway, participant: &Participant, outbox: &Outbox, text: Bytes) {
     let frame = match ClientFrame::parse(&text) {
         Ok(frame) => frame,
-        Err(refusal) => return answer_error(outbox, None, &refusal),
+        Err(refusal) => {
+            gateway.metrics.refused(Door::WebSocket, refusal.code);
+            return answer_error(outbox, None, &refusal);
+        }
     };
     match (gateway.handle(participant, &frame.event, frame.data).await, frame.ack) {
         (Ok(Some(posted)), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),
         (Ok(_), _) => {}
-        (Err(refusal), ack) => answer_error(outbox, ack, &refusal),
+        (Err(refusal), ack) => {
+            gateway.metrics.refused(Door::WebSocket, refusal.code);
+            answer_error(outbox, ack, &refusal);
+        }
     }
 }
 

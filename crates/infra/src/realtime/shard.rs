@@ -11,7 +11,9 @@ use slab::Slab;
 use tokio::sync::mpsc;
 
 use super::encode::Encoded;
-use super::hub::{Arrival, Happened, Hub, Identity, Publication, Renewal, Ticket, ToShard, Welcome};
+use super::hub::{
+    Arrival, Happened, Hub, Identity, Measured, Publication, Renewal, Ticket, ToShard, Welcome,
+};
 use super::replay;
 use super::run::Run;
 use super::sink::Sink;
@@ -109,7 +111,12 @@ impl Shard {
     async fn run(self: Rc<Self>, mut entries: mpsc::Receiver<ToShard>) {
         while let Some(entry) = entries.recv().await {
             match entry {
-                ToShard::Deliver(happened) => self.deliver(&happened),
+                ToShard::Deliver(happened) => {
+                    self.deliver(&happened);
+                    keep_until_written(happened);
+                }
+                // Whoever has asked may have given up.
+                ToShard::Measure(tell) => drop(tell.try_send(self.measure())),
                 ToShard::Typing(typing) => self.tell(&typing),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
                 ToShard::Supersede(pid) => self.supersede(pid),
@@ -121,9 +128,10 @@ impl Shard {
     }
 
     fn deliver(&self, happened: &Happened) {
+        let mut delivered = 0;
         for member in self.members.borrow().iter().map(|(_, member)| member).filter(|member| member.is_in()) {
             for run in &happened.messages {
-                member.hear(run);
+                delivered += member.hear(run);
             }
             if let Some(changes) = &happened.changes {
                 member.tell(changes);
@@ -135,6 +143,17 @@ impl Shard {
                 self.hub.doubt(session);
             }
         }
+        self.hub.metrics.delivered(delivered);
+    }
+
+    fn measure(&self) -> Measured {
+        let mut all = Measured::default();
+        for (_, member) in self.members.borrow().iter() {
+            if member.is_in() {
+                all.add(&member.sink.measured());
+            }
+        }
+        all
     }
 
     /// Those who wait to be let in will be told the list as it is then.
@@ -146,11 +165,13 @@ impl Shard {
     }
 
     fn tell(&self, typing: &Typing) {
+        let mut left_out = 0;
         for (_, member) in self.members.borrow().iter() {
             if matches!(member.stage, Stage::Live) && typing.is_for(member.identity.proved) {
-                member.sink.send_volatile(&typing.event);
+                left_out += usize::from(!member.sink.send_volatile(&typing.event));
             }
         }
+        self.hub.metrics.left_out(left_out);
     }
 
     fn admit(self: &Rc<Self>, ticket: Ticket, welcome: &Welcome) {
@@ -200,7 +221,13 @@ impl Shard {
     pub(super) fn replayed(&self, ticket: Ticket, messages: &[Encoded], position: i64, is_all: bool) -> bool {
         let sent = self.with(ticket, |member| {
             let mut visible = messages.iter().filter(|message| member.may_see(message));
-            let taken = visible.all(|message| member.sink.send(message));
+            let mut sent = 0;
+            let taken = visible.all(|message| {
+                let is_taken = member.sink.send(message);
+                sent += usize::from(is_taken);
+                is_taken
+            });
+            self.hub.metrics.replayed(sent);
             member.position = position;
             if is_all {
                 member.stage = Stage::Live;
@@ -223,25 +250,30 @@ impl Shard {
     }
 }
 
+/// What was just put into outboxes is written by a task that has its turn before one that begins now: it was put there first. Where
+/// nobody asks how long that takes, nothing is begun.
+fn keep_until_written(happened: Arc<Happened>) {
+    if happened.delivering.is_some() {
+        actix_web::rt::spawn(async move { drop(happened) });
+    }
+}
+
 impl Member {
     /// Whether it has had its `session` event.
     fn is_in(&self) -> bool {
         !matches!(self.stage, Stage::Waiting)
     }
 
-    /// Sends what has just been let out, unless it is sent when its turn comes.
-    fn hear(&self, run: &Run) {
+    /// Sends what has just been let out, unless it is sent when its turn comes. How many messages were taken.
+    fn hear(&self, run: &Run) -> usize {
         if !matches!(self.stage, Stage::Live) {
-            return;
+            return 0;
         }
         if run.is_one_piece_after(self.position) {
-            let _ending = self.sink.send_all(run);
-            return;
+            return if self.sink.send_all(run) { run.each().len() } else { 0 };
         }
         let is_news = |message: &&Encoded| message.id > self.position && self.may_see(message);
-        for message in run.each().iter().filter(is_news) {
-            let _ending = self.sink.send(message);
-        }
+        run.each().iter().filter(is_news).filter(|message| self.sink.send(message)).count()
     }
 
     fn tell(&self, changes: &Publication) {

@@ -91,6 +91,8 @@ fn every_refusal_names_the_setting() {
         ("websocket.max_message", "1"),
         ("websocket.outbox", "1"),
         ("log.format", "xml"),
+        ("metrics.listen", "9464"),
+        ("metrics.listen", "localhost:9464"),
         ("no.such.setting", "1"),
     ] {
         let refused = load([], &[(key, value)]).expect_err(key);
