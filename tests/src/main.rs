@@ -30,6 +30,7 @@
 //! | `full_disk` | what happens when there is no room left |
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
+//! | `logs` | what is logged of what clients send |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
 //! | `api` | the API pages: that they say what is so, and that strangers and their programs get along with them |
@@ -60,6 +61,7 @@ mod harness;
 mod history;
 mod hold;
 mod load;
+mod logs;
 mod matrix;
 mod metrics;
 mod names;
