@@ -62,7 +62,7 @@ run: ## Build and start the lobby on http://127.0.0.1:5000
 	cargo run --release --locked --bin lobby
 
 .PHONY: test
-test: clients target/web/.ready target/kubernetes/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-caddy tool-systemd tool-sqlite tool-strace tool-faketime tool-chromium ## Run all tests, the real clients' and the documentation's too
+test: clients target/web/.ready target/kubernetes/.ready tool-nextest tool-postgres tool-redis tool-nginx tool-caddy tool-systemd tool-sqlite tool-strace tool-faketime tool-chromium tool-promtool ## Run all tests, the real clients' and the documentation's too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
@@ -300,6 +300,11 @@ tool-caddy:
 tool-redis:
 	@printf '%s\n' $(REDIS) "$$(redis-server --version 2>/dev/null | sed -n 's/.* v=\([0-9.]*\).*/\1/p')" | sort -VC || \
 		.ci/install redis-server 'Redis $(REDIS) or newer'
+
+# What checks metrics and alert rules: it comes with Prometheus.
+.PHONY: tool-promtool
+tool-promtool:
+	@command -v promtool >/dev/null || .ci/install prometheus "promtool of Prometheus"
 
 .PHONY: tool-strace
 tool-strace:

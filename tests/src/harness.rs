@@ -24,7 +24,7 @@ pub use connection::{Auth, Connection, Protocol, Received, Recovery};
 pub use network::Network;
 pub use participant::{Kind, Participant};
 pub use polling::Polling;
-pub use program::{Database, Launch, PROGRAM_SECRET, Program, binary};
+pub use program::{Database, Launch, PROGRAM_SECRET, Program, binary, free_port};
 pub use random::Random;
 pub use raw::RawSocket;
 pub use recorder::{Address, Recorder};

@@ -9,6 +9,7 @@
 //! | `trust` | who may act in whose name, over every door |
 //! | `hold` | sessions that run out, and what brings them back |
 //! | `matrix` | every act of every caller: the whole of it, in one table |
+//! | `metrics` | what operators see: the numbers, and who gets them |
 //! | `origin` | which pages may use the lobby, and what browsers are told of the cookie |
 //! | `secrets` | that tokens are nowhere but with whom they were given to |
 //! | `names` | names over the wire, as `docs/names.md` tells them |
@@ -35,7 +36,7 @@
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
 //! | `limits` | how much anybody may do, how many may be there, and how long things may take |
-//! | `soak` | what only shows in large: slow clients |
+//! | `logs` | what is logged of what clients send |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
 //! | `api` | the API pages: that they say what is so, and that strangers and their programs get along with them |
@@ -69,7 +70,9 @@ mod history;
 mod hold;
 mod limits;
 mod load;
+mod logs;
 mod matrix;
+mod metrics;
 mod names;
 mod open_files;
 mod origin;

@@ -112,6 +112,12 @@ pub struct Roster {
 }
 
 impl Roster {
+    /// How many are online.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// The list as it was read from storage.
     #[must_use]
     pub fn new(revision: Revision, sessions: impl IntoIterator<Item = Session>) -> Self {

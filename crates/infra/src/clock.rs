@@ -45,6 +45,12 @@ pub fn random_node_id() -> NodeId {
     NodeId(Uuid::new_v4())
 }
 
+/// An id for a request that came without one.
+#[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
+pub(crate) fn random_request_id() -> Uuid {
+    Uuid::new_v4()
+}
+
 /// A key for one post, which sorts by age.
 #[expect(clippy::disallowed_methods, reason = "this is the adapter that makes ids")]
 pub(crate) fn random_post_key() -> Uuid {

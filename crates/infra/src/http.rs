@@ -10,6 +10,8 @@
 //! | `accounts` | `POST /login`, `POST /logout`, `GET /session` |
 //! | `listing` | `GET /users` |
 //! | `messages` | `GET /messages`, `POST /messages` |
+//! | [`requests`] | what is told of every request |
+//! | [`metrics`] | `GET /metrics`, elsewhere |
 //! | `health` | `GET /health/live`, `GET /health/ready` |
 //! | `pages` | `GET /`, the web client; `GET /docs`, the API page |
 //! | [`openapi`] | `GET /openapi.json` and `GET /asyncapi.json`, what the API page shows |
@@ -24,10 +26,12 @@ pub mod credentials;
 mod health;
 mod listing;
 mod messages;
+pub mod metrics;
 pub mod openapi;
 pub mod origin;
 mod pages;
 pub mod problem;
+pub mod requests;
 
 pub use accounts::Accounts;
 pub use body::BodyTimeout;

@@ -8,6 +8,7 @@
 //! | [`realtime`] | hub, shards and the two socket protocols |
 //! | [`http`] | REST and problem details |
 //! | [`api`] | what the API pages say that handlers and shapes do not say themselves |
+//! | [`metrics`] | what operators see of a node |
 //! | [`sweeper`] | deletes what is not to be kept, in the background |
 //! | [`send_message`] | what a client sends to say something, over REST and sockets alike |
 //! | [`cluster`] | nodes that serve the same clients: requests passed on from one to another |
@@ -26,6 +27,7 @@ pub mod cluster;
 pub mod doorman;
 pub mod http;
 pub mod identify;
+pub mod metrics;
 pub mod persistence;
 pub mod presence;
 pub mod realtime;

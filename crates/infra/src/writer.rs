@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::metrics::receipts;
 use crowd::{Crowd, PATIENCE};
 
 /// The most messages in one transaction. Past this the cost of a commit is already shared by so many that
@@ -69,6 +70,28 @@ pub struct Writer {
 struct Places {
     messages: Arc<Semaphore>,
     accounts: Arc<Semaphore>,
+    most_messages: usize,
+}
+
+/// How much waits for the writer. It does not keep it from ending.
+#[derive(Clone)]
+pub struct QueueDepth(Arc<Places>);
+
+impl QueueDepth {
+    /// Messages that wait to be committed.
+    pub(crate) fn messages(&self) -> usize {
+        self.most_messages().saturating_sub(self.0.messages.available_permits())
+    }
+
+    /// Messages that may wait.
+    pub(crate) fn most_messages(&self) -> usize {
+        self.0.most_messages
+    }
+
+    /// Log-ins, log-outs and wake-ups that wait.
+    pub(crate) fn accounts(&self) -> usize {
+        ACCOUNT_PLACES.saturating_sub(self.0.accounts.available_permits())
+    }
 }
 
 /// A command, and its place in the queue until it is taken out.
@@ -97,7 +120,8 @@ enum Command {
     LogOut(LogOutRequest, Reply<Session, LogOutError>),
     Wake(SessionId, bool, Reply<Session, AuthenticateError>),
     WakeNamed(PseudonymKey, Reply<Option<Session>, ChangeError>),
-    Post(Box<Post>, Reply<Message, PostError>),
+    /// With the time at which it came in.
+    Post(Box<Post>, Instant, Reply<Message, PostError>),
 }
 
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
@@ -133,10 +157,20 @@ impl Writer {
     pub fn spawn(changes: Changes, capacity: usize) -> (Self, Health, JoinHandle<()>) {
         let (queue, commands) = mpsc::channel(capacity + ACCOUNT_PLACES);
         let semaphore = |places| Arc::new(Semaphore::new(places));
-        let places = Places { messages: semaphore(capacity), accounts: semaphore(ACCOUNT_PLACES) };
+        let places = Places {
+            messages: semaphore(capacity),
+            accounts: semaphore(ACCOUNT_PLACES),
+            most_messages: capacity,
+        };
         let health = Health::new();
         let desk = Desk { changes, commands, health: health.clone(), crowd: Crowd::default() };
         (Self { queue, places: Arc::new(places) }, health, tokio::spawn(desk.run()))
+    }
+
+    /// How much waits for it.
+    #[must_use]
+    pub fn queue(&self) -> QueueDepth {
+        QueueDepth(self.places.clone())
     }
 
     /// Logs somebody in.
@@ -161,7 +195,8 @@ impl Writer {
 
     /// Posts a message. Its place in the queue is taken when this is first polled.
     pub async fn post(&self, post: Post) -> Result<Message, WriteError<PostError>> {
-        self.submit(&self.places.messages, |reply| Command::Post(Box::new(post), reply)).await
+        let received = Instant::now();
+        self.submit(&self.places.messages, |reply| Command::Post(Box::new(post), received, reply)).await
     }
 
     async fn submit<T, E>(
@@ -258,7 +293,7 @@ impl Desk {
         let mut posts = Vec::new();
         for command in commands {
             match command {
-                Command::Post(post, reply) => posts.push((*post, reply)),
+                Command::Post(post, received, reply) => posts.push((*post, received, reply)),
                 account => {
                     self.post_all(std::mem::take(&mut posts)).await;
                     self.carry_out_alone(account).await;
@@ -299,19 +334,21 @@ impl Desk {
                 self.note(outcome.is_err());
                 answer(reply, outcome);
             }
-            Command::Post(post, reply) => self.post_all(vec![(*post, reply)]).await,
+            Command::Post(post, received, reply) => self.post_all(vec![(*post, received, reply)]).await,
         }
     }
 
-    async fn post_all(&mut self, posts: Vec<(Post, Reply<Message, PostError>)>) {
-        if posts.is_empty() {
+    async fn post_all(&mut self, queued: Vec<(Post, Instant, Reply<Message, PostError>)>) {
+        if queued.is_empty() {
             return;
         }
         if !self.health.is_good() {
-            return posts.into_iter().for_each(|(_, reply)| refuse_post(reply));
+            return queued.into_iter().for_each(|(.., reply)| refuse_post(reply));
         }
-        let (posts, replies): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
-        let outcomes = self.changes.post.execute(posts).await;
+        let received = queued.iter().map(|(_, received, _)| *received).collect();
+        let (posts, replies): (Vec<_>, Vec<_>) =
+            queued.into_iter().map(|(post, _, reply)| (post, reply)).unzip();
+        let outcomes = receipts::with(received, self.changes.post.execute(posts)).await;
         let is_away = |outcome: &Result<Message, PostError>| {
             matches!(outcome, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
         };
@@ -342,7 +379,7 @@ impl Command {
             Self::LogOut(_, reply) => answer(reply, Err(not_tried().into())),
             Self::Wake(_, _, reply) => answer(reply, Err(not_tried().into())),
             Self::WakeNamed(_, reply) => answer(reply, Err(not_tried().into())),
-            Self::Post(_, reply) => refuse_post(reply),
+            Self::Post(.., reply) => refuse_post(reply),
         }
     }
 }

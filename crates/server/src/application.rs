@@ -18,8 +18,9 @@ use lobby_infra::cluster::{self, Marks, Nodes, Relay};
 use lobby_infra::doorman::Doorman;
 use lobby_infra::http::client::{self, TrustedProxies};
 use lobby_infra::http::origin::{self, OriginPolicy};
-use lobby_infra::http::{self, Accounts, BodyTimeout, Messages, Readiness};
+use lobby_infra::http::{self, Accounts, BodyTimeout, Messages, Readiness, requests};
 use lobby_infra::identify::{Identify, Touched};
+use lobby_infra::metrics::{Metrics, Sources, TimedLog};
 use lobby_infra::persistence::Store;
 use lobby_infra::presence::{Attendants, Keeper};
 use lobby_infra::realtime::follow::follow;
@@ -36,12 +37,11 @@ use lobby_infra::token::SignedTokens;
 use lobby_infra::writer::{Changes, Writer};
 use lobby_websocket::Serving;
 use tokio::task::{JoinHandle, JoinSet};
-use tracing_actix_web::TracingLogger;
 
 use crate::backends::{bus, limits};
 use crate::front::Front;
 use crate::goodbye::{Goodbye, Schedule};
-use crate::limits::{doorman, trusted_proxies};
+use crate::limits::{admit, doorman, trusted_proxies};
 use crate::settings::{self, Settings};
 use crate::sockets::{plain_settings, relay, socketio_config};
 
@@ -70,26 +70,28 @@ type Failure = Box<dyn std::error::Error>;
 impl Application {
     /// Binds the address and starts the writer.
     pub async fn build(settings: Settings, store: Store, secrets: &SecretKeys) -> Result<Self, Failure> {
-        Self::build_on(Front::open(&settings)?, settings, store, secrets).await
+        Self::build_on(Front::open(&settings)?, settings, store, secrets, &Metrics::default()).await
     }
 
-    /// The same where clients can come in already.
+    /// The same where clients can come in already; what happens is counted in these metrics.
     pub async fn build_on(
         front: Front,
         settings: Settings,
         store: Store,
         secrets: &SecretKeys,
+        metrics: &Metrics,
     ) -> Result<Self, Failure> {
         let (online, head) = (store.online().await?, store.head().await?);
         let shared = Arc::new(store.clone());
         let mut background = JoinSet::new();
         let bus = bus(&settings, secrets, &mut background)?;
         let hub = Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared);
-        let hub = Arc::new(hub.on_bus(bus.clone()));
+        let hub = Arc::new(hub.on_bus(bus.clone()).counted_in(metrics.clone()));
         let services = Services::new(&settings, &store, &hub, secrets);
         // However many read, the writer does not wait behind them.
         let own = [store.with_own_reader().await?, store.with_own_writer().await?];
-        let for_writer = Services::new(&settings, &own[0], &hub, secrets);
+        let mut for_writer = Services::new(&settings, &own[0], &hub, secrets);
+        for_writer.log = Arc::new(TimedLog::new(for_writer.log, metrics.clone()));
         let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
         background.spawn(follow(hub.clone()));
         background.spawn(listen(hub.clone()));
@@ -98,7 +100,7 @@ impl Application {
         let node = random_node_id();
         let keeper = Arc::new(keeper(node, &services, Arc::new(own[1].clone()), limits(&settings)));
         background.spawn(keeper.clone().run());
-        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone(), bus);
+        let readiness = Readiness::new(services.log.clone(), health, keeper.attendants.clone(), bus.clone());
         let marks = Marks::new(secrets, keeper.attendants.clone());
         let nodes = settings.cluster.address.as_ref().map(|_| Nodes::new(store.clone()));
         let relay = nodes.as_ref().map(|nodes| relay(nodes.clone(), marks.clone(), &settings));
@@ -111,9 +113,18 @@ impl Application {
         let scheme = if front.tls.is_some() { "https" } else { "http" };
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
         let doorman = doorman(&settings);
-        let socketio = socketio_config(&settings, &origins, doorman.clone(), node, relay.as_ref());
+        let admit = admit(doorman.clone(), metrics.clone());
+        let socketio = socketio_config(&settings, &origins, admit, node, relay.as_ref());
         let socketio = SocketIo::new(socketio);
+        metrics.watch(Sources {
+            hub: hub.clone(),
+            readiness: readiness.clone(),
+            bus,
+            queue: commands.queue(),
+            socketio: socketio.clone(),
+        });
         let doors = Doors {
+            metrics: metrics.clone(),
             services,
             writer: commands,
             attendants: keeper.attendants.clone(),
@@ -300,6 +311,7 @@ impl Services {
 /// What the doors, REST and sockets, need of what is behind them.
 #[derive(Clone)]
 struct Doors {
+    metrics: Metrics,
     services: Services,
     writer: Writer,
     attendants: Attendants,
@@ -342,6 +354,7 @@ impl Doors {
         Rc::new(Gateway {
             identify: self.identify(),
             attendants: self.attendants.clone(),
+            metrics: self.metrics.clone(),
             shard: Shard::attach(&self.services.hub),
         })
     }
@@ -358,9 +371,10 @@ fn serve(front: Front, settings: &Settings, doors: Doors) -> std::io::Result<Ser
         App::new()
             .wrap(origin::cors(&doors.origins))
             .wrap(middleware::from_fn(origin::guard))
-            .wrap(TracingLogger::default())
             .wrap(middleware::from_fn(client::guard))
             .wrap(middleware::from_fn(cluster::guard))
+            .wrap(middleware::from_fn(requests::observe))
+            .app_data(web::Data::new(doors.metrics.clone()))
             .app_data(web::Data::new(doors.proxies.clone()))
             .app_data(web::Data::new(body_timeout))
             .app_data(web::Data::new(doors.origins.clone()))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lobby_infra::metrics::Metrics;
 use lobby_infra::persistence::Store;
 use tokio::sync::watch;
 
@@ -12,6 +13,7 @@ use crate::application::Application;
 use crate::backends::store_settings;
 use crate::environment::Environment;
 use crate::front::Front;
+use crate::metrics::MetricsServer;
 #[cfg(unix)]
 use crate::open_files;
 use crate::reload::{self, Reload};
@@ -103,6 +105,8 @@ async fn serve(settings: Settings, environment: &Environment, reload: Reload) ->
         Some(certificates) => reload.with(certificates),
         None => reload,
     })?;
+    let metrics = Metrics::default();
+    let _served = MetricsServer::start(&settings, &metrics)?;
     let store = tokio::select! {
         opened = waiting::open(&database, &front) => opened?,
         () = signalled(&mut signals, 1) => {
@@ -110,7 +114,7 @@ async fn serve(settings: Settings, environment: &Environment, reload: Reload) ->
             return Ok(());
         }
     };
-    let application = Application::build_on(front, settings, store, &secrets).await?;
+    let application = Application::build_on(front, settings, store, &secrets, &metrics).await?;
     // Nobody has to be there to read it.
     let welcome = welcome::text(application.scheme(), application.address());
     if let Err(error) = std::io::stdout().write_all(welcome.as_bytes()) {

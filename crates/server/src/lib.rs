@@ -15,6 +15,7 @@
 //! | [`probe`] | asks a lobby that runs whether it is ready |
 //! | [`telemetry`] | logs |
 //! | [`reload`] | settings that are taken while the lobby runs |
+//! | [`metrics`] | serves the metrics |
 //! | [`open_files`] | how many files and sockets may be open |
 //! | [`cli`] | `lobby`, its flags and commands |
 //! | [`waiting`] | opens the database, and waits for one that is away |
@@ -29,6 +30,7 @@ pub mod environment;
 pub mod front;
 mod goodbye;
 mod limits;
+pub mod metrics;
 #[cfg(unix)]
 pub mod open_files;
 pub mod probe;

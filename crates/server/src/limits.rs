@@ -6,6 +6,7 @@ use actix_socketio::{Admit, Permit, TooMany};
 use lobby_domain::limits::{Quotas, Room};
 use lobby_infra::doorman::{Doorman, Limits, place_of};
 use lobby_infra::http::client::{ForwardedHeader, TrustedProxies};
+use lobby_infra::metrics::{Door, Metrics};
 
 use crate::settings::{Proxies, Settings};
 
@@ -38,13 +39,16 @@ pub(crate) fn trusted_proxies(settings: &Settings) -> TrustedProxies {
 
 /// Whether there is room for a Socket.IO session. It is told at the handshake: from a refusal there all clients come back by
 /// themselves.
-pub(crate) fn admit(doorman: Doorman) -> Admit {
+pub(crate) fn admit(doorman: Doorman, metrics: Metrics) -> Admit {
     Arc::new(move |request| match doorman.connection(place_of(request.peer_addr())) {
         Ok(seat) => Ok(Box::new(seat) as Permit),
-        Err(refusal) => Err(TooMany {
-            status: refusal.code.status(),
-            message: refusal.detail,
-            retry_after: refusal.retry_after.unwrap_or(1),
-        }),
+        Err(refusal) => {
+            metrics.refused(Door::Http, refusal.code);
+            Err(TooMany {
+                status: refusal.code.status(),
+                message: refusal.detail,
+                retry_after: refusal.retry_after.unwrap_or(1),
+            })
+        }
     })
 }

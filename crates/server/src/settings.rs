@@ -5,6 +5,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged.
     pub log: Log,
+    /// What operators see.
+    pub metrics: Metrics,
 }
 
 /// `server`
@@ -257,6 +260,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// `metrics`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each means")]
+pub struct Metrics {
+    #[serde(deserialize_with = "listen_or_none")]
+    pub listen: Option<SocketAddr>,
+}
+
 /// Says that there is no bound.
 const NONE: &str = "none";
 
@@ -299,6 +311,16 @@ fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u
         Ok(_) | Err(_) => {
             Err(de::Error::custom(format!("'{text}' is neither a whole number from 1 nor '{NONE}'")))
         }
+    }
+}
+
+/// Where to listen, or `none`.
+fn listen_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        NONE => Ok(None),
+        text => text.parse().map(Some).map_err(|_| {
+            de::Error::custom(format!("'{text}' is neither an address such as '127.0.0.1:9464' nor '{NONE}'"))
+        }),
     }
 }
 

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_socketio::Elsewhere;
+use actix_socketio::{Admit, Elsewhere};
 use lobby_domain::presence::NodeId;
 use lobby_infra::cluster::{self, Marks, Nodes, Relay, RelayLimits};
-use lobby_infra::doorman::Doorman;
 use lobby_infra::http::origin::OriginPolicy;
 use lobby_infra::realtime::plain::PlainSettings;
 use lobby_websocket::Heartbeat;
 
-use crate::limits::admit;
 use crate::settings::{self, Settings};
 
 /// A node that answers nothing is given up after its clients have given it up.
@@ -32,7 +30,7 @@ pub(crate) fn relay(nodes: Nodes, marks: Marks, settings: &Settings) -> Relay {
 pub(crate) fn socketio_config(
     settings: &Settings,
     origins: &OriginPolicy,
-    doorman: Doorman,
+    admit: Admit,
     node: NodeId,
     relay: Option<&Relay>,
 ) -> actix_socketio::Config {
@@ -48,7 +46,7 @@ pub(crate) fn socketio_config(
         // The lobby has one namespace; a client that asks for others gets its refusals, but not without end.
         max_namespaces: 4,
         payload_timeout: settings.limits.body_timeout,
-        admit: Some(admit(doorman)),
+        admit: Some(admit),
         allow_request: Some(Arc::new(move |head| origins.allows(head))),
         node: relay.map(|_| cluster::name_of(node)),
         elsewhere: relay.map(|relay| Arc::new(relay.clone()) as Arc<dyn Elsewhere>),

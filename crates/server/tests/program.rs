@@ -245,6 +245,8 @@ async fn a_hangup_has_the_settings_read_again_and_a_bad_file_leaves_the_old_ones
     assert!(said.contains("waiting=\"bus.url, server.workers\"") && said.contains("WARN"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     assert_eq!(ask().await, 404);
+    // At `info` nothing is told of a request that is refused.
+    logged(&mut log, "DEBUG").await;
 
     for (file, sentence) in [
         ("[log]\nlevel = \"error\"\n[sever]\nworkers = 3\n", "sever"),
@@ -256,6 +258,7 @@ async fn a_hangup_has_the_settings_read_again_and_a_bad_file_leaves_the_old_ones
         let said = logged(&mut log, "the settings stay as they are").await;
         assert!(said.contains("ERROR") && said.contains(sentence), "{said}");
         assert_eq!(ask().await, 404);
+        logged(&mut log, "DEBUG").await;
     }
 
     write("[log]\nlevel = \"warn\"\n");

@@ -105,6 +105,11 @@ impl<T: Weigh> Sender<T> {
         async move { shared.await_room().await }
     }
 
+    /// Bytes that wait for the other side.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.0.lock().bytes
+    }
+
     /// Whether an item of so many bytes may be added that may be left out.
     pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
         let state = self.0.lock();

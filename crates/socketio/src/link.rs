@@ -10,13 +10,15 @@ use tokio::sync::Notify;
 
 use crate::channel::{PushError, Sender};
 use crate::transport::{Buffer, Outgoing};
-use crate::{DisconnectReason, Packet, Packets, SendError};
+use crate::{DisconnectReason, Packet, Packets, SendError, Transport};
 
 pub(crate) struct Link {
     /// Never borrowed across a call that could come back here.
     way: RefCell<Way>,
     /// Why the session is to end, once it is.
     ending: Cell<Option<DisconnectReason>>,
+    /// Whether that was for being too slow.
+    too_slow: Cell<bool>,
     wanted: Notify,
     /// Told when packets go another way from now on, or those of some socket nowhere.
     changed: Notify,
@@ -37,6 +39,7 @@ impl Link {
         Self {
             way: RefCell::new(way),
             ending: Cell::new(None),
+            too_slow: Cell::new(false),
             wanted: Notify::new(),
             changed: Notify::new(),
         }
@@ -91,10 +94,30 @@ impl Link {
 
     fn or_cut(&self, sent: Result<(), SendError>) -> Result<(), SendError> {
         if matches!(sent, Err(SendError::Overflow)) {
+            self.too_slow.set(true);
             self.close(CloseCode::TRY_AGAIN, "too slow");
             self.end(DisconnectReason::TransportError);
         }
         sent
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        match &*self.way.borrow() {
+            Way::WebSocket(_) | Way::Upgraded(_) => Transport::WebSocket,
+            Way::Polling(_) => Transport::Polling,
+        }
+    }
+
+    pub(crate) fn pending_bytes(&self) -> usize {
+        match &*self.way.borrow() {
+            Way::WebSocket(outbox) => outbox.pending_bytes(),
+            Way::Polling(buffer) => buffer.pending_bytes(),
+            Way::Upgraded(sender) => sender.pending_bytes(),
+        }
+    }
+
+    pub(crate) fn was_too_slow(&self) -> bool {
+        self.too_slow.get()
     }
 
     /// Waits until at most half of what may wait for the client does, or nothing of a socket is sent any more: as long as it

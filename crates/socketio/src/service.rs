@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::HttpServiceFactory;
+use tracing::Instrument as _;
 
 use crate::connection::Connection;
 use crate::door::Door;
@@ -31,7 +32,7 @@ impl SocketIo {
         self.door.service(move |handshake, wire| {
             let (handler, config) = (Rc::clone(&handler), Arc::clone(&door.config));
             let connection = Connection::open(handler, config, handshake, wire);
-            actix_rt::spawn(connection.run(door.closed()));
+            actix_rt::spawn(connection.run(door.closed()).instrument(tracing::debug_span!("connection")));
         })
     }
 

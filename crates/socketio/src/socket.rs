@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::acks::PendingAcks;
 use crate::link::Link;
 use crate::packet::encode;
-use crate::{AckError, Args, DisconnectReason, Packet, Packets, sid};
+use crate::{AckError, Args, DisconnectReason, Packet, Packets, Transport, sid};
 
 /// One client in one namespace. Clones are the same socket; it lives on one worker. None of its methods waits, except
 /// for [`Socket::emit_with_ack`], [`Socket::emit_binary_with_ack`] and [`Socket::room`].
@@ -75,6 +75,24 @@ impl Socket {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.inner.joined.get()
+    }
+
+    /// What carries it now: a client that polls may move to a WebSocket.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.inner.link.transport()
+    }
+
+    /// Bytes of packets that wait for the client.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.inner.link.pending_bytes()
+    }
+
+    /// Whether the connection was cut because more waited for the client than may.
+    #[must_use]
+    pub fn was_too_slow(&self) -> bool {
+        self.inner.link.was_too_slow()
     }
 
     /// Queues a packet, which must be one of this socket's namespace.

@@ -223,7 +223,7 @@ pub fn binary(name: &str) -> PathBuf {
 
 /// A port that no outgoing connection gets. Systems give those out from 32768 on; a client that tries again and
 /// again to reach one of them where nobody listens is given it as its own one day, and is connected to itself.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const PORTS: u32 = 10_000;
     /// How many were given out: whoever has one may not listen yet.

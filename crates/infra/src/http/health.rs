@@ -110,6 +110,34 @@ impl Readiness {
         Self { log, writer, attendants, bus, draining: Arc::default() }
     }
 
+    /// Whether requests may be sent, or why not.
+    pub(crate) async fn check(&self) -> Result<(), Refusal> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(Refusal::new(Code::Draining, "this node is shutting down"));
+        }
+        if !self.is_database_up() {
+            return Err(Refusal::from(&Unavailable::new("the database takes no changes")));
+        }
+        if self.attendants.presence_time().is_none() {
+            return Err(Refusal::from(&Unavailable::new("the other nodes cannot know of this one yet")));
+        }
+        if !self.is_in_touch() {
+            return Err(Refusal::from(&Unavailable::new("who is here cannot be recorded")));
+        }
+        self.log.head().await.map_err(|error| Refusal::from(&error))?;
+        Ok(())
+    }
+
+    /// Whether the database takes changes, as far as the writer knows.
+    pub(crate) fn is_database_up(&self) -> bool {
+        self.writer.is_good()
+    }
+
+    /// See [`Attendants::is_in_touch`].
+    pub(crate) fn is_in_touch(&self) -> bool {
+        self.attendants.is_in_touch()
+    }
+
     /// From here on never ready again: the node goes away.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -147,19 +175,7 @@ pub(super) async fn live() -> HttpResponse {
     )
 )]
 pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
-    if readiness.draining.load(Ordering::Relaxed) {
-        return Err(Refusal::new(Code::Draining, "this node is shutting down"));
-    }
-    if !readiness.writer.is_good() {
-        return Err(Refusal::from(&Unavailable::new("the database takes no changes")));
-    }
-    if readiness.attendants.presence_time().is_none() {
-        return Err(Refusal::from(&Unavailable::new("the other nodes cannot know of this one yet")));
-    }
-    if !readiness.attendants.is_in_touch() {
-        return Err(Refusal::from(&Unavailable::new("who is here cannot be recorded")));
-    }
-    readiness.log.head().await.map_err(|error| Refusal::from(&error))?;
+    readiness.check().await?;
     Ok(HttpResponse::Ok().json(ReadyView::with(readiness.bus.standing())))
 }
 

@@ -13,6 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
 use super::listing::REVISION;
+use super::requests::REQUEST_ID;
 use crate::refusal::{Code, Refusal};
 
 /// How long a browser may remember what it may send: an hour. Origins change with a restart only.
@@ -79,7 +80,7 @@ pub fn cors(policy: &OriginPolicy) -> Cors {
         // What is not taken is refused when it comes.
         .allow_any_method()
         .allow_any_header()
-        .expose_headers([REVISION, header::LINK])
+        .expose_headers([REVISION, header::LINK, REQUEST_ID])
         .supports_credentials()
         // Other origins are refused by `guard`, in the shape of every refusal.
         .block_on_origin_mismatch(false)

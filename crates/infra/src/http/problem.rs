@@ -69,7 +69,10 @@ impl ResponseError for Refusal {
         if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        response.content_type(MEDIA_TYPE).json(Problem::from(self))
+        let mut response = response.content_type(MEDIA_TYPE).json(Problem::from(self));
+        // For whoever counts what is refused.
+        response.extensions_mut().insert(self.code);
+        response
     }
 }
 

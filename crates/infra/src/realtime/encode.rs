@@ -9,6 +9,7 @@ use lobby_domain::roster::{Batch, Change};
 use lobby_websocket::Frame;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::recovery;
@@ -33,6 +34,8 @@ pub(super) struct Encoded {
     pub(super) id: i64,
     /// Who may see it.
     pub(super) audience: Audience,
+    /// When it came in, if it did so here.
+    pub(super) received: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl Encoded {
     fn of(said: Said, id: i64, audience: Audience) -> Self {
         let frames =
             Frames { said, plain: OnceLock::new(), socketio: OnceLock::new(), recoverable: OnceLock::new() };
-        Self { frames: Arc::new(frames), id, audience }
+        Self { frames: Arc::new(frames), id, audience, received: None }
     }
 
     /// A change of who is online, and the number of it.

@@ -13,6 +13,7 @@ use super::shard::{Entrant, Membership, Shard};
 use super::sink::Sink;
 use super::typing;
 use crate::identify::Identify;
+use crate::metrics::Metrics;
 use crate::presence::Attendants;
 use crate::refusal::{Code, Refusal};
 use crate::send_message::SendMessage;
@@ -24,6 +25,8 @@ pub struct Gateway {
     pub identify: Identify,
     /// Whose connections are here.
     pub attendants: Attendants,
+    /// Where what is refused and what ends is counted.
+    pub metrics: Metrics,
     /// Where they are told what happens.
     pub shard: Rc<Shard>,
 }

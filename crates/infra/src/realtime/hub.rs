@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lobby_domain::event::Event;
-use lobby_domain::message::{LogId, MessageId};
+use lobby_domain::message::{LogId, Message, MessageId};
 use lobby_domain::ports::{Announcer, Bus, Hint, LogHead, MessageLog, News, Online, Reach, RosterLog};
 use lobby_domain::roster::Change;
 use lobby_domain::session::SessionId;
@@ -32,6 +32,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 pub(super) use self::core::Core;
+pub(crate) use self::feed::Measured;
 pub(super) use self::feed::{
     Arrival, Happened, Identity, Publication, Renewal, Start, Ticket, ToShard, Welcome,
 };
@@ -41,6 +42,7 @@ use super::farewell::Farewell;
 use super::recent::Recent;
 use super::typing::Pace;
 use crate::bus::in_process::InProcess;
+use crate::metrics::{Metrics, receipts};
 use crate::persistence::READERS;
 
 /// Entries of a shard's feed that may wait, each of at most one transaction's messages. A shard that has this much to do
@@ -74,8 +76,21 @@ pub struct Hub {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) replays: Semaphore,
     pub(super) pace: Mutex<Pace>,
+    pub(super) metrics: Metrics,
     /// Connections by the session that they have proved. A std mutex, for the same reason.
     proved: Mutex<HashMap<SessionId, usize>>,
+}
+
+/// What a hub knows, counted.
+pub(crate) struct Numbers {
+    /// Sessions that are online.
+    pub(crate) online: usize,
+    /// Sessions that have connections here which have proved them.
+    pub(crate) served: usize,
+    /// Workers that serve connections.
+    pub(crate) workers: usize,
+    /// What waits for the shard that has the most to do.
+    pub(crate) feed_entries: usize,
 }
 
 impl Hub {
@@ -101,6 +116,7 @@ impl Hub {
             bus: Arc::new(InProcess::default()),
             replays: Semaphore::new(CONCURRENT_REPLAYS),
             pace: Mutex::default(),
+            metrics: Metrics::default(),
             proved: Mutex::default(),
         }
     }
@@ -109,6 +125,41 @@ impl Hub {
     #[must_use]
     pub fn on_bus(self, bus: Arc<dyn Bus>) -> Self {
         Self { bus, ..self }
+    }
+
+    /// Has what it does counted there.
+    #[must_use]
+    pub fn counted_in(self, metrics: Metrics) -> Self {
+        self.core().metrics = metrics.clone();
+        Self { metrics, ..self }
+    }
+
+    /// How many there are of what it knows.
+    pub(crate) fn numbers(&self) -> Numbers {
+        let served = self.proved().len();
+        let core = self.core();
+        let waiting = |shard: &mpsc::Sender<ToShard>| FEED_CAPACITY - shard.capacity();
+        Numbers {
+            online: core.living.count(),
+            served,
+            workers: core.shards.iter().filter(|shard| !shard.is_closed()).count(),
+            feed_entries: core.shards.iter().map(waiting).max().unwrap_or_default(),
+        }
+    }
+
+    /// What the connections of all shards are like. One that has too much to do to say so is left out.
+    pub(crate) async fn measure(&self) -> Measured {
+        let shards = self.core().shards.clone();
+        let (tell, mut told) = mpsc::channel(shards.len().max(1));
+        for shard in shards {
+            let _busy = shard.try_send(ToShard::Measure(tell.clone()));
+        }
+        drop(tell);
+        let mut all = Measured::default();
+        while let Some(measured) = told.recv().await {
+            all.add(&measured);
+        }
+        all
     }
 
     /// Lets nobody in any more, and has all connections told to go elsewhere: in batches, `within` so much time, and each when what
@@ -310,12 +361,19 @@ impl Hub {
         (rooms, attached)
     }
 
-    /// Takes in what has happened, here or at another node, in any order: the timelines put it into theirs.
-    pub(super) async fn take_in(&self, events: Vec<Event>, log: LogId) {
+    /// Takes in what has happened, here or at another node, in any order: the timelines put it into theirs. Of messages it is said when
+    /// they came in, if they did so here.
+    pub(super) async fn take_in(&self, events: Vec<Event>, log: LogId, received: Vec<Instant>) {
         let (mut messages, mut changes) = (Vec::with_capacity(events.len()), Vec::new());
+        let mut received = received.into_iter();
         for event in events {
             match event {
-                Event::NewMessage(message) => messages.push((message.id.0, Encoded::message(message, log))),
+                Event::NewMessage(message) => {
+                    let id = message.id.0;
+                    let mut encoded = Encoded::message(message, log);
+                    encoded.received = received.next();
+                    messages.push((id, encoded));
+                }
                 change @ (Event::UserJoined { .. } | Event::UserLeft(_)) => {
                     changes.extend(Change::of(&change));
                 }
@@ -367,8 +425,18 @@ impl Announcer for Hub {
         let hint = Hint { log, news: News::Happened(events) };
         self.bus.publish(&hint);
         if let News::Happened(events) = hint.news {
-            self.take_in(events, log).await;
+            let accepted =
+                events.iter().filter_map(message_of).inspect(|message| self.metrics.accepted(message));
+            let received = receipts::of(accepted.count());
+            self.take_in(events, log, received).await;
         }
+    }
+}
+
+fn message_of(event: &Event) -> Option<&Message> {
+    match event {
+        Event::NewMessage(message) => Some(message),
+        Event::UserJoined { .. } | Event::UserLeft(_) => None,
     }
 }
 

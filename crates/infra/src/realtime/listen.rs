@@ -22,7 +22,7 @@ async fn heed(hub: &Hub, hint: Hint) {
         return;
     }
     match hint.news {
-        News::Happened(events) => hub.take_in(events, log).await,
+        News::Happened(events) => hub.take_in(events, log, Vec::new()).await,
         News::Typing { from, to } => hub.show_typing(from, to),
         News::Superseded(pid) => hub.supersede_here(pid).await,
     }

@@ -15,9 +15,10 @@ use lobby_domain::auth::Credentials;
 use lobby_domain::limits::Place;
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
-use lobby_websocket::{CloseCode, Connection, Frame, Incoming, Limits, Outbox};
+use lobby_websocket::{CloseCode, Closed, ClosedBy, Connection, Frame, Incoming, Limits, Outbox};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tracing::Instrument;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -30,6 +31,7 @@ use crate::api::refusals;
 use crate::doorman::{Seat, place_of};
 use crate::http::origin::{self, OriginPolicy};
 use crate::http::{credentials, read};
+use crate::metrics::{Door, Ending};
 use crate::refusal::{Code, Refusal};
 use crate::wire::Object;
 
@@ -37,6 +39,9 @@ use crate::wire::Object;
 const CONNECT_FIRST: CloseCode = CloseCode::private(4400);
 /// Closes a connection that does not say `connect` in time.
 const CONNECT_TIMEOUT: CloseCode = CloseCode::private(4408);
+
+/// The first code that is an application's own (RFC 6455, section 7.4.2).
+const FIRST_OWN: u16 = 4_000;
 
 /// Events of one connection that may be under way; then it is not read until one has been answered.
 const MAX_IN_FLIGHT: usize = 64;
@@ -87,7 +92,8 @@ pub(crate) fn upgrade(
             Refusal::new(Code::UpgradeRequired, detail)
         })?;
     let visit = Visit { shown: credentials::of(request.headers()), place, _seat: seat };
-    actix_web::rt::spawn(serve(connection, visit, gateway, settings.connect_timeout));
+    let serving = serve(connection, visit, gateway, settings.connect_timeout);
+    actix_web::rt::spawn(serving.instrument(tracing::debug_span!("connection")));
     Ok(response)
 }
 
@@ -160,7 +166,9 @@ async fn serve(
     let entered = Box::pin(enter(&mut connection, &mut visit, &gateway, connect_timeout)).await;
     match entered {
         Ok(Some((participant, membership))) => {
-            converse(&mut connection, &gateway, &participant, &membership).await;
+            let closed = converse(&mut connection, &gateway, &participant, &membership).await;
+            tracing::debug!(by = ?closed.by, code = closed.code.map(CloseCode::get), "a connection has ended");
+            gateway.metrics.closed(Door::WebSocket, ending(&closed));
         }
         Ok(None) => {}
         Err((code, reason)) => close(connection, code, reason).await,
@@ -190,7 +198,10 @@ async fn enter(
         let start = gateway.start(resume).await?;
         Ok::<_, Refusal>((participant, start))
     };
-    let (participant, start) = entering.await.map_err(|refusal| refused(&refusal))?;
+    let (participant, start) = entering.await.map_err(|refusal| {
+        gateway.metrics.refused(Door::WebSocket, refusal.code);
+        refused(&refusal)
+    })?;
     let (sink, caller) = (Sink::Plain(connection.outbox()), &participant.caller);
     let membership = gateway.enter(sink, caller, start, None, in_batches).await;
     Ok(Some((participant, membership)))
@@ -228,13 +239,13 @@ async fn close(mut connection: Connection, code: CloseCode, reason: &str) {
     while !matches!(connection.next().await, Incoming::Closed(_)) {}
 }
 
-/// Until the connection ends. Events are begun in the order they came in, and answered as they get done.
+/// Until the connection ends, and how. Events are begun in the order they came in, and answered as they get done.
 async fn converse(
     connection: &mut Connection,
     gateway: &Gateway,
     participant: &Participant,
     membership: &Membership,
-) {
+) -> Closed {
     let outbox = connection.outbox();
     let mut in_flight = FuturesUnordered::new();
     loop {
@@ -249,9 +260,21 @@ async fn converse(
                     in_flight.push(handled.map(|()| drop(under_way)));
                 }
                 Incoming::Binary(_) => outbox.close(CloseCode::UNSUPPORTED, "text_only"),
-                Incoming::Closed(_) => return,
+                Incoming::Closed(closed) => return closed,
             }
         }
+    }
+}
+
+fn ending(closed: &Closed) -> Ending {
+    match (closed.by, closed.code) {
+        (ClosedBy::Peer, _) => Ending::Client,
+        (ClosedBy::Lost, _) => Ending::Lost,
+        (ClosedBy::Us, Some(CloseCode::TRY_AGAIN)) => Ending::TooSlow,
+        (ClosedBy::Us, Some(code)) if code == CloseCode::GOING_AWAY || code.get() >= FIRST_OWN => {
+            Ending::Server
+        }
+        (ClosedBy::Us, _) => Ending::Protocol,
     }
 }
 
@@ -260,13 +283,18 @@ async fn handle(gateway: &Gateway, participant: &Participant, outbox: &Outbox, t
         Ok(frame) => frame,
         Err(refusal) => {
             let counted = gateway.identify.doorman.event(participant.visitor);
-            return answer_error(outbox, None, counted.as_ref().err().unwrap_or(&refusal));
+            let refusal = counted.err().unwrap_or(refusal);
+            gateway.metrics.refused(Door::WebSocket, refusal.code);
+            return answer_error(outbox, None, &refusal);
         }
     };
     match (gateway.handle(participant, &frame.event, frame.data).await, frame.ack) {
         (Ok(Some(posted)), Some(ack)) => answer(outbox, &AckFrame { ack, data: posted }),
         (Ok(_), _) => {}
-        (Err(refusal), ack) => answer_error(outbox, ack, &refusal),
+        (Err(refusal), ack) => {
+            gateway.metrics.refused(Door::WebSocket, refusal.code);
+            answer_error(outbox, ack, &refusal);
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 
 use super::encode::Encoded;
 use super::farewell::{Telling, UnderWay};
-use super::hub::{Arrival, Happened, Hub, Identity, Publication, Renewal, Ticket, ToShard, Welcome};
+use super::hub::{
+    Arrival, Happened, Hub, Identity, Measured, Publication, Renewal, Ticket, ToShard, Welcome,
+};
 use super::replay;
 use super::run::Run;
 use super::sink::Sink;
@@ -127,8 +129,13 @@ impl Shard {
             match entry {
                 ToShard::Deliver(happened) => match happened.lone() {
                     Some(message) if entries.is_empty() => self.deliver_now(message),
-                    _ => self.deliver(&happened),
+                    _ => {
+                        self.deliver(&happened);
+                        keep_until_written(happened);
+                    }
                 },
+                // Whoever has asked may have given up.
+                ToShard::Measure(tell) => drop(tell.try_send(self.measure())),
                 ToShard::Typing(typing) => self.tell(&typing),
                 ToShard::Admit(ticket, welcome) => self.admit(ticket, &welcome),
                 ToShard::Supersede(pid) => self.supersede(pid),
@@ -145,17 +152,17 @@ impl Shard {
     /// Delivers one message that nothing comes with. To write it at once costs least: each connection is turned to once, which for
     /// a thousand of them in turn is what costs most besides the writes.
     fn deliver_now(&self, message: &Encoded) {
-        for (_, member) in self.members.borrow().iter() {
-            if member.is_news(message) {
-                let _ending = member.sink.send_now(message);
-            }
-        }
+        let members = self.members.borrow();
+        let members = members.iter().map(|(_, member)| member).filter(|member| member.is_news(message));
+        let delivered = members.filter(|member| member.sink.send_now(message)).count();
+        self.hub.metrics.delivered(delivered);
     }
 
     fn deliver(&self, happened: &Happened) {
+        let mut delivered = 0;
         for member in self.members.borrow().iter().map(|(_, member)| member).filter(|member| member.is_in()) {
             for run in &happened.messages {
-                member.hear(run);
+                delivered += member.hear(run);
             }
             if let Some(changes) = &happened.changes {
                 member.tell(changes);
@@ -167,6 +174,17 @@ impl Shard {
                 self.hub.doubt(session);
             }
         }
+        self.hub.metrics.delivered(delivered);
+    }
+
+    fn measure(&self) -> Measured {
+        let mut all = Measured::default();
+        for (_, member) in self.members.borrow().iter() {
+            if member.is_in() {
+                all.add(&member.sink.measured());
+            }
+        }
+        all
     }
 
     /// Those who wait to be let in will be told the list as it is then.
@@ -178,11 +196,13 @@ impl Shard {
     }
 
     fn tell(&self, typing: &Typing) {
+        let mut left_out = 0;
         for (_, member) in self.members.borrow().iter() {
             if matches!(member.stage, Stage::Live) && typing.is_for(member.identity.proved) {
-                member.sink.send_volatile(&typing.event);
+                left_out += usize::from(!member.sink.send_volatile(&typing.event));
             }
         }
+        self.hub.metrics.left_out(left_out);
     }
 
     fn admit(self: &Rc<Self>, ticket: Ticket, welcome: &Welcome) {
@@ -232,7 +252,13 @@ impl Shard {
     pub(super) fn replayed(&self, ticket: Ticket, messages: &[Encoded], position: i64, is_all: bool) -> bool {
         let sent = self.with(ticket, |member| {
             let mut visible = messages.iter().filter(|message| member.may_see(message));
-            let taken = visible.all(|message| member.sink.send(message));
+            let mut sent = 0;
+            let taken = visible.all(|message| {
+                let is_taken = member.sink.send(message);
+                sent += usize::from(is_taken);
+                is_taken
+            });
+            self.hub.metrics.replayed(sent);
             member.position = position;
             if is_all {
                 member.stage = Stage::Live;
@@ -258,6 +284,14 @@ impl Shard {
         for (_, member) in self.members.borrow().iter() {
             close(&member.sink);
         }
+    }
+}
+
+/// What was just put into outboxes is written by a task that has its turn before one that begins now: it was put there first. Where
+/// nobody asks how long that takes, nothing is begun.
+fn keep_until_written(happened: Arc<Happened>) {
+    if happened.delivering.is_some() {
+        actix_web::rt::spawn(async move { drop(happened) });
     }
 }
 
@@ -294,15 +328,13 @@ impl Member {
         matches!(self.stage, Stage::Live) && message.id > self.position && self.may_see(message)
     }
 
-    /// Sends what has just been let out.
-    fn hear(&self, run: &Run) {
+    /// Sends what has just been let out. How many messages were taken.
+    fn hear(&self, run: &Run) -> usize {
         if matches!(self.stage, Stage::Live) && run.is_one_piece_after(self.position) {
-            let _ending = self.sink.send_all(run);
-            return;
+            return if self.sink.send_all(run) { run.each().len() } else { 0 };
         }
-        for message in run.each().iter().filter(|message| self.is_news(message)) {
-            let _ending = self.sink.send(message);
-        }
+        let news = run.each().iter().filter(|message| self.is_news(message));
+        news.filter(|message| self.sink.send(message)).count()
     }
 
     fn tell(&self, changes: &Publication) {

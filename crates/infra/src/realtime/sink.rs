@@ -1,10 +1,11 @@
 //! Where what one connection is told goes, whatever its wire format.
 
-use actix_socketio::{Packet, Socket};
+use actix_socketio::{Packet, Socket, Transport};
 use lobby_websocket::{CloseCode, Outbox};
 use serde_json::value::RawValue;
 
 use super::encode::{Encoded, NAMESPACE, plain_event};
+use super::hub::Measured;
 use super::run::Run;
 
 /// Closes a plain connection whose session is over, or that could not say who it is.
@@ -52,11 +53,27 @@ impl Sink {
     }
 
     /// Sends an event that is left out where anything much is under way to this connection.
-    pub(super) fn send_volatile(&self, event: &Encoded) {
-        let _left_out = match self {
+    /// Whether it was sent.
+    pub(super) fn send_volatile(&self, event: &Encoded) -> bool {
+        match self {
             Self::Plain(outbox) => outbox.send_volatile(event.plain()),
             Self::SocketIo(socket) | Self::Recoverable(socket) => socket.send_volatile(event.socketio()),
+        }
+    }
+
+    /// This connection, and what waits for it.
+    pub(super) fn measured(&self) -> Measured {
+        let (by_transport, waiting) = match self {
+            Self::Plain(outbox) => ([1, 0, 0], outbox.pending_bytes()),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => {
+                let by_transport = match socket.transport() {
+                    Transport::WebSocket => [0, 1, 0],
+                    Transport::Polling => [0, 0, 1],
+                };
+                (by_transport, socket.pending_bytes())
+            }
         };
+        Measured { by_transport, waiting, most_waiting: waiting }
     }
 
     /// An event for this connection alone.

@@ -21,6 +21,7 @@ use super::shard::Membership;
 use super::sink::Sink;
 use crate::doorman::place_of;
 use crate::http::credentials;
+use crate::metrics::{Door, Ending};
 use crate::refusal::{Code, Refusal};
 use crate::wire::Object;
 
@@ -116,7 +117,9 @@ impl Handler for LobbyHandler {
         if request.namespace != NAMESPACE {
             return Err(ConnectError::invalid_namespace());
         }
-        let auth = parse_auth(request.auth).map_err(|refusal| connect_error(&refusal))?;
+        let counted = |refusal: &Refusal| self.gateway.metrics.refused(Door::SocketIo, refusal.code);
+        let auth =
+            parse_auth(request.auth).inspect_err(counted).map_err(|refusal| connect_error(&refusal))?;
         let shown = credentials::of(&request.handshake.headers());
         let credentials = Credentials { token: auth.token.clone().or(shown.token), ..shown };
         let entering = async {
@@ -126,7 +129,7 @@ impl Handler for LobbyHandler {
             Ok::<_, Refusal>((participant, start, pid))
         };
         let turned_away = |refusal| turned_away(&refusal, &credentials);
-        let (participant, start, pid) = entering.await.map_err(turned_away)?;
+        let (participant, start, pid) = entering.await.inspect_err(counted).map_err(turned_away)?;
         Ok(SocketState { participant, start, pid, in_batches: auth.batch, membership: RefCell::default() })
     }
 
@@ -152,6 +155,9 @@ impl Handler for LobbyHandler {
         }
         let data: Option<&RawValue> = event.arg(0).ok();
         let outcome = self.gateway.handle(&state.participant, &event.name, data).await;
+        if let Err(refusal) = &outcome {
+            self.gateway.metrics.refused(Door::SocketIo, refusal.code);
+        }
         // A socket that refuses an answer is ending.
         match (outcome, event.ack) {
             (Ok(Some(posted)), Some(ack)) => drop(ack.send(&posted)),
@@ -161,9 +167,24 @@ impl Handler for LobbyHandler {
         }
     }
 
-    fn disconnected(&self, _: &Socket, state: &Rc<SocketState>, reason: DisconnectReason) {
-        tracing::debug!(%reason, "a socket has gone");
+    fn disconnected(&self, socket: &Socket, state: &Rc<SocketState>, reason: DisconnectReason) {
+        tracing::debug!(%reason, "a connection has ended");
+        self.gateway.metrics.closed(Door::SocketIo, ending(socket, reason));
         drop(state.membership.take());
+    }
+}
+
+fn ending(socket: &Socket, reason: DisconnectReason) -> Ending {
+    match reason {
+        _ if socket.was_too_slow() => Ending::TooSlow,
+        DisconnectReason::ClientNamespaceDisconnect | DisconnectReason::TransportClose => Ending::Client,
+        DisconnectReason::PingTimeout => Ending::Lost,
+        DisconnectReason::ServerNamespaceDisconnect
+        | DisconnectReason::ServerShuttingDown
+        | DisconnectReason::ForcedClose => Ending::Server,
+        DisconnectReason::TransportError
+        | DisconnectReason::ParseError
+        | DisconnectReason::ForcedServerClose => Ending::Protocol,
     }
 }
 

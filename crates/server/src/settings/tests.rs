@@ -129,6 +129,8 @@ fn every_refusal_names_the_setting() {
         ("limits.body_timeout", "61m"),
         ("limits.keep_alive", "2s"),
         ("log.format", "xml"),
+        ("metrics.listen", "9464"),
+        ("metrics.listen", "localhost:9464"),
         ("no.such.setting", "1"),
     ] {
         let refused = load([], &[(key, value)]).expect_err(key);

@@ -107,6 +107,11 @@ impl<G> Polling<G> {
         self.closed || self.bytes <= self.max_bytes / ROOM
     }
 
+    /// What waits, with what it costs to keep it.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether a packet of so many bytes may be queued that may be left out.
     pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
         !self.closed && self.bytes + bytes + PACKET_COST <= self.max_bytes / SPARE

@@ -54,6 +54,10 @@ impl Buffer {
         Ok(())
     }
 
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.machine.borrow().pending_bytes()
+    }
+
     /// Whether a packet of so many bytes may wait that may be left out.
     pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
         self.machine.borrow().has_to_spare(bytes)

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::feed::{Arrival, Happened, Publication, Renewal, Start, ToShard, Welcome};
 use super::publications::Publications;
 use super::snapshot::Snapshot;
+use crate::metrics::Metrics;
 use crate::realtime::encode::Encoded;
 use crate::realtime::recent::Recent;
 use crate::realtime::run::Run;
@@ -33,6 +34,7 @@ pub(in crate::realtime) struct Core {
     /// How many shards were ever added.
     pub(super) attached: u64,
     pub(super) closing: bool,
+    pub(super) metrics: Metrics,
 }
 
 impl Core {
@@ -49,6 +51,7 @@ impl Core {
             shards: Vec::new(),
             attached: 0,
             closing: false,
+            metrics: Metrics::default(),
         }
     }
 
@@ -59,7 +62,7 @@ impl Core {
             self.recent = Recent::default();
             return ToShard::Pruned;
         }
-        ToShard::Deliver(Happened { messages: self.remember(released), ..Happened::default() }.into())
+        self.remember(released).into()
     }
 
     /// The same of whatever was let out at one moment, without a gap in it.
@@ -69,9 +72,10 @@ impl Core {
         changes: Released<Change>,
         now: Duration,
     ) -> Happened {
-        let messages = self.remember(messages);
+        let Happened { messages, delivering, .. } = self.remember(messages);
         let (mut ends, mut expired) = (Vec::new(), Vec::new());
         for (_, change) in changes.entries {
+            self.metrics.changed(&change);
             self.living.apply(&change);
             if let Change::Left(departure) = &change {
                 match departure.reason {
@@ -86,7 +90,7 @@ impl Core {
             gone.retain(|id| self.living.get(*id).is_none());
             gone.sort_unstable();
         }
-        Happened { messages, ends, expired, ..self.due(now) }
+        Happened { messages, ends, expired, delivering, ..self.due(now) }
     }
 
     /// What it is time to tell.
@@ -101,9 +105,15 @@ impl Core {
         Happened { changes, ..Happened::default() }
     }
 
-    fn remember(&mut self, released: Released<Encoded>) -> Vec<Run> {
+    fn remember(&mut self, released: Released<Encoded>) -> Happened {
         let messages = released.entries.into_iter().map(|(_, message)| message);
-        Run::split(messages.inspect(|message| self.recent.push(message)))
+        let mut received = Vec::new();
+        let messages = messages.inspect(|message| {
+            self.recent.push(message);
+            received.extend(message.received);
+        });
+        let messages = Run::split(messages);
+        Happened { messages, delivering: self.metrics.delivering(received), ..Happened::default() }
     }
 
     /// Begins anew with a list that storage has; `connected` are the sessions with connections here. It may be older than they are:

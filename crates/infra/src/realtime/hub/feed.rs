@@ -6,7 +6,10 @@ use lobby_domain::message::MessageId;
 use lobby_domain::roster::{Batch, Roster};
 use lobby_domain::session::{Session, SessionId};
 
+use tokio::sync::mpsc;
+
 use super::snapshot::Snapshot;
+use crate::metrics::Delivering;
 use crate::realtime::encode::Encoded;
 use crate::realtime::farewell::Farewell;
 use crate::realtime::run::Run;
@@ -25,6 +28,8 @@ pub(in crate::realtime) enum ToShard {
     Supersede(u128),
     /// Tell everybody anew who is online: changes of it are lost.
     Renew(Arc<Renewal>),
+    /// Say what the connections are like.
+    Measure(mpsc::Sender<Measured>),
     /// Messages are lost for everybody who is connected: the log keeps them no more.
     Pruned,
     /// Tell every connection to go elsewhere: the node goes away.
@@ -44,6 +49,28 @@ pub(in crate::realtime) struct Happened {
     pub(in crate::realtime) ends: Vec<SessionId>,
     /// The sessions that ran out, and may be back, which would be known later: those with connections here are looked up. Sorted.
     pub(in crate::realtime) expired: Vec<SessionId>,
+    /// Dropped with the last of this, when everything is written.
+    pub(in crate::realtime) delivering: Option<Delivering>,
+}
+
+/// What the connections of a shard, or of all, are like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Measured {
+    /// Those at `/ws`, over a WebSocket of Socket.IO, and those that poll.
+    pub(crate) by_transport: [usize; 3],
+    /// Bytes that wait in all their outboxes, and in the fullest.
+    pub(crate) waiting: usize,
+    pub(crate) most_waiting: usize,
+}
+
+impl Measured {
+    pub(in crate::realtime) fn add(&mut self, other: &Self) {
+        for (here, there) in self.by_transport.iter_mut().zip(other.by_transport) {
+            *here += there;
+        }
+        self.waiting += other.waiting;
+        self.most_waiting = self.most_waiting.max(other.most_waiting);
+    }
 }
 
 impl Happened {
