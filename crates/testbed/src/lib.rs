@@ -4,6 +4,7 @@
 //! - [`Postgres`] is a PostgreSQL server of one's own.
 //! - [`Nginx`] is a load balancer in front of several servers.
 //! - [`Redis`] is a Redis server of one's own.
+//! - [`Certificates`] are what servers that speak TLS show, and whom clients of theirs have to trust.
 //! - [`Proxy`] stands between a client and such a server, and breaks what is between them when told to.
 //!
 //! It is a dev-dependency, and knows nothing of the lobby. It runs on Unix.
@@ -25,3 +26,4 @@ pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use proxy::{Fired, Proxy, When};
 pub use redis::Redis;
+pub use tls::Certificates;

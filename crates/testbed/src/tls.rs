@@ -7,16 +7,17 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// Files, as servers and clients read them: PEM.
 #[derive(Debug)]
-pub(crate) struct Certificates {
+pub struct Certificates {
     /// The certificate of the authority that has signed the server's.
-    pub(crate) authority: PathBuf,
+    pub authority: PathBuf,
     pub(crate) server: PathBuf,
     pub(crate) key: PathBuf,
 }
 
 impl Certificates {
-    /// Makes an authority of its own, and lets it sign a certificate for `127.0.0.1` and `localhost`.
-    pub(crate) fn make(folder: &Path) -> Self {
+    /// Makes an authority of its own, and lets it sign a certificate for `127.0.0.1` and `localhost`; all in this folder.
+    #[must_use]
+    pub fn make(folder: &Path) -> Self {
         let [authority, server, key] =
             ["authority.pem", "server.pem", "key.pem"].map(|name| folder.join(name));
         let mut params = CertificateParams::new([]).expect("no names are good names");
