@@ -13,6 +13,7 @@
 //! | `marks` | that nobody but nodes can pass anything on |
 //! | `skew` | beside a node of the next release |
 //! | `secured` | a bus that is reached over TLS, with a password |
+//! | `verified` | a database that is reached over TLS, whose certificate is looked at |
 //! | `start` | nodes that start together, and a database that is not there yet |
 
 mod addresses;
@@ -30,6 +31,7 @@ mod secured;
 mod skew;
 mod stand_in;
 mod start;
+mod verified;
 
 use balanced::{Cluster, launch};
 use on_a_bus::{Backends, CHANNEL, Node, stop};

@@ -5,7 +5,7 @@
 //! - [`Nginx`] is a load balancer in front of several servers.
 //! - [`Caddy`] is one too, with a file of somebody's own.
 //! - [`Redis`] is a Redis server of one's own.
-//! - [`Certificates`] are what such a server shows that speaks TLS.
+//! - [`Certificates`] are what servers that speak TLS show, and whom clients of theirs have to trust.
 //! - [`Proxy`] stands between a client and such a server, and breaks what is between them when told to.
 //!
 //! It is a dev-dependency, and knows nothing of the lobby. It runs on Unix.

@@ -3,9 +3,10 @@
 mod installation;
 mod template;
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{io, process};
@@ -19,6 +20,7 @@ use installation::{Installation, without_settings_of_others};
 
 use crate::ports::{PORT_ATTEMPTS, free_port};
 use crate::supervised::{self, Supervised};
+use crate::tls::Certificates;
 
 /// The role that everything is done as: a superuser, without a password.
 const ROLE: &str = "lobby";
@@ -30,6 +32,9 @@ const MAINTENANCE: &str = "postgres";
 const SETTINGS: [(&str, &str); 3] =
     [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("fsync", "off")];
 
+/// Who gets in where TLS is asked for: everybody who speaks it.
+const OVER_TLS: &str = "hostssl all all 127.0.0.0/8 trust\n";
+
 /// A running PostgreSQL server with an empty cluster, reached over TCP on the loopback interface.
 ///
 /// It ends when it is dropped, and also when the process that owns it ends without dropping anything.
@@ -37,6 +42,8 @@ const SETTINGS: [(&str, &str); 3] =
 pub struct Postgres {
     installation: Installation,
     settings: Vec<(String, String)>,
+    /// What it shows to clients that come over TLS.
+    certificates: Option<Certificates>,
     port: u16,
     databases: AtomicU32,
     running: Option<Supervised>,
@@ -53,6 +60,12 @@ impl Postgres {
     /// With some settings (as in `postgresql.conf`) of its own. With `("fsync", "on")` its data is on a disk, in
     /// the folder for temporary files; else it may be in memory.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut server = Self::unstarted(settings).await;
+        server.start_on_a_free_port().await;
+        server
+    }
+
+    async fn unstarted(settings: &[(&str, &str)]) -> Self {
         let durable = settings.contains(&("fsync", "on"));
         let cluster = spawn_blocking(move || {
             let installation = Installation::find();
@@ -63,9 +76,37 @@ impl Postgres {
         let settings = SETTINGS.iter().chain(settings);
         let settings = settings.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let databases = AtomicU32::new(0);
-        let mut server = Self { installation, settings, port: 0, databases, running: None, folder };
+        Self { installation, settings, certificates: None, port: 0, databases, running: None, folder }
+    }
+
+    /// A server that lets nobody in but over TLS, with a certificate of an authority that nobody knows but by
+    /// [`authority`](Self::authority). It listens at `127.0.0.2` too, which its certificate is not for.
+    pub async fn start_with_tls() -> Self {
+        let mut server = Self::unstarted(&[("listen_addresses", "127.0.0.1,127.0.0.2"), ("ssl", "on")]).await;
+        let certificates = Certificates::make(server.folder.path());
+        // It refuses a key that anybody else may read.
+        fs::set_permissions(&certificates.key, Permissions::from_mode(0o600)).expect("the file is ours");
+        if let Some(user) = &server.installation.user {
+            chown(&certificates.key, Some(user.uid), Some(user.gid)).expect("root may give files away");
+        }
+        let rules = server.folder.path().join("rules");
+        fs::write(&rules, OVER_TLS).expect("the folder can be written to");
+        for (key, file) in [
+            ("ssl_cert_file", &certificates.server),
+            ("ssl_key_file", &certificates.key),
+            ("hba_file", &rules),
+        ] {
+            server.settings.push((key.to_owned(), file.display().to_string()));
+        }
+        server.certificates = Some(certificates);
         server.start_on_a_free_port().await;
         server
+    }
+
+    /// The file with the authority's certificate, which clients have to trust.
+    #[must_use]
+    pub fn authority(&self) -> &Path {
+        &self.certificates.as_ref().expect("it was started with TLS").authority
     }
 
     /// Where it listens.

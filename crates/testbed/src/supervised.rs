@@ -17,7 +17,8 @@ const ASK_EVERY: Duration = Duration::from_millis(5);
 /// The shell is the server's parent, and ends when the server ends, for whatever reason. It listens to a pipe, of
 /// which the owner has the other end, and passes on the name of a signal. The end of the pipe is the end of the
 /// owner: then the server goes at once, and its folder too. What a shell runs in the background ignores QUIT until
-/// it has a handler of its own; TERM ends even a server that is not as far yet.
+/// it has a handler of its own; TERM ends even a server that is not as far yet. That may be sooner than the listener has
+/// said why, which it has to say also when it is told then that it is not needed any more.
 const SUPERVISOR: &str = r#"
 folder=$1
 shift
@@ -29,6 +30,7 @@ server=$!
         kill -s "$signal" "$server"
         exit 0
     fi
+    trap '' TERM
     kill -s TERM "$server"
     kill -s QUIT "$server"
     exit 9

@@ -23,7 +23,7 @@ async fn answers(program: &Program, path: &str) -> Option<u16> {
 }
 
 /// It listens, lives and is not ready.
-async fn waits(program: &Program) {
+pub(super) async fn waits(program: &Program) {
     becomes_so("it to wait", async || {
         let url = format!("http://{}/health/live", program.socket());
         http_client().get(url).send().await.is_ok_and(|answer| answer.status() == 200)
