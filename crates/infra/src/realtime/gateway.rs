@@ -78,7 +78,7 @@ impl Gateway {
     ) -> Result<Option<PostedView>, Refusal> {
         match event {
             "send_message" => self.send_message(participant, data).await.map(Some),
-            "typing" => self.typing(&participant.caller, data).map(|()| None),
+            "typing" => self.typing(&participant.caller, data).await.map(|()| None),
             unknown => {
                 let detail = format!("there is no event '{}'", unknown.escape_debug());
                 Err(Refusal::new(Code::UnknownEvent, detail))
@@ -86,9 +86,16 @@ impl Gateway {
         }
     }
 
-    fn typing(&self, caller: &Caller, data: Option<&RawValue>) -> Result<(), Refusal> {
+    async fn typing(&self, caller: &Caller, data: Option<&RawValue>) -> Result<(), Refusal> {
         let to = typing::parse(data)?;
         let session = caller.session().ok_or(Forbidden::TokenRequired)?;
+        // The cookie of a session that is over counts as absent.
+        if let Caller::Cookie(own) = caller
+            && !self.shard.hub.is_online(own.id)
+            && !self.identify.is_alive(own.id).await?
+        {
+            return Err(Forbidden::TokenRequired.into());
+        }
         self.shard.hub.tell_typing(session.id, to.as_deref());
         Ok(())
     }
