@@ -112,12 +112,50 @@ async fn a_page_whose_cookies_session_is_over_goes_on_listening_and_may_log_in_a
     let (mut page, _) = Connection::enter(&app, protocol, Auth::Cookie(&john)).await;
     app.log_out("JohnDoe", &[("cookie", &john.cookie())]).await;
     page.event("user_left").await;
-    assert_eq!(page.ask("send_message", &json!({"content": "who am I?"})).await["code"], "not_connected");
+    assert_eq!(page.ask("send_message", &json!({"content": "who am I?"})).await["code"], "token_required");
     for name in ["Zoë", "JohnDoe"] {
         app.log_in(name).await;
         page.event("user_joined").await;
         assert!(page.ask("send_message", &hello(name)).await.get("id").is_some(), "{name}");
     }
+}
+
+/// It is refused what those are refused who have shown nothing, and in the same words.
+#[rstest]
+#[case(Protocol::Plain)]
+#[case(Protocol::SocketIo)]
+#[tokio::test]
+async fn a_page_whose_cookies_session_is_over_is_one_of_nobodys(#[case] protocol: Protocol) {
+    let app = App::spawn().await;
+    let zoe = app.log_in_claimed("Zoë").await;
+    let john = app.log_in("JohnDoe").await;
+    let (mut page, _) = Connection::enter(&app, protocol, Auth::Cookie(&john)).await;
+    app.log_out("JohnDoe", &[("cookie", &john.cookie())]).await;
+    page.event("user_left").await;
+    let (mut nobody, _) = Connection::enter(&app, protocol, Auth::Nothing).await;
+    let speaks = |more: Value| {
+        let mut message = json!({"content": "hello"});
+        message.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        ("send_message", message)
+    };
+    let acts = [
+        speaks(json!({})),
+        speaks(json!({"to": zoe.session})),
+        speaks(json!({"client_id": "c-1"})),
+        speaks(json!({"sender": "Zoë"})),
+        speaks(json!({"sender": "JohnDoe", "to": zoe.session})),
+        speaks(json!({"sender": "JohnDoe", "client_id": "c-1"})),
+        ("typing", json!({})),
+        ("typing", json!({"to": zoe.session})),
+    ];
+    for (event, data) in &acts {
+        let refused = page.ask(event, data).await;
+        assert_eq!(refused["code"], "token_required", "{event} {data}");
+        assert_eq!(refused, nobody.ask(event, data).await, "{event} {data}");
+    }
+    assert_eq!(page.ask("send_message", &hello("JohnDoe")).await["code"], "not_connected");
+    app.log_in_claimed("JohnDoe").await;
+    assert_eq!(page.ask("send_message", &hello("JohnDoe")).await["code"], "token_required");
 }
 
 #[rstest]

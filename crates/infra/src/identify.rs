@@ -15,7 +15,7 @@ use lobby_domain::use_cases::{Authenticate, AuthenticateError, Post, PostError, 
 use tokio::time::Instant;
 
 use crate::doorman::{Doorman, place_of};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::writer::{WriteError, Writer};
 
 /// The most sessions whose last request is remembered, at some fifty bytes each. Past it all are forgotten, and their next
@@ -88,8 +88,29 @@ impl Identify {
         }
     }
 
-    /// Posts. A session that ran out and has not been missed comes back by speaking, where its name is enough.
+    /// Posts. The cookie of a session that is over counts as absent, also where it was good when the connection was opened.
     pub async fn post(&self, post: Post) -> Result<Message, Refusal> {
+        let Caller::Cookie(own) = &post.caller else { return self.post_as(post).await };
+        let (own, as_nobody) = (own.id, Post { caller: Caller::Nobody, ..post.clone() });
+        match self.post_as(post).await {
+            // By a session that is over nobody speaks, so it is seen when that is refused.
+            Err(Refusal { code: Code::NotConnected | Code::NotYourSession, .. })
+                if !self.is_alive(own).await? =>
+            {
+                self.post_as(as_nobody).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Whether a session that was proved is alive still.
+    pub async fn is_alive(&self, id: SessionId) -> Result<bool, Refusal> {
+        let found = self.authenticate.sessions.find(id).await.map_err(|error| Refusal::from(&error))?;
+        Ok(found.is_some())
+    }
+
+    /// Posts as its caller. A session that ran out and has not been missed comes back by speaking, where its name is enough.
+    async fn post_as(&self, post: Post) -> Result<Message, Refusal> {
         if let (Caller::Nobody, Some(name)) = (&post.caller, &post.sender) {
             self.doorman.message_as(name.key())?;
         }

@@ -14,6 +14,9 @@ use crate::postgres::{lobby_behind_a_proxy, server};
 /// What a program says once its greeting is in the log of a lobby where nothing was said before.
 const STORED: &str = "stored as message 1";
 
+/// So many messages that some are under way at the same time.
+const MANY: usize = 400;
+
 /// After so long at the latest a program has noticed that nobody is there any more.
 const NOTICED: Duration = Duration::from_secs(75);
 
@@ -42,6 +45,44 @@ async fn a_program_from_the_page_talks_and_hears_as_pasted(#[case] heading: &str
     let answer = bobs.ask("send_message", &json!({"content": format!("Hi, {name}!")})).await;
     assert_eq!(answer["id"], 2);
     pasted.prints(&format!("Bob: Hi, {name}!")).await;
+}
+
+#[rstest]
+#[case(HEADINGS[0])]
+#[case(HEADINGS[1])]
+#[case(HEADINGS[2])]
+#[case(HEADINGS[3])]
+#[tokio::test]
+async fn a_program_from_the_page_takes_the_name_that_it_is_given(#[case] heading: &str) {
+    let app = App::spawn().await;
+    let mut pasted = Pasted::start_as("Quentin", heading, &app.url(""));
+    pasted.prints(STORED).await;
+    assert_eq!((pasted.kept().0, app.online().await), ("Quentin".to_owned(), vec!["Quentin".to_owned()]));
+}
+
+/// As fast as they come, which is faster than one event is handled for another to wait for it.
+#[rstest]
+#[case(HEADINGS[0])]
+#[case(HEADINGS[1])]
+#[case(HEADINGS[2])]
+#[case(HEADINGS[3])]
+#[tokio::test]
+async fn a_program_from_the_page_prints_messages_in_the_order_of_their_ids(#[case] heading: &str) {
+    let app = App::spawn().await;
+    let bob = app.log_in_claimed("Bob").await;
+    let (mut bobs, _) = Connection::enter(&app, Protocol::Plain, Auth::Token(&bob)).await;
+    let mut pasted = Pasted::start(heading, &app.url(""));
+    let mut greeted = (false, false);
+    while greeted != (true, true) {
+        let line = pasted.line().await;
+        greeted = (greeted.0 || line == STORED, greeted.1 || line.contains(": Hello "));
+    }
+    for number in 0..MANY {
+        bobs.emit("send_message", &json!({"content": number.to_string()})).await;
+    }
+    for number in 0..MANY {
+        assert_eq!(pasted.message().await, format!("Bob: {number}"));
+    }
 }
 
 /// What was said while it was cut off comes afterwards, once, and nothing that it had seen comes again.
@@ -74,12 +115,10 @@ async fn a_program_from_the_page_goes_on_where_it_left_off(#[case] heading: &str
     for content in ["one", "two", "three"] {
         bob_says(content).await;
     }
-    let mut heard = [pasted.message().await, pasted.message().await, pasted.message().await];
-    // python-socketio has a thread for each event, so they may overtake each other.
-    heard.sort();
-    assert_eq!(heard, ["Bob: one", "Bob: three", "Bob: two"]);
     bob_says("That was all.").await;
-    assert_eq!(pasted.message().await, "Bob: That was all.");
+    for content in ["one", "two", "three", "That was all."] {
+        assert_eq!(pasted.message().await, format!("Bob: {content}"));
+    }
 }
 
 /// Whoever kills a program and starts it again finds its name taken: by itself.

@@ -64,14 +64,23 @@ async fn read(stream: impl AsyncRead + Unpin, line: fn(String) -> Line, lines: m
     }
 }
 
+/// Node looks for what is installed in the folders above the program.
+fn folder() -> TempDir {
+    let clients = repository().join("target/clients/node");
+    tempfile::tempdir_in(clients).expect("`make clients` makes it")
+}
+
 impl Pasted {
     pub(super) fn start(heading: &str, url: &str) -> Self {
-        // Node looks for what is installed in the folders above the program.
-        let clients = repository().join("target/clients/node");
-        Self::start_in(tempfile::tempdir_in(clients).expect("`make clients` makes it"), heading, url)
+        Self::start_in(folder(), heading, url, None)
     }
 
-    fn start_in(folder: TempDir, heading: &str, url: &str) -> Self {
+    /// The same under another name than it has on the page.
+    pub(super) fn start_as(name: &str, heading: &str, url: &str) -> Self {
+        Self::start_in(folder(), heading, url, Some(name))
+    }
+
+    fn start_in(folder: TempDir, heading: &str, url: &str, pseudonym: Option<&str>) -> Self {
         let (language, text) = program(heading);
         let (interpreter, name) = match language.as_str() {
             "js" => (PathBuf::from("node"), "client.mjs"),
@@ -81,6 +90,7 @@ impl Pasted {
         std::fs::write(folder.path().join(name), text).expect("it is written");
         let mut command = Command::new(interpreter);
         command.arg(name).current_dir(folder.path()).env("LOBBY_URL", url).kill_on_drop(true);
+        command.envs(pseudonym.map(|name| ("LOBBY_NAME", name)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("`make clients` installs it");
         let (sender, lines) = mpsc::channel(LINES);
@@ -92,7 +102,7 @@ impl Pasted {
     /// Kills it, and starts it in the same folder.
     pub(super) async fn start_again(mut self, heading: &str, url: &str) -> Self {
         self.child.kill().await.expect("it ran until now");
-        Self::start_in(self.folder, heading, url)
+        Self::start_in(self.folder, heading, url, None)
     }
 
     /// What it says next, but for its complaints.

@@ -87,7 +87,7 @@ impl Gateway {
             }
             "typing" => {
                 doorman.event(participant.visitor)?;
-                self.typing(&participant.caller, data).map(|()| None)
+                self.typing(&participant.caller, data).await.map(|()| None)
             }
             unknown => {
                 doorman.event(participant.visitor)?;
@@ -97,9 +97,16 @@ impl Gateway {
         }
     }
 
-    fn typing(&self, caller: &Caller, data: Option<&RawValue>) -> Result<(), Refusal> {
+    async fn typing(&self, caller: &Caller, data: Option<&RawValue>) -> Result<(), Refusal> {
         let to = typing::parse(data)?;
         let session = caller.session().ok_or(Forbidden::TokenRequired)?;
+        // The cookie of a session that is over counts as absent.
+        if let Caller::Cookie(own) = caller
+            && !self.shard.hub.is_online(own.id)
+            && !self.identify.is_alive(own.id).await?
+        {
+            return Err(Forbidden::TokenRequired.into());
+        }
         self.shard.hub.tell_typing(session.id, to.as_deref());
         Ok(())
     }

@@ -315,6 +315,11 @@ impl Hub {
         feed(rooms, &ToShard::CloseAll);
     }
 
+    /// Whether a session is online, as far as is known here.
+    pub(super) fn is_online(&self, session: SessionId) -> bool {
+        self.core().living.get(session).is_some()
+    }
+
     /// A connection that has proved a session is there, or gone.
     pub(super) fn count(&self, session: SessionId, is_there: bool) {
         let mut proved = self.proved();
