@@ -10,7 +10,7 @@ use lobby_testbed::Postgres;
 pub(crate) enum Backend {
     /// In a folder.
     Sqlite(PathBuf),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 impl Backend {
@@ -24,7 +24,7 @@ impl Backend {
             "TMPDIR has to be on the disk of {}",
             folder.display()
         );
-        [Self::Sqlite(folder.to_owned()), Self::Postgres(postgres)]
+        [Self::Sqlite(folder.to_owned()), Self::Postgres(Box::new(postgres))]
     }
 
     /// The URL of a new database that has our tables.
