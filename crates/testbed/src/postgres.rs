@@ -43,7 +43,7 @@ pub struct Postgres {
     installation: Installation,
     settings: Vec<(String, String)>,
     /// What it shows to clients that come over TLS.
-    certificates: Option<Certificates>,
+    certificates: Option<Box<Certificates>>,
     port: u16,
     databases: AtomicU32,
     running: Option<Supervised>,
@@ -98,7 +98,7 @@ impl Postgres {
         ] {
             server.settings.push((key.to_owned(), file.display().to_string()));
         }
-        server.certificates = Some(certificates);
+        server.certificates = Some(Box::new(certificates));
         server.start_on_a_free_port().await;
         server
     }
