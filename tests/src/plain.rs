@@ -78,7 +78,26 @@ async fn binary_frames_close_with_1003() {
 #[tokio::test]
 async fn a_request_that_is_no_handshake_is_told_so() {
     let app = App::spawn().await;
-    app.get("/ws").await.assert_problem(426, "upgrade_required");
+    let answer = app.get("/ws").await;
+    // RFC 9110 §15.5.22 and §7.8: what to upgrade to, as something between this connection's ends.
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), ("websocket", "upgrade"));
+    // RFC 6455 §4.4: by which version.
+    assert_eq!(answer.header("sec-websocket-version"), "13");
+    answer.assert_problem(426, "upgrade_required");
+}
+
+#[tokio::test]
+async fn a_handshake_of_another_version_is_told_which_one_is_spoken() {
+    let app = App::spawn().await;
+    let handshake = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "12"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let answer = app.get_as("/ws", &handshake).await;
+    assert_eq!((answer.header("upgrade"), answer.header("sec-websocket-version")), ("websocket", "13"));
+    answer.assert_problem(426, "upgrade_required");
 }
 
 #[tokio::test]

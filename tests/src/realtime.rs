@@ -162,6 +162,8 @@ async fn a_message_that_breaks_a_rule_is_refused_and_the_connection_lives_on(
 #[case::to_nobody("send_message", json!({"content": "x", "to": "x".repeat(2_000)}), "unknown_recipient")]
 #[case::unknown("sing", json!({}), "unknown_event")]
 #[case::prototype("__proto__", json!({}), "unknown_event")]
+// By which pages find out whether the server is there still (docs/api.md).
+#[case::ping("ping", Value::Null, "unknown_event")]
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_and_the_connection_lives_on(
     #[values(Protocol::Plain, Protocol::SocketIo)] protocol: Protocol,

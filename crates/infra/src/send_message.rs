@@ -21,7 +21,7 @@ pub struct SendMessage {
     content: String,
     /// In whose name. Owed where neither token nor cookie was shown; else the session's own name, or left out.
     sender: Option<String>,
-    /// For whom alone: a session's id, or a name. Needs token or cookie.
+    /// For whom alone, who has to be online: a session's id, or a name. Needs token or cookie.
     to: Option<String>,
     /// A name of the client's for this post, no control characters: with it the post can be sent again without a second message
     /// coming of it. Needs token or cookie.

@@ -56,7 +56,7 @@ pub fn document() -> Value {
             "license": {"name": LICENCE},
         },
         "defaultContentType": "application/json",
-        "servers": {"lobby": {"host": "127.0.0.1:5000", "protocol": "ws", "description": "Where it listens by default"}},
+        "servers": {"lobby": {"host": "127.0.0.1:5000", "protocol": "ws", "description": "An example: where it listens by default. Behind TLS the protocol is `wss`."}},
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages, "schemas": schemas()},

@@ -95,13 +95,14 @@ fn from_client() -> [Event; 2] {
             name: "send_message",
             by: By::Client,
             schema: "SendMessage",
-            summary: "Says something, to everybody or to one.",
+            summary: "Says something, to everybody or to one. In the first two examples the connection showed its token, and Bob is \
+                online; in the last one it showed nothing, and Ann has logged in without a claim.",
             owes_data: true,
             answer: Some("posted"),
             examples: vec![
                 ("to everybody", json!({"content": "Hello!", "client_id": "c-1"})),
                 ("to one", json!({"content": "Only for you.", "to": "Bob"})),
-                ("in the name of an unclaimed session", json!({"content": "Hello!", "sender": "JohnDoe"})),
+                ("in the name of an unclaimed session", json!({"content": "Hello!", "sender": "Ann"})),
             ],
         },
         Event {

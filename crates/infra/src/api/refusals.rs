@@ -156,6 +156,10 @@ fn headers(status: StatusCode, codes: &[Code]) -> Vec<(&'static str, Header)> {
     match status {
         StatusCode::UNAUTHORIZED => headers.push(("WWW-Authenticate", text("`Bearer`"))),
         StatusCode::METHOD_NOT_ALLOWED => headers.push(("Allow", text("The methods that the path takes"))),
+        StatusCode::UPGRADE_REQUIRED => {
+            headers.push(("Upgrade", text("`websocket`")));
+            headers.push(("Sec-WebSocket-Version", text("`13`")));
+        }
         _ => {}
     }
     headers

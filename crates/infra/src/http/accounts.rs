@@ -32,7 +32,8 @@ pub struct Accounts {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = LogIn)]
 pub(super) struct LogInBody {
-    /// The name. The server's settings say which are allowed.
+    /// The name: 2 to 32 letters, digits and `_`, if the server's settings say nothing else. [Names](/docs/names.md) has all
+    /// rules.
     pseudonym: String,
     /// Whether only the token shall speak from now on.
     #[serde(default)]
@@ -118,6 +119,8 @@ pub(super) async fn log_in(
 }
 
 /// Ends a session.
+///
+/// That of the example at log-in is claimed: it takes its token or its cookie. For one that is not, the name is enough.
 #[utoipa::path(
     post,
     path = "/logout",

@@ -25,7 +25,7 @@ pub(super) const REVISION: HeaderName = HeaderName::from_static("lobby-roster-re
 pub(super) struct ListQuery {
     /// By name, small and capital letters alike; or who has been online longest first.
     #[serde(default)]
-    #[param(inline)]
+    #[param(inline, default = "pseudonym")]
     sort_by: Sort,
     /// How many at most; everybody if it is not given.
     #[param(nullable = false, minimum = 1, maximum = 1_000)]
@@ -46,7 +46,8 @@ enum Sort {
 
 /// Lists who is online.
 ///
-/// Everybody, or with `limit` a page of at most so many: then `Link` has the address of the next one, if there is one.
+/// Everybody, or with `limit` a page of at most so many: then `Link` has the address of the next one, if there is one. Parameters that
+/// are not described are ignored.
 #[utoipa::path(
     get,
     path = "/users",

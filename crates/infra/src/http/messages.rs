@@ -38,7 +38,7 @@ pub(super) struct HistoryQuery {
     #[param(nullable = false)]
     before: Option<i64>,
     /// How many at most; 50 if it is not given.
-    #[param(nullable = false, minimum = 1, maximum = 200)]
+    #[param(nullable = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<usize>,
     /// The log that `after` belongs to, as `session` names it. Only together with `after`.
     #[param(nullable = false)]
@@ -64,7 +64,7 @@ pub(crate) struct HistoryView<'a> {
 /// Reads what was said.
 ///
 /// Public messages, and the private ones of the caller's session, the oldest first: the newest ones, or those that follow `after`, or
-/// that came before `before`.
+/// that came before `before`. Parameters that are not described are refused.
 #[utoipa::path(
     get,
     path = "/messages",
@@ -90,7 +90,8 @@ pub(super) async fn list(
 
 /// Says something without a socket.
 ///
-/// What is sent again with its `client_id`, or its `Idempotency-Key`, gets the first answer again.
+/// What is sent again with its `client_id`, or its `Idempotency-Key`, gets the first answer again. The examples need the sender's token or
+/// cookie, and the second one somebody who is online as Bob, with a claim. For a session without one its name as `sender` is enough.
 #[utoipa::path(
     post,
     path = "/messages",

@@ -90,7 +90,11 @@ fn events() -> String {
     get,
     path = "/openapi.json",
     tag = "pages",
-    responses((status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag", description = "What it is"))), refusals::Page)
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag", description = "What it is"))),
+        (status = 304, description = "The asker has it already, as `If-None-Match` says"),
+        refusals::Page,
+    )
 )]
 pub(super) async fn openapi_json(request: HttpRequest) -> HttpResponse {
     static PAGE: LazyLock<Page> = LazyLock::new(|| Page::text(document(), "application/json"));
@@ -102,7 +106,11 @@ pub(super) async fn openapi_json(request: HttpRequest) -> HttpResponse {
     get,
     path = "/asyncapi.json",
     tag = "pages",
-    responses((status = 200, description = "AsyncAPI 3", body = Object, headers(("ETag", description = "What it is"))), refusals::Page)
+    responses(
+        (status = 200, description = "AsyncAPI 3", body = Object, headers(("ETag", description = "What it is"))),
+        (status = 304, description = "The asker has it already, as `If-None-Match` says"),
+        refusals::Page,
+    )
 )]
 pub(super) async fn asyncapi_json(request: HttpRequest) -> HttpResponse {
     static PAGE: LazyLock<Page> = LazyLock::new(|| Page::text(events(), "application/json"));

@@ -192,7 +192,7 @@ fn parse_auth(auth: Option<&RawValue>) -> Result<Auth, Refusal> {
     let auth: Option<Object<Auth>> =
         serde_json::from_str(auth.map_or("null", RawValue::get)).map_err(|error| {
             let detail = format!(
-                "auth is an object, in which 'token' and 'log' are texts, 'after' is a number, 'recovery' and 'batch' are booleans: {error}"
+                "in auth 'token' and 'log' are texts, 'after' is a number, 'recovery' and 'batch' are booleans: {error}"
             );
             Refusal::new(Code::InvalidAuth, detail)
         })?;

@@ -74,7 +74,7 @@ codes! {
         "a frame is a JSON object with 'event', 'data' and perhaps 'ack': expected value at line 1 column 1";
     /// What CONNECT says is of another shape.
     InvalidAuth = "invalid_auth", BAD_REQUEST,
-        "auth is an object, in which 'token' and 'log' are texts, 'after' is a number, 'recovery' and 'batch' are booleans: invalid type: integer `1`, expected a string at line 1 column 10";
+        "in auth 'token' and 'log' are texts, 'after' is a number, 'recovery' and 'batch' are booleans: invalid type: integer `1`, expected a string at line 1 column 10";
     /// There is no such event.
     UnknownEvent = "unknown_event", BAD_REQUEST, "there is no event 'shout'";
     /// More has to be shown than was.
