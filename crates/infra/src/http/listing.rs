@@ -25,7 +25,7 @@ pub(super) const REVISION: HeaderName = HeaderName::from_static("lobby-roster-re
 pub(super) struct ListQuery {
     /// By name, small and capital letters alike; or who has been online longest first.
     #[serde(default)]
-    #[param(inline, default = "pseudonym")]
+    #[param(inline)]
     sort_by: Sort,
     /// How many at most; everybody if it is not given.
     #[param(nullable = false, minimum = 1, maximum = 1_000)]
@@ -38,6 +38,7 @@ pub(super) struct ListQuery {
 /// In which order.
 #[derive(Deserialize, ToSchema, Default, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
+#[schema(default = "pseudonym")]
 enum Sort {
     #[default]
     Pseudonym,
