@@ -233,6 +233,18 @@ fn every_path_that_the_pages_for_operators_name_exists() {
 
 /// The name that stands for each in a container is made of its port.
 #[test]
+fn wherever_something_stands_in_front_it_is_said_whom_to_believe() {
+    for path in [
+        "compose.cluster.yaml",
+        "deploy/kubernetes/lobby.yaml",
+        "docs/operations/cluster.md",
+        "docs/operations/single.md",
+    ] {
+        assert!(page(path).contains("LOBBY_LIMITS__TRUSTED_PROXIES"), "{path}");
+    }
+}
+
+#[test]
 fn the_nodes_of_nginx_are_those_of_the_unit_and_of_the_containers() {
     let (nginx, compose) = (page("deploy/nginx.conf"), page("compose.cluster.yaml"));
     for number in 1..=3 {
@@ -244,6 +256,7 @@ fn the_nodes_of_nginx_are_those_of_the_unit_and_of_the_containers() {
     }
     assert!(compose.contains("ipv4_address: 172.31.213.2\n"));
     assert!(compose.contains("LOBBY_LIMITS__TRUSTED_PROXIES: 172.31.213.2\n"), "where nginx asks from");
+    assert!(compose.contains("ip_range: 172.31.213.128/25\n"), "nobody else gets nginx' address");
     assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000 resolve/;"));
     assert!(nginx.contains("\nupstream lobby {\n"), "where names are asked for is put behind it");
 }

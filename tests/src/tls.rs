@@ -260,6 +260,15 @@ async fn who_does_not_finish_the_handshake_is_cut_and_others_are_not() {
 #[case::bad_key("tls.key: the key in '", |files: &Certificates| {
     std::fs::write(&files.key, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
 })]
+#[case::a_key_in_one_line("tls.key: the file '", |files: &Certificates| {
+    std::fs::write(&files.key, "-----BEGIN PRIVATE KEY-----hush-----END PRIVATE KEY-----")
+})]
+#[case::a_key_with_lines_that_are_none("tls.key: the file '", |files: &Certificates| {
+    std::fs::write(&files.key, r"-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n")
+})]
+#[case::a_key_that_is_no_base64("tls.key: the file '", |files: &Certificates| {
+    std::fs::write(&files.key, "-----BEGIN PRIVATE KEY-----\n%hush%\n-----END PRIVATE KEY-----\n")
+})]
 #[case::another_key("is not that of the certificate in '", |files: &Certificates| {
     let folder = tempfile::tempdir()?;
     std::fs::copy(Certificates::make(folder.path()).key, &files.key).map(drop)
@@ -284,5 +293,6 @@ async fn files_that_are_no_good_stop_the_start_with_a_sentence(
     let last = said.lines().last().expect("a sentence");
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(last.starts_with("lobby: tls.") && last.contains(sentence), "{said}");
-    assert!(!said.contains("hush") && !said.contains("AAAA"), "{said}");
+    // Nor as a list of bytes.
+    assert!(["hush", "AAAA", "104, 117, 115, 104"].iter().all(|secret| !said.contains(secret)), "{said}");
 }

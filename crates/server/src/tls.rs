@@ -31,14 +31,14 @@ const PROTOCOL: &[u8] = b"http/1.1";
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// No such file, no permission, or no PEM.
-    #[error("{setting}: the file '{file}' cannot be read: {source}")]
+    #[error("{setting}: the file '{file}' cannot be read: {why}")]
     Unreadable {
         /// `tls.certificate` or `tls.key`.
         setting: &'static str,
         /// Which file.
         file: String,
         /// What is wrong with it.
-        source: pem::Error,
+        why: String,
     },
     /// A file of something else.
     #[error(
@@ -144,7 +144,7 @@ fn read(files: &settings::Files, now: Timestamp) -> Result<Arc<CertifiedKey>, Tl
     let (certificate, key) = (shown(&files.certificate), shown(&files.key));
     let unreadable = |setting, file: &str| {
         let file = file.to_owned();
-        move |source| TlsError::Unreadable { setting, file, source }
+        move |error| TlsError::Unreadable { setting, file, why: sentence(&error) }
     };
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -164,6 +164,20 @@ fn read(files: &settings::Files, now: Timestamp) -> Result<Arc<CertifiedKey>, Tl
             Err(TlsError::BadCertificate(certificate, format!("{error:?}")))
         }
         Err(_) => Err(TlsError::BadKey(key)),
+    }
+}
+
+/// What is wrong with a file. The library's own sentences quote the file where its lines are not what they should be, as in a key whose
+/// line breaks have been lost.
+fn sentence(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::MissingSectionEnd { .. } => "a PEM section has no line that ends it".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => {
+            "a PEM section begins with more than a line '-----BEGIN …-----'".to_owned()
+        }
+        pem::Error::Base64Decode(_) => "what is in a PEM section is no base64".to_owned(),
+        _ => "it is no PEM".to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::cluster::is_relayed;
 
@@ -39,7 +39,7 @@ impl TrustedProxies {
     /// Those in these networks.
     #[must_use]
     pub fn new(networks: &[IpNet], header: ForwardedHeader) -> Self {
-        Self { networks: networks.into(), header, told: Arc::default() }
+        Self { networks: networks.iter().map(canonical).collect(), header, told: Arc::default() }
     }
 
     /// From where a request really comes that `peer` has sent: the last hop that is no proxy of ours. What hops before it have
@@ -50,13 +50,11 @@ impl TrustedProxies {
             return peer;
         }
         let hops = match self.header {
-            ForwardedHeader::XForwardedFor => {
-                texts(headers, &X_FORWARDED_FOR).map(|texts| hops(&texts, address))
-            }
-            ForwardedHeader::Forwarded => texts(headers, &FORWARDED).map(|texts| hops(&texts, node)),
+            ForwardedHeader::XForwardedFor => hops(list(headers, &X_FORWARDED_FOR).rsplit(',').map(address)),
+            ForwardedHeader::Forwarded => hops(parts(&list(headers, &FORWARDED), b',').into_iter().map(node)),
         };
         let mut furthest = peer;
-        for hop in hops.unwrap_or_default() {
+        for hop in hops {
             let Some(address) = hop else { return peer };
             if !self.trusts(address) {
                 return address;
@@ -84,6 +82,13 @@ impl TrustedProxies {
     }
 }
 
+/// A network of IPv4 addresses that is written as one of IPv6 (RFC 4291 §2.5.5.2) is that of the former.
+fn canonical(network: &IpNet) -> IpNet {
+    let IpAddr::V4(address) = network.addr().to_canonical() else { return *network };
+    let length = if network.addr().is_ipv6() { network.prefix_len().checked_sub(96) } else { None };
+    length.and_then(|length| Ipv4Net::new(address, length).ok()).map_or(*network, IpNet::V4)
+}
+
 /// Puts the client's address in the place of a trusted proxy's. What another node passes on has it already.
 pub async fn guard(
     proxies: web::Data<TrustedProxies>,
@@ -101,19 +106,37 @@ pub async fn guard(
     next.call(request).await
 }
 
-/// All values of a header, joined as one list; none where one is no text.
-fn texts(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let texts: Result<Vec<_>, _> = headers.get_all(name).map(|value| value.to_str()).collect();
-    Some(texts.ok()?.join(",")).filter(|text| !text.is_empty())
+/// All values of a header, joined as one list. What is no text is no address either, and takes nothing from what stands behind it.
+fn list(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join(",")
 }
 
-/// The addresses of a list, the last hop first; a hop that has none is `None`.
-fn hops(list: &str, parse: fn(&str) -> Option<IpAddr>) -> Vec<Option<IpAddr>> {
-    list.rsplit(',').take(MOST_HOPS).map(|hop| parse(hop.trim())).collect()
+/// The hops that are looked at, the last one first; one that has no address is `None`.
+fn hops(all: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
+    all.take(MOST_HOPS).collect()
+}
+
+/// What stands between separators that are not in quotes, the last part first. Quotes are paired from the end, where our own proxies
+/// have written: a client that leaves one open in front of that changes nothing of it.
+fn parts(text: &str, separator: u8) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let is_escaped = |at: usize| bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+    let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
+    for at in (0..text.len()).rev() {
+        if bytes[at] == b'"' && !is_escaped(at) {
+            is_quoted = !is_quoted;
+        } else if bytes[at] == separator && !is_quoted {
+            parts.push(&text[at + 1..end]);
+            end = at;
+        }
+    }
+    parts.push(&text[..end]);
+    parts
 }
 
 /// An address, with or without a port, as proxies write it.
 fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
     address.map(|address: IpAddr| address.to_canonical())
@@ -121,7 +144,7 @@ fn address(text: &str) -> Option<IpAddr> {
 
 /// The address behind `for=` of an element of `Forwarded`; `unknown` and obfuscated ones have none (RFC 7239 §6).
 fn node(element: &str) -> Option<IpAddr> {
-    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let pairs = parts(element, b';').into_iter().filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs
         .map(|(key, value)| (key.trim(), value.trim()))
         .find(|(key, _)| key.eq_ignore_ascii_case("for"))?;

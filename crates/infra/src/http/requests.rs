@@ -33,7 +33,8 @@ pub async fn observe(
     let id = id_of(&request);
     request.headers_mut().insert(REQUEST_ID, id.clone());
     // The query is left out: a session's `sid` is in it.
-    let span = tracing::info_span!(
+    // Of the highest level, so that the ids are with whatever is logged.
+    let span = tracing::error_span!(
         "request",
         id = id.to_str().unwrap_or_default(),
         method = %request.method(),

@@ -50,6 +50,19 @@ fn the_last_hop_that_is_no_proxy_of_ours_is_the_client() {
 }
 
 #[test]
+fn what_is_no_text_takes_nothing_from_what_our_proxy_has_added() {
+    for (header, name, said) in [
+        (XForwardedFor, X_FORWARDED_FOR, b"\x80\xff, 192.0.2.1".as_slice()),
+        (Forwarded, FORWARDED, b"for=\x80\xff, for=192.0.2.1".as_slice()),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.append(name, HeaderValue::from_bytes(said).expect("a value"));
+        let peer = PROXY.parse().expect("an address");
+        assert_eq!(proxies(header).client(peer, &headers).to_string(), "192.0.2.1");
+    }
+}
+
+#[test]
 fn several_headers_are_one_list() {
     let said = [("x-forwarded-for", "198.51.100.9"), ("x-forwarded-for", "192.0.2.1, 10.0.0.7")];
     assert_eq!(client(XForwardedFor, PROXY, &said), "192.0.2.1");
@@ -62,6 +75,11 @@ fn the_standard_header_is_read_by_its_rules() {
         ("For=\"192.0.2.1:4711\";proto=https;by=10.0.0.1", "192.0.2.1"),
         ("proto=http; for=\"[2001:db8::1]:4711\"", "2001:db8::1"),
         ("for=198.51.100.9, for=192.0.2.1, for=10.0.0.7", "192.0.2.1"),
+        // What is quoted is one value, whatever is in it.
+        ("for=192.0.2.1;host=\"x,for=6.6.6.6;y=\"", "192.0.2.1"),
+        ("host=\"a\\\",for=6.6.6.6;y=\\\"\";for=192.0.2.1", "192.0.2.1"),
+        // A client's quote that is open does not reach what our proxy has added.
+        ("for=\", for=192.0.2.1;proto=https", "192.0.2.1"),
         ("for=unknown", PROXY),
         ("for=_hidden", PROXY),
         ("proto=https", PROXY),
@@ -92,6 +110,11 @@ fn the_other_header_is_never_looked_at() {
 
 #[test]
 fn a_proxy_is_known_however_its_address_is_written() {
+    let mapped = ["::ffff:10.0.0.0/104".parse().expect("a network")];
+    let mut headers = HeaderMap::new();
+    headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.1"));
+    let proxies = TrustedProxies::new(&mapped, XForwardedFor);
+    assert_eq!(proxies.client(PROXY.parse().expect("an address"), &headers).to_string(), "192.0.2.1");
     assert_eq!(client(XForwardedFor, "::ffff:10.0.0.1", &[("x-forwarded-for", "192.0.2.1")]), "192.0.2.1");
 }
 
