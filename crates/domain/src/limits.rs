@@ -8,7 +8,7 @@
 //! | [`Quotas`], [`Limiter`] | one thing that is done, limited by place, by holder, and in all |
 //! | [`Seats`], [`Room`] | how many connections there may be, likewise |
 //!
-//! Invariant: what is refused costs nobody anything: a flood from one place takes nothing of what all have together.
+//! Invariant: what is refused by the quota of a place takes nothing of what all have together, however much comes from there.
 //! Invariant: memory is bounded, whoever comes from wherever: see [`Buckets::MOST`] and [`Seats`].
 
 mod buckets;
