@@ -14,7 +14,7 @@ use super::*;
 async fn lane(limit: usize) -> (Outbox, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (peer, ours) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-    let stream = Stream::open(ours.unwrap().0, Duration::from_secs(20), None).await.unwrap();
+    let stream = Stream::open(ours.unwrap().0, Duration::from_secs(20), None, None).await.unwrap();
     let outbox = Outbox::with_lane(limit, stream);
     outbox.queue().open_lane();
     (outbox, peer.unwrap())
