@@ -149,3 +149,12 @@ async fn a_session_that_is_too_much_is_turned_away_as_the_examples_show(
     let error = Box::pin(in_time("it to be too much", turned_away)).await;
     assert_eq!(&error, shown("connect_error", code));
 }
+
+#[tokio::test]
+async fn a_plain_session_that_is_too_much_is_told_so_as_the_example_shows() {
+    let (app, john) = limited("limits.connections_per_session", "1").await;
+    let _first = Connection::enter(&app, Protocol::Plain, Auth::Token(&john)).await;
+    let mut next = Connection::connecting(&app, Protocol::Plain, Auth::Token(&john)).await;
+    assert_eq!(next.event("error").await, shown("frame.error", "too_many_connections")["data"]);
+    assert_eq!(next.receive().await, Received::Closed(1013, "too_many_connections".to_owned()));
+}

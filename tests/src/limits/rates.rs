@@ -177,7 +177,8 @@ async fn other_events_are_limited(
     #[case] event: &str,
     #[case] data: &Value,
 ) {
-    let app = limited(&[("limits.events_per_session", "1/h burst 3")]).await;
+    // To connect is one.
+    let app = limited(&[("limits.events_per_session", "1/h burst 4")]).await;
     let [john, bob] = [app.log_in_claimed("JohnDoe").await, app.log_in_claimed("Bob").await];
     let (mut socket, _) = Connection::enter(&app, protocol, Auth::Token(&john)).await;
     for _ in 0..3 {
@@ -194,7 +195,8 @@ async fn other_events_are_limited(
 
 #[tokio::test]
 async fn frames_that_are_none_are_counted_too() {
-    let app = limited(&[("limits.events_per_session", "1/h burst 3")]).await;
+    // To connect is one.
+    let app = limited(&[("limits.events_per_session", "1/h burst 4")]).await;
     let john = app.log_in_claimed("JohnDoe").await;
     let (mut socket, _) = Connection::enter(&app, Protocol::Plain, Auth::Token(&john)).await;
     for code in ["invalid_frame", "invalid_frame", "invalid_frame", "rate_limited", "rate_limited"] {
