@@ -8,8 +8,8 @@
 //! | [`Quotas`], [`Limiter`] | one thing that is done, limited by place, by holder, and in all |
 //! | [`Seats`], [`Room`] | how many connections there may be, likewise |
 //!
-//! Invariant: what is refused takes nothing: no token of whoever is refused, and none of those that a place, or all, have together. What
-//! was taken before it turned out whose it is, is given back.
+//! Invariant: what is refused takes nothing of what a place, or all, have together; what was taken of that before it turned out whose it
+//! is, is given back.
 //! Invariant: nobody takes a token of a session without having shown its proof. Who speaks as one and has shown nothing, where a name is
 //! enough, is counted by place and session: from another address nobody can be silenced by limits.
 //! Invariant: memory is bounded, whoever comes from wherever: see [`Buckets::MOST`] and [`Seats`].

@@ -43,13 +43,17 @@ impl Identify {
         self.caller_of(self.authenticate.look(credentials).await?).await
     }
 
-    /// Who asks, as far as limits go: from where, and as which session. That is alive or not: a token that was never given out
-    /// names none, and there is no look into the database.
+    /// Who asks, as far as limits go: from where, and as which session.
     #[must_use]
     pub fn visitor(&self, place: Option<Place>, credentials: &Credentials) -> Visitor {
+        Visitor { place, holder: self.shown(credentials).map(Holder::from) }
+    }
+
+    /// Whose token or cookie is shown. That session is alive or not: a token that was never given out names none, and there is no look into
+    /// the database.
+    pub(crate) fn shown(&self, credentials: &Credentials) -> Option<SessionId> {
         let shown = credentials.token.as_deref().or(credentials.cookie.as_deref());
-        let session = shown.and_then(|token| self.authenticate.tokens.verify(token));
-        Visitor { place, holder: session.map(Holder::from) }
+        shown.and_then(|token| self.authenticate.tokens.verify(token))
     }
 
     /// The same, if they may listen and see who is online.

@@ -46,6 +46,7 @@ fn shown(by_cookie: bool, user: &LoggedIn) -> Auth<'_> {
 #[rstest]
 #[case::too_often("limits.connects_per_session", "1/h burst 1", "rate_limited")]
 #[case::too_many("limits.connections_per_session", "1", "too_many_connections")]
+#[case::asks_too_often("limits.events_per_session", "1/h burst 1", "rate_limited")]
 #[tokio::test]
 async fn a_session_that_is_turned_away_takes_no_connection_of_its_address_or_of_all(
     #[values(Protocol::Plain, Protocol::SocketIo)] protocol: Protocol,

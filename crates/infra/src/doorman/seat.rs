@@ -24,44 +24,54 @@ impl Seat {
         Ok(Self { post, place, is_paid: Cell::new(true) })
     }
 
-    /// Somebody comes in who is no session: that is what the handshake has paid for.
-    pub(crate) fn enter_as_nobody(&self) {
-        self.is_paid.set(false);
-    }
-
     /// From where it comes.
     pub(crate) fn place(&self) -> Option<Place> {
         self.place
     }
 
-    /// It turns out whose the connection is, which has been counted as an event; the session has this seat, too. If it may have none,
-    /// its place and all get back what the handshake and that event have taken; what the event has taken of the session stays taken, for
-    /// it was looked up. Over one connection a session may be refused again and again, or others come in after it: those after the first
-    /// pay as new connections.
-    pub(crate) fn enter(&self, session: SessionId) -> Result<OwnSeat, Refusal> {
+    /// Somebody wants to come in: that is an event, of the session that is shown.
+    pub(crate) fn knock(&self, session: Option<SessionId>) -> Result<(), Refusal> {
+        let Some(post) = &self.post else { return Ok(()) };
+        let visitor = Visitor { place: self.place, holder: session.map(Holder::from) };
+        let taken = post.limiter(Deed::Event).take(visitor, post.now());
+        taken.map_err(|exceeded| {
+            self.give_back(post);
+            refuse(Deed::Event, exceeded)
+        })
+    }
+
+    /// Somebody comes in who has knocked, as that session or as nobody in particular; a session has the seat that it gets, too. The first
+    /// is paid for by the handshake; who comes over the same connection later pays as for a new one. For a session that may have no more,
+    /// its place and all get back what was taken, also by its knocking; of the session that stays taken, for it was looked up.
+    pub(crate) fn enter(&self, session: Option<SessionId>) -> Result<OwnSeat, Refusal> {
         let Some(post) = &self.post else { return Ok(OwnSeat(None)) };
-        let entered = self.try_enter(post, Holder::from(session));
+        let entered = self.try_enter(post, session.map(Holder::from));
         entered.inspect_err(|_| post.limiter(Deed::Event).give_back(self.place))
     }
 
-    fn try_enter(&self, post: &Arc<Post>, holder: Holder) -> Result<OwnSeat, Refusal> {
-        let is_paid = self.is_paid.replace(false);
-        let mut connections = post.limiter(Deed::Connection);
-        if let Err(no_seat) = post.seats().take_for(holder) {
-            if is_paid {
-                connections.give_back(self.place);
-            }
+    fn try_enter(&self, post: &Arc<Post>, holder: Option<Holder>) -> Result<OwnSeat, Refusal> {
+        if let Some(Err(no_seat)) = holder.map(|holder| post.seats().take_for(holder)) {
+            self.give_back(post);
             return Err(no_room(no_seat));
         }
-        let own = OwnSeat(Some((post.clone(), holder)));
-        let visitor = Visitor { place: self.place, holder: Some(holder) };
-        let taken = if is_paid {
-            connections.take_for(visitor, post.now())
-        } else {
-            connections.take(visitor, post.now())
+        let own = OwnSeat(holder.map(|holder| (post.clone(), holder)));
+        let visitor = Visitor { place: self.place, holder };
+        let is_paid = self.is_paid.replace(false);
+        let mut connections = post.limiter(Deed::Connection);
+        let taken = match is_paid {
+            true => connections.take_for(visitor, post.now()),
+            false => connections.take(visitor, post.now()),
         };
+        drop(connections);
         taken.map_err(|exceeded| refuse(Deed::Connection, exceeded))?;
         Ok(own)
+    }
+
+    /// What the handshake has taken of the place and of all, once.
+    fn give_back(&self, post: &Post) {
+        if self.is_paid.replace(false) {
+            post.limiter(Deed::Connection).give_back(self.place);
+        }
     }
 }
 

@@ -88,17 +88,34 @@ async fn a_session_that_is_refused_gives_back_what_its_handshake_has_taken_and_n
     let connections = Quotas { per_place: quota(3), per_holder: quota(1), ..Quotas::default() };
     let doorman = Doorman::new(&Limits { connections, ..Limits::default() });
     let seat = doorman.connection(place(1)).expect("one of three");
-    drop(seat.enter(session(1)).expect("the first"));
+    drop(seat.enter(Some(session(1))).expect("the first"));
     for _ in 0..10 {
         let seat = doorman.connection(place(1)).expect("another of three, each time");
         for _ in 0..3 {
-            assert_eq!(said(seat.enter(session(1)).map(drop)).0, Code::RateLimited);
+            assert_eq!(said(seat.enter(Some(session(1))).map(drop)).0, Code::RateLimited);
         }
     }
     let nobodys = doorman.connection(place(1)).expect("another of three");
-    nobodys.enter_as_nobody();
-    assert_eq!(said(nobodys.enter(session(1)).map(drop)).0, Code::RateLimited);
-    drop(nobodys.enter(session(2)).expect("the last of three"));
+    drop(nobodys.enter(None).expect("the handshake has paid for it"));
+    assert_eq!(said(nobodys.enter(Some(session(1))).map(drop)).0, Code::RateLimited);
+    drop(nobodys.enter(Some(session(2))).expect("the last of three"));
+    assert_eq!(said(doorman.connection(place(1)).map(drop)).0, Code::RateLimited);
+    assert_eq!(said(nobodys.enter(None).map(drop)).0, Code::RateLimited);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_knocks_too_often_gives_back_what_the_handshake_has_taken() {
+    let per_holder = Quotas { per_holder: quota(1), ..Quotas::default() };
+    let connections = Quotas { per_place: quota(2), ..Quotas::default() };
+    let doorman = Doorman::new(&Limits { connections, events: per_holder, ..Limits::default() });
+    let seat = doorman.connection(place(1)).expect("one of two");
+    seat.knock(Some(session(1))).expect("the first");
+    drop(seat.enter(Some(session(1))).expect("it has knocked"));
+    for _ in 0..10 {
+        let seat = doorman.connection(place(1)).expect("the other of two, each time");
+        assert_eq!(said(seat.knock(Some(session(1)))).0, Code::RateLimited);
+    }
+    let _other = doorman.connection(place(1)).expect("the other of two");
     assert_eq!(said(doorman.connection(place(1)).map(drop)).0, Code::RateLimited);
 }
 
@@ -135,13 +152,13 @@ async fn a_seat_is_free_again_when_its_connection_is_gone() {
     drop(seat);
     let _third = doorman.connection(place(3)).expect("there is room again");
 
-    let own = other.enter(session(1)).expect("there is room");
-    let refused = other.enter(session(1)).map(drop);
+    let own = other.enter(Some(session(1))).expect("there is room");
+    let refused = other.enter(Some(session(1))).map(drop);
     let sentence = "this session has as many connections as it may have".to_owned();
     assert_eq!(said(refused), (Code::TooManyConnections, sentence, Some(ROOM_AFTER)));
-    let _other = other.enter(session(2)).expect("another session");
+    let _other = other.enter(Some(session(2))).expect("another session");
     drop(own);
-    let _again = other.enter(session(1)).expect("there is room again");
+    let _again = other.enter(Some(session(1))).expect("there is room again");
 }
 
 /// The seat is taken first; who is then refused for coming too often must not keep it.
@@ -151,9 +168,9 @@ async fn who_is_refused_leaves_no_seat_taken() {
     let room = Room { per_place: Some(1), per_holder: Some(1), in_all: Some(1) };
     let doorman = Doorman::new(&Limits { connections, room, ..Limits::default() });
     let seat = doorman.connection(place(1)).expect("the first");
-    drop(seat.enter(session(1)).expect("the first"));
+    drop(seat.enter(Some(session(1))).expect("the first"));
     for _ in 0..10 {
-        assert_eq!(said(seat.enter(session(1)).map(drop)).0, Code::RateLimited);
+        assert_eq!(said(seat.enter(Some(session(1))).map(drop)).0, Code::RateLimited);
     }
     drop(seat);
     for _ in 0..10 {
@@ -161,7 +178,7 @@ async fn who_is_refused_leaves_no_seat_taken() {
     }
     advance(Duration::from_secs(1)).await;
     let seat = doorman.connection(place(1)).expect("there is room");
-    let _own = seat.enter(session(1)).expect("there is room");
+    let _own = seat.enter(Some(session(1))).expect("there is room");
 }
 
 #[tokio::test]
@@ -171,7 +188,7 @@ async fn a_doorman_who_is_away_refuses_nobody() {
         doorman.log_in(from(1)).expect("nobody is there to refuse");
         doorman.speak_as(session(1), place(1)).expect("nobody is there to refuse");
         let seat = doorman.connection(place(1)).expect("nobody is there to refuse");
-        drop(seat.enter(session(1)).expect("nobody is there to refuse"));
+        drop(seat.enter(Some(session(1))).expect("nobody is there to refuse"));
         drop(doorman.socket(place(1)).expect("nobody is there to refuse"));
     }
 }

@@ -44,7 +44,7 @@ impl Participant {
 impl Gateway {
     /// Somebody wants to come in, who shows this: that is counted, whatever comes of it.
     pub(super) fn knock(&self, seat: &Seat, credentials: &Credentials) -> Result<(), Refusal> {
-        self.identify.doorman.event(self.identify.visitor(seat.place(), credentials))
+        seat.knock(self.identify.shown(credentials))
     }
 
     /// Finds out who it is that has knocked, and has it recorded that their session is served here: from then on nobody ends it for having
@@ -55,11 +55,8 @@ impl Gateway {
         credentials: &Credentials,
     ) -> Result<Participant, Refusal> {
         let (place, caller) = (seat.place(), self.identify.connecting(credentials).await?);
-        let Some(session) = caller.session() else {
-            seat.enter_as_nobody();
-            return Ok(Participant::new(place, caller, None));
-        };
-        let seat = seat.enter(session.id)?;
+        let seat = seat.enter(caller.session().map(|session| session.id))?;
+        let Some(session) = caller.session() else { return Ok(Participant::new(place, caller, None)) };
         match self.attendants.arrive(session.id).await {
             Ok(attending) => Ok(Participant::new(place, caller, Some((attending, seat)))),
             Err(error @ NotAttended::Unavailable) => Err(Refusal::for_now(Code::Unavailable, &error)),
