@@ -39,9 +39,20 @@ fn request(app: &App, john: &LoggedIn, method: &str, path: &str) -> RequestBuild
         // Nobody of that name is there: whoever is refused comes no further than that.
         _ => json!({"pseudonym": "Nobody"}),
     };
+    // What is no handshake is not counted as a connection.
+    let handshake = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
     let method: Method = method.to_uppercase().parse().expect("a method");
     let request = app.client().request(method.clone(), app.url(path)).header("authorization", john.bearer());
-    if method == Method::POST { request.json(&body) } else { request }
+    match path {
+        "/ws" => handshake.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+        _ if method == Method::POST => request.json(&body),
+        _ => request,
+    }
 }
 
 /// Buckets of one each, which take a second to fill; and room for one.

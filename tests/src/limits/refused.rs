@@ -2,7 +2,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{assert_for_now, assert_long, assert_told, limited, polling_handshake};
-use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, Received, http_client};
+use crate::harness::{App, Auth, Connection, LoggedIn, Protocol, Received, http_client, in_time};
 
 /// Who may not say more in a name leaves what its address, and all, may say.
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn what_is_no_handshake_takes_no_connection_of_its_address(
         // A new client each time: some of these answers end their connection without saying so.
         let request = http_client().get(app.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        assert_eq!(app.send(request).await.status, status);
+        assert_eq!(in_time("an answer", request.send()).await.expect("an answer").status(), status);
     }
     Connection::open(&app, Protocol::Plain, &[]).await.expect("it is the first");
 }
