@@ -86,7 +86,7 @@ impl Stream {
 
     /// Whether nobody is at it, which is so whenever somebody can ask.
     pub(crate) fn is_free(&self) -> bool {
-        self.0.try_borrow().is_ok()
+        self.0.socket.try_borrow().is_ok()
     }
 
     /// Writes what was taken and is still on its way to the socket. `WouldBlock`: not all of it.
