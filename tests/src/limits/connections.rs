@@ -102,13 +102,12 @@ async fn a_session_that_began_by_polling_leaves_its_room_when_it_ends(#[case] is
     let sid = polling_session(&app).await;
     let upgraded = if is_upgraded { Some(Connection::upgraded(&app, &sid).await) } else { None };
     assert_eq!(polling_handshake(app.address(), &[]).await.0, 429, "it is there");
-    match upgraded {
-        Some(mut upgraded) => upgraded.close().await,
-        None => {
-            let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
-            let closed = app.client().post(app.url(&path)).body("1").send();
-            assert_eq!(in_time("an answer", closed).await.expect("an answer").status(), 200);
-        }
+    if let Some(mut upgraded) = upgraded {
+        upgraded.close().await;
+    } else {
+        let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+        let closed = app.client().post(app.url(&path)).body("1").send();
+        assert_eq!(in_time("an answer", closed).await.expect("an answer").status(), 200);
     }
     becomes_so("room", async || polling_handshake(app.address(), &[]).await.0 == 200).await;
 }

@@ -78,7 +78,7 @@ async fn a_websocket_is_a_tcp_connection_until_it_ends() {
                 }
             }
         };
-        let open = in_time("room", comes_in).await;
+        let open = Box::pin(in_time("room", comes_in)).await;
         for _ in 0..3 {
             assert!(!is_served(&mut connect_from(&app, [127, 0, 0, 2]).await).await);
         }

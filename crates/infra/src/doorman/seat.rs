@@ -58,10 +58,8 @@ impl Seat {
         let visitor = Visitor { place: self.place, holder };
         let is_paid = self.is_paid.replace(false);
         let mut connections = post.limiter(Deed::Connection);
-        let taken = match is_paid {
-            true => connections.take_for(visitor, post.now()),
-            false => connections.take(visitor, post.now()),
-        };
+        let now = post.now();
+        let taken = if is_paid { connections.take_for(visitor, now) } else { connections.take(visitor, now) };
         drop(connections);
         taken.map_err(|exceeded| refuse(Deed::Connection, exceeded))?;
         Ok(own)
