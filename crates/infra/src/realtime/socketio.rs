@@ -178,7 +178,7 @@ fn ending(socket: &Socket, reason: DisconnectReason) -> Ending {
     match reason {
         _ if socket.was_too_slow() => Ending::TooSlow,
         DisconnectReason::ClientNamespaceDisconnect | DisconnectReason::TransportClose => Ending::Client,
-        DisconnectReason::PingTimeout => Ending::Lost,
+        DisconnectReason::PingTimeout | DisconnectReason::TransportLost => Ending::Lost,
         DisconnectReason::ServerNamespaceDisconnect
         | DisconnectReason::ServerShuttingDown
         | DisconnectReason::ForcedClose => Ending::Server,
