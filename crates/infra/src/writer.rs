@@ -94,15 +94,6 @@ impl QueueDepth {
     }
 }
 
-#[cfg(test)]
-impl QueueDepth {
-    /// Where nobody waits.
-    pub(crate) fn of_nothing() -> Self {
-        let semaphore = || Arc::new(Semaphore::new(1));
-        Self(Arc::new(Places { messages: semaphore(), accounts: semaphore(), most_messages: 1 }))
-    }
-}
-
 /// A command, and its place in the queue until it is taken out.
 type Queued = (Command, OwnedSemaphorePermit);
 

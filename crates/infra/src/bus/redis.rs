@@ -248,12 +248,10 @@ fn refusal(error: &RedisError) -> Option<&'static str> {
         Some("WRONGPASS") => Some("it refuses the name or password in bus.url"),
         Some("NOAUTH") => Some("it asks for a password, and bus.url has none"),
         Some("NOPERM") => Some("whoever bus.url names may not publish or subscribe on this channel"),
-        _ => match tls_error(error)? {
-            rustls::Error::InvalidCertificate(_) => Some(
-                "its certificate has to be for the host in bus.url, and of an authority that the system or the file in SSL_CERT_FILE knows",
-            ),
-            _ => None,
-        },
+        _ if matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_))) => Some(
+            "its certificate has to be for the host in bus.url, and of an authority that the system or the file in SSL_CERT_FILE knows",
+        ),
+        _ => None,
     }
 }
 

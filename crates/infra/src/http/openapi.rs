@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, Header, InfoBuilder, LicenseBuilder, OpenApi as Document, PathItem, Ref, RefOr, Required,
@@ -100,30 +100,28 @@ fn name_answer(answer: &mut RefOr<Response>) {
 
 /// What comes with every answer.
 fn id() -> Header {
+    let pattern = format!("^[A-Za-z0-9_.-]{{1,{LONGEST_ID}}}$");
     HeaderBuilder::new()
         .description(Some(
-            "Names the request in the log: by the id that it has brought, if that is good, or by a new one",
+            "Names the request in the log: the id that it has brought, if that is good, or a new one",
         ))
-        .schema(Some(request_id()))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))))
         .build()
 }
 
 /// What every request may bring.
 fn own_id() -> Parameter {
+    let good = format!(
+        "Names the request, for whoever looks for it in the log: at most {LONGEST_ID} letters, digits, `-`, `_` and `.`. Another is \
+         replaced"
+    );
     ParameterBuilder::new()
         .name(REQUEST_ID.as_str())
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some(
-            "Names the request, for whoever looks for it in the log. One that is not good is replaced",
-        ))
-        .schema(Some(request_id()))
+        .description(Some(good))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .build()
-}
-
-fn request_id() -> Object {
-    let pattern = format!("^[A-Za-z0-9_.-]{{1,{LONGEST_ID}}}$");
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
 }
 
 /// The document, as it is served.

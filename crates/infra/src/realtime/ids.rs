@@ -8,7 +8,6 @@ use tracing::Span;
 
 use crate::http::requests::REQUEST_ID;
 use crate::metrics::Ending;
-use crate::refusal::Refusal;
 
 /// A number of its own, which a node gives in turn, and the id of the request that has opened it.
 pub(super) struct Ids {
@@ -51,14 +50,14 @@ impl Ids {
         });
     }
 
-    /// Tells that a connection was not let in. Of a crowd that has to wait each would be a line too many, just when there is a lot to do.
-    pub(super) fn tell_of_refusal(&self, refusal: &Refusal) {
-        let code = refusal.code.as_str();
+    /// Tells that a connection was not let in, and why. Of a crowd that may come back soon each would be a line too many, just when there
+    /// is a lot to do.
+    pub(super) fn tell_of_refusal(&self, reason: &str, passes: bool) {
         self.span().in_scope(|| {
-            if refusal.code.is_passing() {
-                tracing::debug!(code, "a connection was refused");
+            if passes {
+                tracing::debug!(reason, "a connection was refused");
             } else {
-                tracing::info!(code, "a connection was refused");
+                tracing::info!(reason, "a connection was refused");
             }
         });
     }

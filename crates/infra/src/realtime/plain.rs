@@ -181,7 +181,10 @@ async fn serve(
             gateway.metrics.closed(Door::WebSocket, ending);
         }
         Ok(None) => {}
-        Err((code, reason)) => close(connection, code, reason).await,
+        Err((code, reason)) => {
+            visit.ids.tell_of_refusal(reason, [CloseCode::TRY_AGAIN, CloseCode::GOING_AWAY].contains(&code));
+            close(connection, code, reason).await;
+        }
     }
 }
 
@@ -210,7 +213,6 @@ async fn enter(
     };
     let (participant, start) = entering.await.map_err(|refusal| {
         gateway.metrics.refused(Door::WebSocket, refusal.code);
-        visit.ids.tell_of_refusal(&refusal);
         refused(&refusal)
     })?;
     let (sink, caller) = (Sink::Plain(connection.outbox()), &participant.caller);

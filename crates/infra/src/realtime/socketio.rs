@@ -124,7 +124,7 @@ impl Handler for LobbyHandler {
         let ids = Ids::of(&headers);
         let told = |refusal: &Refusal| {
             self.gateway.metrics.refused(Door::SocketIo, refusal.code);
-            ids.tell_of_refusal(refusal);
+            ids.tell_of_refusal(refusal.code.as_str(), refusal.code.is_passing());
         };
         let auth = parse_auth(request.auth).inspect_err(told).map_err(|refusal| connect_error(&refusal))?;
         let shown = credentials::of(&headers);
