@@ -9,6 +9,7 @@
 //! back.
 
 mod crowd;
+mod places;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::metrics::receipts;
 use crowd::{Crowd, PATIENCE};
+pub use places::QueueDepth;
+use places::{ACCOUNT_PLACES, Places};
 
 /// The most messages in one transaction. Past this the cost of a commit is already shared by so many that
 /// more gain nothing, while all of them wait for the last.
@@ -38,10 +41,6 @@ const MAX_BATCH: usize = 256;
 /// How often at most others have their turn before the next commit. A turn takes some microseconds, and most have had theirs
 /// after three.
 const TURNS: u32 = 8;
-
-/// Log-ins, log-outs and what wakes a session that may wait, besides messages: whoever logs out in a rush of messages is not told to come
-/// back later. Each is a commit of its own; so many take a slow disk some seconds.
-const ACCOUNT_PLACES: usize = 1_024;
 
 /// Between two looks whether the storage is back.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -64,34 +63,6 @@ pub struct Changes {
 pub struct Writer {
     queue: mpsc::Sender<Queued>,
     places: Arc<Places>,
-}
-
-/// A permit for each command that may wait.
-struct Places {
-    messages: Arc<Semaphore>,
-    accounts: Arc<Semaphore>,
-    most_messages: usize,
-}
-
-/// How much waits for the writer. It does not keep it from ending.
-#[derive(Clone)]
-pub struct QueueDepth(Arc<Places>);
-
-impl QueueDepth {
-    /// Messages that wait to be committed.
-    pub(crate) fn messages(&self) -> usize {
-        self.most_messages().saturating_sub(self.0.messages.available_permits())
-    }
-
-    /// Messages that may wait.
-    pub(crate) fn most_messages(&self) -> usize {
-        self.0.most_messages
-    }
-
-    /// Log-ins, log-outs and wake-ups that wait.
-    pub(crate) fn accounts(&self) -> usize {
-        ACCOUNT_PLACES.saturating_sub(self.0.accounts.available_permits())
-    }
 }
 
 /// A command, and its place in the queue until it is taken out.
@@ -156,15 +127,9 @@ impl Writer {
     #[must_use]
     pub fn spawn(changes: Changes, capacity: usize) -> (Self, Health, JoinHandle<()>) {
         let (queue, commands) = mpsc::channel(capacity + ACCOUNT_PLACES);
-        let semaphore = |places| Arc::new(Semaphore::new(places));
-        let places = Places {
-            messages: semaphore(capacity),
-            accounts: semaphore(ACCOUNT_PLACES),
-            most_messages: capacity,
-        };
         let health = Health::new();
         let desk = Desk { changes, commands, health: health.clone(), crowd: Crowd::default() };
-        (Self { queue, places: Arc::new(places) }, health, tokio::spawn(desk.run()))
+        (Self { queue, places: Arc::new(Places::new(capacity)) }, health, tokio::spawn(desk.run()))
     }
 
     /// How much waits for it.

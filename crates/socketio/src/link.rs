@@ -61,6 +61,12 @@ impl Link {
         }
     }
 
+    /// Whether a packet would be written at once.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.ending.get().is_none()
+            && matches!(&*self.way.borrow(), Way::WebSocket(outbox) if outbox.is_idle())
+    }
+
     /// The same if there is plenty of room for all of it; whether there was.
     pub(crate) fn send_volatile(&self, packet: &Packet) -> bool {
         let attachments: usize = packet.attachments().iter().map(cost).sum();

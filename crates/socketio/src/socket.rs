@@ -106,6 +106,13 @@ impl Socket {
         if self.inner.joined.get() { self.inner.link.send_now(packet) } else { Err(SendError::Closed) }
     }
 
+    /// Whether [`Socket::send_now`] would write at once. Whoever asks this of several sockets before they are sent anything has all of
+    /// them fetched from memory at the same time.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.inner.joined.get() && self.inner.link.is_idle()
+    }
+
     /// Queues several packets at once, which must all be of this socket's namespace. Over a WebSocket this costs what one does.
     pub fn send_all(&self, packets: &Packets) -> Result<(), SendError> {
         if self.inner.joined.get() { self.inner.link.send_all(packets) } else { Err(SendError::Closed) }

@@ -47,6 +47,13 @@ impl Outbox {
         self.queue().send_now(frame.bytes())
     }
 
+    /// Whether [`Outbox::send_now`] would write at once. Whoever asks this of several outboxes before they are sent anything has all
+    /// of them fetched from memory at the same time, instead of one after the other between two writes.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queue().is_idle()
+    }
+
     /// Queues several frames at once: all of them, or none, and what would be an overflow for one of them is one for all.
     pub fn send_all(&self, frames: &Frames) -> Result<(), SendError> {
         self.queue().send(frames.bytes())

@@ -120,6 +120,11 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether the lane is open, and nothing waits for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(&self.way, Way::Lane(lane, Turn::Idle) if lane.is_free()) && self.stage == Stage::Open
+    }
+
     pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
         if self.stage == Stage::Open {
             self.push(Frame::close(Some(code), reason).bytes());

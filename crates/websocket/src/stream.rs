@@ -73,6 +73,11 @@ impl Stream {
         }
     }
 
+    /// Whether nobody is at it, which is so whenever somebody can ask.
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.try_borrow().is_ok()
+    }
+
     /// Writes what was taken and is still on its way to the socket. `WouldBlock`: not all of it.
     pub(crate) fn flush_at_once(&self) -> io::Result<()> {
         match &mut *self.0.borrow_mut() {

@@ -72,11 +72,7 @@ async fn a_program_from_the_page_prints_messages_in_the_order_of_their_ids(#[cas
     let bob = app.log_in_claimed("Bob").await;
     let (mut bobs, _) = Connection::enter(&app, Protocol::Plain, Auth::Token(&bob)).await;
     let mut pasted = Pasted::start(heading, &app.url(""));
-    let mut greeted = (false, false);
-    while greeted != (true, true) {
-        let line = pasted.line().await;
-        greeted = (greeted.0 || line == STORED, greeted.1 || line.contains(": Hello "));
-    }
+    pasted.greets(STORED).await;
     for number in 0..MANY {
         bobs.emit("send_message", &json!({"content": number.to_string()})).await;
     }
@@ -104,11 +100,7 @@ async fn a_program_from_the_page_goes_on_where_it_left_off(#[case] heading: &str
         async |content: &str| post("/messages", json!({"sender": "Bob", "content": content})).await;
     post("/login", json!({"pseudonym": "Bob"})).await;
     let mut pasted = Pasted::start(heading, &url);
-    let mut greeted = (false, false);
-    while greeted != (true, true) {
-        let line = pasted.line().await;
-        greeted = (greeted.0 || line == STORED, greeted.1 || line.contains(": Hello "));
-    }
+    pasted.greets(STORED).await;
     lobby.kill().await;
     lobby.start_again().await;
     // Both before it is back and afterwards, as it happens.

@@ -120,6 +120,16 @@ impl Pasted {
         while self.line().await != expected {}
     }
 
+    /// Waits until its greeting has been said: it is `stored`, and has come back to the program, whichever comes first.
+    pub(super) async fn greets(&mut self, stored: &str) {
+        let (mut is_stored, mut is_heard) = (false, false);
+        while !(is_stored && is_heard) {
+            let line = self.line().await;
+            is_stored |= line == stored;
+            is_heard |= line.contains(": Hello ");
+        }
+    }
+
     /// The message that it prints next.
     pub(super) async fn message(&mut self) -> String {
         loop {

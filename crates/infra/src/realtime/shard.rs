@@ -20,6 +20,9 @@ use super::run::Run;
 use super::sink::Sink;
 use super::typing::Typing;
 
+/// So many connections are looked at before they are written to: what is known of them is fetched from memory at the same time.
+const LOOK_AHEAD: usize = 16;
+
 /// One worker's connections. It is not `Send`: its worker alone touches them, without locks.
 pub struct Shard {
     pub(super) hub: Arc<Hub>,
@@ -153,8 +156,18 @@ impl Shard {
     /// a thousand of them in turn is what costs most besides the writes.
     fn deliver_now(&self, message: &Encoded) {
         let members = self.members.borrow();
-        let members = members.iter().map(|(_, member)| member).filter(|member| member.is_news(message));
-        let delivered = members.filter(|member| member.sink.send_now(message)).count();
+        let mut news = members.iter().map(|(_, member)| member).filter(|member| member.is_news(message));
+        let send = |(member, is_idle): (&Member, bool)| {
+            if is_idle { member.sink.send_now(message) } else { member.sink.send(message) }
+        };
+        let (mut delivered, mut next) = (0, Vec::with_capacity(LOOK_AHEAD));
+        loop {
+            next.extend(news.by_ref().take(LOOK_AHEAD).map(|member| (member, member.sink.is_idle())));
+            if next.is_empty() {
+                break;
+            }
+            delivered += next.drain(..).filter(|looked_at| send(*looked_at)).count();
+        }
         self.hub.metrics.delivered(delivered);
     }
 

@@ -43,6 +43,14 @@ impl Sink {
         }
     }
 
+    /// Whether what is sent now is written at once.
+    pub(super) fn is_idle(&self) -> bool {
+        match self {
+            Self::Plain(outbox) => outbox.is_idle(),
+            Self::SocketIo(socket) | Self::Recoverable(socket) => socket.is_idle(),
+        }
+    }
+
     /// The same of several messages at once.
     pub(super) fn send_all(&self, run: &Run) -> bool {
         match self {
