@@ -20,8 +20,7 @@ use super::*;
 impl QueueDepth {
     /// Where nobody waits.
     pub(crate) fn of_nothing() -> Self {
-        let semaphore = || Arc::new(Semaphore::new(1));
-        Self(Arc::new(Places { messages: semaphore(), accounts: semaphore(), most_messages: 1 }))
+        Self(Arc::new(Places::new(1)))
     }
 }
 

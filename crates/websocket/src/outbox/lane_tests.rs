@@ -25,16 +25,18 @@ async fn what_is_alone_is_written_at_once_and_what_is_not_goes_behind_the_rest()
 
 #[actix_web::test]
 async fn it_is_idle_when_nothing_waits_and_something_may_be_sent() {
-    let (outbox, mut peer) = lane(1 << 20).await;
-    let frame = Frame::text("frame");
-    assert!(outbox.is_idle());
-    outbox.send(&frame).unwrap();
-    assert!(!outbox.is_idle());
-    read(&mut peer, frame.len()).await;
-    assert!(outbox.is_idle());
-    outbox.close(CloseCode::GOING_AWAY, "");
-    read(&mut peer, Frame::close(Some(CloseCode::GOING_AWAY), "").len()).await;
-    assert!(!outbox.is_idle());
+    for kind in BOTH {
+        let (outbox, _, mut peer) = lane(kind, 1 << 20).await;
+        let frame = Frame::text("frame");
+        assert!(outbox.is_idle());
+        outbox.send(&frame).unwrap();
+        assert!(!outbox.is_idle());
+        read(&mut peer, frame.len()).await;
+        assert!(outbox.is_idle());
+        outbox.close(CloseCode::GOING_AWAY, "");
+        read(&mut peer, Frame::close(Some(CloseCode::GOING_AWAY), "").len()).await;
+        assert!(!outbox.is_idle());
+    }
     assert!(!Outbox::new(1 << 20).is_idle(), "the response's body takes it when its turn comes");
 }
 
