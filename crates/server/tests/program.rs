@@ -181,7 +181,7 @@ async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
                 "--set",
                 "database.url=postgres://u:hush@127.0.0.1:1/lobby?sslmode=verify-full&sslrootcert=/no/such.pem",
             ],
-            &[],
+            &[("SECRET_KEY", LONG_KEY)],
             "database.url: the file '/no/such.pem', which 'sslrootcert' names, cannot be read",
         ),
         (&["--set", "port"], &[], "server.port=5001"),
