@@ -117,7 +117,8 @@ impl Polled {
         let stream = BufReader::new(connected(address, authority).await);
         let mut polled = Self { stream, path: "/socket.io/?EIO=4&transport=polling".to_owned() };
         let opened: Value = serde_json::from_str(&polled.poll().await[1..]).expect("JSON");
-        polled.path += &format!("&sid={}", opened["sid"].as_str().expect("a text"));
+        polled.path.push_str("&sid=");
+        polled.path.push_str(opened["sid"].as_str().expect("a text"));
         assert_eq!(polled.ask("POST", "40").await, "ok");
         let mut entered = String::new();
         while !entered.contains("42[\"session\"") {
