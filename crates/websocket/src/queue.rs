@@ -195,8 +195,8 @@ impl Queue {
         self.pending.cost() + self.unwritten()
     }
 
-    /// What the lane has taken and the socket has not. There is nothing of that unless somebody waits for the socket: the lane is not asked
-    /// for nothing.
+    /// What the lane has taken and the socket has not. There is nothing of that unless somebody waits for the socket: otherwise the lane, which
+    /// lies elsewhere in memory, is not even asked.
     fn unwritten(&self) -> usize {
         match &self.way {
             Way::Lane(lane, Turn::Full(_)) => lane.unwritten(),
