@@ -13,6 +13,8 @@
 mod core;
 mod feed;
 mod publications;
+#[cfg(test)]
+mod scrape_tests;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -9,12 +9,14 @@ use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tracing::Instrument;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::encode::{ErrorView, NAMESPACE};
 use super::gateway::Gateway;
 use super::hub::Start;
+use super::ids::Ids;
 use super::participant::Participant;
 use super::recovery::{Pid, Pids};
 use super::shard::Membership;
@@ -33,6 +35,7 @@ pub struct LobbyHandler {
 
 /// One socket's state.
 pub struct SocketState {
+    ids: Ids,
     participant: Participant,
     start: Start,
     /// What its client shows to be recovered, if it wants to be.
@@ -117,10 +120,14 @@ impl Handler for LobbyHandler {
         if request.namespace != NAMESPACE {
             return Err(ConnectError::invalid_namespace());
         }
-        let counted = |refusal: &Refusal| self.gateway.metrics.refused(Door::SocketIo, refusal.code);
-        let auth =
-            parse_auth(request.auth).inspect_err(counted).map_err(|refusal| connect_error(&refusal))?;
-        let shown = credentials::of(&request.handshake.headers());
+        let headers = request.handshake.headers();
+        let ids = Ids::of(&headers);
+        let told = |refusal: &Refusal| {
+            self.gateway.metrics.refused(Door::SocketIo, refusal.code);
+            ids.tell_of_refusal(refusal.code.as_str(), refusal.code.is_passing());
+        };
+        let auth = parse_auth(request.auth).inspect_err(told).map_err(|refusal| connect_error(&refusal))?;
+        let shown = credentials::of(&headers);
         let credentials = Credentials { token: auth.token.clone().or(shown.token), ..shown };
         let entering = async {
             let place = place_of(request.handshake.peer_addr);
@@ -129,8 +136,10 @@ impl Handler for LobbyHandler {
             Ok::<_, Refusal>((participant, start, pid))
         };
         let turned_away = |refusal| turned_away(&refusal, &credentials);
-        let (participant, start, pid) = entering.await.inspect_err(counted).map_err(turned_away)?;
-        Ok(SocketState { participant, start, pid, in_batches: auth.batch, membership: RefCell::default() })
+        let entered = entering.instrument(ids.span()).await;
+        let (participant, start, pid) = entered.inspect_err(told).map_err(turned_away)?;
+        let membership = RefCell::default();
+        Ok(SocketState { ids, participant, start, pid, in_batches: auth.batch, membership })
     }
 
     fn pid(&self, state: &SocketState) -> Option<String> {
@@ -168,8 +177,9 @@ impl Handler for LobbyHandler {
     }
 
     fn disconnected(&self, socket: &Socket, state: &Rc<SocketState>, reason: DisconnectReason) {
-        tracing::debug!(%reason, "a connection has ended");
-        self.gateway.metrics.closed(Door::SocketIo, ending(socket, reason));
+        let ending = ending(socket, reason);
+        state.ids.tell_of_end(ending, &reason);
+        self.gateway.metrics.closed(Door::SocketIo, ending);
         drop(state.membership.take());
     }
 }
@@ -178,7 +188,7 @@ fn ending(socket: &Socket, reason: DisconnectReason) -> Ending {
     match reason {
         _ if socket.was_too_slow() => Ending::TooSlow,
         DisconnectReason::ClientNamespaceDisconnect | DisconnectReason::TransportClose => Ending::Client,
-        DisconnectReason::PingTimeout => Ending::Lost,
+        DisconnectReason::PingTimeout | DisconnectReason::TransportLost => Ending::Lost,
         DisconnectReason::ServerNamespaceDisconnect
         | DisconnectReason::ServerShuttingDown
         | DisconnectReason::ForcedClose => Ending::Server,
