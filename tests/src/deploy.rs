@@ -85,6 +85,39 @@ fn everybody_waits_for_longer_than_a_goodbye_takes() {
     }
 }
 
+/// Whoever runs it sees how it is doing, and the world does not.
+#[test]
+fn metrics_are_on_wherever_a_lobby_is_set_up_and_published_nowhere() {
+    for (path, listens) in [
+        ("compose.yaml", "\n      LOBBY_METRICS__LISTEN: 0.0.0.0:9464\n"),
+        ("compose.cluster.yaml", "\n  LOBBY_METRICS__LISTEN: 0.0.0.0:9464\n"),
+        ("deploy/lobby.service", "\nEnvironment=LOBBY_METRICS__LISTEN=127.0.0.1:9464\n"),
+        ("deploy/lobby@.service", "\nEnvironment=LOBBY_METRICS__LISTEN=127.0.0.1:1%i\n"),
+        ("deploy/kubernetes/lobby.yaml", "\n  LOBBY_METRICS__LISTEN: \"0.0.0.0:9464\"\n"),
+    ] {
+        assert!(page(path).contains(listens), "{path}");
+    }
+    for path in ["compose.yaml", "compose.cluster.yaml"] {
+        let page = page(path);
+        let published: Vec<_> =
+            page.lines().filter(|line| line.trim().starts_with("- \"127.0.0.1:")).collect();
+        assert!(matches!(published[..], [one] if !one.contains("9464")), "{path}: {published:?}");
+    }
+    let manifest = page("deploy/kubernetes/lobby.yaml");
+    let documents: Vec<_> = manifest.split("\n---\n").collect();
+    let [service, pods] = ["\nkind: Service\n", "\nkind: Deployment\n"]
+        .map(|kind| documents.iter().find(|document| document.contains(kind)).expect("it is there"));
+    assert!(!service.contains("9464") && !service.contains("metrics"), "{service}");
+    assert!(pods.contains("- name: metrics\n              containerPort: 9464\n"), "{pods}");
+    assert!(pods.contains("prometheus.io/port: \"9464\"\n"), "{pods}");
+    let policy = page("deploy/kubernetes/network.yaml");
+    let rules: Vec<_> = policy.split("\n    - from:\n").skip(1).collect();
+    let [clients, scrapers] = rules[..] else { panic!("two rules: {rules:?}") };
+    assert!(clients.contains("port: 5000") && !clients.contains("9464"), "{clients}");
+    let [name, port] = ["kubernetes.io/metadata.name: monitoring\n", "port: 9464\n"];
+    assert!(scrapers.contains(name) && scrapers.contains(port) && !scrapers.contains("5000"), "{scrapers}");
+}
+
 /// What is asked for is there, as the API pages know it.
 #[test]
 fn what_kubernetes_asks_for_is_there() {

@@ -257,6 +257,9 @@ fn the_nodes_of_nginx_are_those_of_the_unit_and_of_the_containers() {
     assert!(compose.contains("ipv4_address: 172.31.213.2\n"));
     assert!(compose.contains("LOBBY_LIMITS__TRUSTED_PROXIES: 172.31.213.2\n"), "where nginx asks from");
     assert!(compose.contains("ip_range: 172.31.213.128/25\n"), "nobody else gets nginx' address");
+    assert!(compose.contains("gateway: 172.31.213.1\n"), "where the host asks from");
+    let believed = "LOBBY_LIMITS__TRUSTED_PROXIES: 172.31.213.2,172.31.213.1\n";
+    assert!(page("docs/operations/cluster.md").contains(believed), "with a proxy on the host");
     assert!(compose.contains(r"sed 's/127\.0\.0\.1:500\([0-9]\)/node-\1:5000 resolve/;"));
     assert!(nginx.contains("\nupstream lobby {\n"), "where names are asked for is put behind it");
 }

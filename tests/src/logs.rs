@@ -5,6 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Connection, Launch, Program, Protocol, becomes_so, http_client, in_time};
 
@@ -104,6 +105,54 @@ async fn what_is_said_is_not_logged(#[case] format: &str) {
     program.stop().await;
     assert!(log.contains("TRACE"));
     assert_eq!(log.lines().filter(|line| line.contains(SECRET)).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// As a lobby is run: at `info`, where nothing is told of who just comes and goes.
+#[rstest]
+#[tokio::test]
+async fn who_was_cut_off_or_not_let_in_is_found_by_connection_and_request(
+    #[values("text", "json")] format: &str,
+    #[values(Protocol::Plain, Protocol::SocketIo)] protocol: Protocol,
+) {
+    const SECRET: &str = "correct-horse-battery-staple";
+
+    let settings = vec![("LOBBY_LOG__LEVEL", "info".to_owned()), ("LOBBY_LOG__FORMAT", format.to_owned())];
+    let program = Program::launch(Launch { settings, ..Launch::default() }).await;
+    let connecting = async |id: &str, data: &Value| {
+        Connection::connecting_at(program.socket(), protocol, &[("x-request-id", id)], data).await
+    };
+    connecting("comes-and-goes", &json!({})).await.entered().await.0.close().await;
+    let mut refused = connecting("not-let-in", &json!({"token": SECRET})).await;
+    refused.receive().await;
+    let mut cut = connecting("cut-off", &json!({})).await.entered().await.0;
+    match protocol {
+        Protocol::Plain => cut.send(Message::binary(SECRET)).await,
+        Protocol::SocketIo => cut.send_text(&format!("4{SECRET}")).await,
+    }
+    cut.closed().await;
+    let told = |what: &str, request: &str| {
+        let log = program.log();
+        let line = log.lines().find(|line| line.contains(what)).map(str::to_owned)?;
+        let span = if format == "json" {
+            let entry: Value = serde_json::from_str(&line).expect("JSON");
+            (entry["span"]["id"].is_u64(), entry["span"]["request"] == request)
+        } else {
+            let (_, ids) = line.split_once("connection{id=").expect("a span");
+            (ids.starts_with(|c: char| c.is_ascii_digit()), ids.contains(&format!("request={request:?}")))
+        };
+        assert_eq!(span, (true, true), "{line}");
+        Some(line)
+    };
+    becomes_so("both to be told", async || {
+        let refused = told("a connection was refused", "not-let-in");
+        let cut = told("a connection was cut off", "cut-off");
+        let said = |line: Option<String>, why: &str| line.is_some_and(|line| line.contains(why));
+        said(refused, "invalid_token") && said(cut, "protocol")
+    })
+    .await;
+    let log = program.log();
+    assert!(!log.contains(SECRET) && !log.contains("comes-and-goes"), "{log}");
+    program.stop().await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::docs::{assert_up_to_date, page, with_table};
 use crate::harness::{
-    Connection, Launch, LoggedIn, Program, Protocol, becomes_so, free_port, http_client, in_time,
+    Connection, Launch, LoggedIn, Polling, Program, Protocol, becomes_so, free_port, http_client, in_time,
 };
 
 /// A lobby whose metrics are served.
@@ -152,6 +152,23 @@ async fn the_numbers_are_those_of_what_was_done() {
     for door in ["websocket", "socketio"] {
         let name = format!("lobby_connections_closed_total{{door=\"{door}\",reason=\"client\"}}");
         lobby.becomes(&name, 2.0).await;
+    }
+    lobby.program.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_lost_whatever_way_it_came() {
+    let lobby = Watched::start().await;
+    lobby.enter(Protocol::Plain, &json!({})).await.break_off();
+    lobby.enter(Protocol::SocketIo, &json!({})).await.break_off();
+    let mut polling = Polling::connecting_at(lobby.program.socket(), &json!({})).await;
+    polling.receive().await;
+    polling.break_off().await;
+    for (door, lost) in [("websocket", 1.0), ("socketio", 2.0)] {
+        let name = |reason| format!("lobby_connections_closed_total{{door=\"{door}\",reason=\"{reason}\"}}");
+        lobby.becomes(&name("lost"), lost).await;
+        let (_, series) = lobby.scrape().await;
+        assert_eq!((series[&name("client")], series[&name("protocol")]), (0.0, 0.0), "{door}");
     }
     lobby.program.stop().await;
 }

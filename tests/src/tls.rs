@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
@@ -22,7 +22,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::harness::{Kind, Launch, Participant, Program, becomes_so, binary, in_time};
+use crate::harness::{Database, Kind, Launch, Participant, Program, becomes_so, binary, free_port, in_time};
 
 /// A plain connection over TLS, by somebody who trusts one authority.
 pub(crate) struct Secured(WebSocketStream<TlsStream<TcpStream>>);
@@ -36,8 +36,7 @@ impl Secured {
 
     async fn enter_by(stream: TcpStream, authority: &Path) -> (Self, Value) {
         let address = stream.peer_addr().expect("it is connected");
-        let stream = connector(authority, &[b"http/1.1"]).connect(address.ip().into(), stream);
-        let stream = in_time("the handshake of TLS", stream).await.expect("a certificate to be trusted");
+        let stream = secured(stream, authority).await;
         let opened = client_async(format!("wss://{address}/ws"), stream);
         let (stream, _) = Box::pin(in_time("a handshake", opened)).await.expect("a WebSocket");
         let mut secured = Self(stream);
@@ -45,6 +44,30 @@ impl Secured {
         let session = secured.next().await;
         assert_eq!(session["event"], "session");
         (secured, session["data"].clone())
+    }
+
+    /// The same over Socket.IO.
+    async fn enter_socketio(address: SocketAddr, authority: &Path) -> Self {
+        let stream = connected(address, authority).await;
+        let opened = client_async(format!("wss://{address}/socket.io/?EIO=4&transport=websocket"), stream);
+        let (stream, _) = Box::pin(in_time("a handshake", opened)).await.expect("a WebSocket");
+        let mut secured = Self(stream);
+        secured.0.send(Message::text("40")).await.expect("the socket takes it");
+        for begins in ["0{", "40{", "42[\"session\""] {
+            let text = in_time("a frame", secured.0.next()).await.expect("it goes on").expect("it is whole");
+            assert!(text.to_text().expect("a text").starts_with(begins), "{text:?}");
+        }
+        secured
+    }
+
+    /// With which code it is closed; what comes before is passed over.
+    async fn closed(&mut self) -> u16 {
+        loop {
+            let frame = in_time("a frame", self.0.next()).await.expect("it says so").expect("it is whole");
+            if let Message::Close(Some(close)) = frame {
+                return close.code.into();
+            }
+        }
     }
 
     /// The answer to an event; what comes in between is passed over.
@@ -70,6 +93,63 @@ impl Secured {
                 other => panic!("an event, not {other:?}"),
             }
         }
+    }
+}
+
+async fn connected(address: SocketAddr, authority: &Path) -> TlsStream<TcpStream> {
+    secured(TcpStream::connect(address).await.expect("it listens"), authority).await
+}
+
+async fn secured(stream: TcpStream, authority: &Path) -> TlsStream<TcpStream> {
+    let address = stream.peer_addr().expect("it is connected");
+    let stream = connector(authority, &[b"http/1.1"]).connect(address.ip().into(), stream);
+    in_time("the handshake of TLS", stream).await.expect("a certificate to be trusted")
+}
+
+/// A long-polling session, all of it over one connection: nobody gets another during a goodbye.
+struct Polled {
+    stream: BufReader<TlsStream<TcpStream>>,
+    path: String,
+}
+
+impl Polled {
+    async fn enter(address: SocketAddr, authority: &Path) -> Self {
+        let stream = BufReader::new(connected(address, authority).await);
+        let mut polled = Self { stream, path: "/socket.io/?EIO=4&transport=polling".to_owned() };
+        let opened: Value = serde_json::from_str(&polled.poll().await[1..]).expect("JSON");
+        polled.path.push_str("&sid=");
+        polled.path.push_str(opened["sid"].as_str().expect("a text"));
+        assert_eq!(polled.ask("POST", "40").await, "ok");
+        let mut entered = String::new();
+        while !entered.contains("42[\"session\"") {
+            entered += &polled.poll().await;
+        }
+        polled
+    }
+
+    async fn poll(&mut self) -> String {
+        self.ask("GET", "").await
+    }
+
+    /// The body of the answer.
+    async fn ask(&mut self, method: &str, body: &str) -> String {
+        let (path, length) = (&self.path, body.len());
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: lobby\r\nContent-Length: {length}\r\n\r\n{body}");
+        self.stream.write_all(request.as_bytes()).await.expect("it is sent");
+        self.stream.flush().await.expect("it is sent");
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let before = head.len();
+            in_time("a line", self.stream.read_line(&mut head)).await.expect("it goes on");
+            if let Some(value) = head[before..].to_ascii_lowercase().strip_prefix("content-length: ") {
+                length = value.trim_end().parse().expect("a number");
+            }
+        }
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let mut body = vec![0; length];
+        in_time("a body", self.stream.read_exact(&mut body)).await.expect("all of it");
+        String::from_utf8(body).expect("a text")
     }
 }
 
@@ -178,6 +258,35 @@ async fn unmodified_clients_come_in_over_tls(
     served.program.stop().await;
 }
 
+/// Settings were changed, and the lobby was not started anew: whoever asks by the new ones hears where that was.
+#[tokio::test]
+async fn who_asks_by_other_settings_than_it_runs_with_hears_where_it_was_asked() {
+    let (served, plain) = (Served::start(&[]).await, Program::start(Database::Sqlite).await);
+    let edited = served.folder.path().join("edited.toml");
+    let asked = async |settings: String| {
+        std::fs::write(&edited, settings).expect("it is written");
+        let mut command = Command::new(binary("lobby"));
+        let asked = command.args(["ready", "--config", "edited.toml"]).current_dir(served.folder.path());
+        let output = in_time("an answer", asked.output()).await.expect("it runs");
+        (output.status.success(), String::from_utf8(output.stderr).expect("a text"))
+    };
+    let Certificates { server, key, .. } = &served.certificates;
+    let tls = format!("[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n", server.display(), key.display());
+    for (program, with_tls) in [(&served.program, true), (&plain, false)] {
+        let place = format!("[server]\nhost = \"0.0.0.0\"\nport = {}\n", program.socket().port());
+        let [right, wrong] = if with_tls { [&*tls, ""] } else { ["", &*tls] };
+        assert_eq!(asked(format!("{place}{right}")).await, (true, String::new()));
+        let (is_ready, said) = asked(format!("{place}{wrong}")).await;
+        let scheme = if with_tls { "http" } else { "https" };
+        let sentence =
+            format!("lobby: no lobby answers at {scheme}://{}, where the settings say", program.socket());
+        assert!(!is_ready && said.starts_with(&sentence), "{said}");
+        assert!(!said.trim_end().contains(char::is_control), "{said:?}");
+    }
+    served.program.stop().await;
+    plain.stop().await;
+}
+
 #[tokio::test]
 async fn a_new_certificate_is_shown_after_a_sighup_and_connections_go_on() {
     let served = Served::start(&[]).await;
@@ -206,9 +315,31 @@ async fn a_new_certificate_is_shown_after_a_sighup_and_connections_go_on() {
 }
 
 #[tokio::test]
+async fn all_are_told_of_the_end_over_tls_too() {
+    let mut served = Served::start(&[]).await;
+    let (address, authority) = (served.program.socket(), served.certificates.authority.clone());
+    let (mut plain, _) = Secured::enter(address, &authority).await;
+    let mut socketio = Secured::enter_socketio(address, &authority).await;
+    let mut polled = Polled::enter(address, &authority).await;
+    let polling = async {
+        let mut packets = polled.poll().await;
+        while packets != "1" && !packets.ends_with("\u{1e}1") {
+            packets = polled.poll().await;
+        }
+    };
+    served.program.signal("TERM").await;
+    let (plain, socketio, ()) = tokio::join!(plain.closed(), socketio.closed(), polling);
+    assert_eq!((plain, socketio), (1001, 1001));
+    let status = served.program.ended().await;
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
 async fn what_a_slow_reader_did_not_take_comes_whole_and_in_order() {
     const MESSAGES: usize = 1_600;
-    let served = Served::start(&[("LOBBY_WEBSOCKET__OUTBOX", "67108864")]).await;
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let settings = [("LOBBY_WEBSOCKET__OUTBOX", "67108864"), ("LOBBY_METRICS__LISTEN", &metrics)];
+    let served = Served::start(&settings).await;
     let authority = &served.certificates.authority;
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("it may be small");
@@ -224,6 +355,11 @@ async fn what_a_slow_reader_did_not_take_comes_whole_and_in_order() {
         let said = speaker.ask("send_message", &json!({"content": content, "sender": "JohnDoe"})).await;
         assert_eq!(said["id"], number + 1);
     }
+    // More than a socket holds: it has waited for the reader.
+    let scraped = in_time("an answer", reqwest::get(format!("http://{metrics}/metrics"))).await;
+    let scraped = scraped.expect("an answer").text().await.expect("a body");
+    let waiting = scraped.lines().find_map(|line| line.strip_prefix("lobby_outbox_largest_bytes "));
+    assert!(waiting.expect("a gauge").parse::<u64>().expect("a number") > 100_000, "{waiting:?}");
     let mut next = 0;
     while next < MESSAGES {
         let event = slow.next().await;

@@ -5,6 +5,7 @@
 //! | `names` | all there are, with what they mean |
 //! | `sample` | what is looked up when somebody asks |
 //! | `receipts` | when messages came in that are about to be announced |
+//! | `single` | what is done once for all who want it at once |
 //! | `timed_log` | a log whose commits are timed |
 //! | `process` | what the system says of the process |
 //!
@@ -15,12 +16,14 @@ mod names;
 mod process;
 pub(crate) mod receipts;
 mod sample;
+mod single;
 mod timed_log;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use bytes::Bytes;
 use lobby_domain::event::DepartureReason;
 use lobby_domain::message::{Audience, Message};
 use lobby_domain::roster::Change;
@@ -30,6 +33,7 @@ use tokio::time::Instant;
 use self::names::Names;
 use self::process::Process;
 pub use self::sample::Sources;
+use self::single::Single;
 pub use self::timed_log::TimedLog;
 use crate::refusal::Code;
 
@@ -45,6 +49,7 @@ struct Shared {
     names: Names,
     process: Process,
     sources: OnceLock<Sources>,
+    scrape: Single<Bytes>,
 }
 
 /// Which way a refusal was told.
@@ -76,7 +81,7 @@ pub(crate) enum Ending {
 impl Ending {
     const ALL: [Self; 5] = [Self::Client, Self::Lost, Self::TooSlow, Self::Server, Self::Protocol];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Lost => "lost",
@@ -106,8 +111,13 @@ impl Metrics {
         let _watched_already = self.0.sources.set(sources);
     }
 
-    /// All of them, as they are now, in Prometheus' text format.
-    pub async fn text(&self) -> String {
+    /// All of them, as they are now, in Prometheus' text format. However many ask at once, the workers are asked once, and all get the same.
+    pub async fn text(&self) -> Bytes {
+        let metrics = self.clone();
+        self.0.scrape.join(|| async move { metrics.sampled().await.into() }).await
+    }
+
+    async fn sampled(&self) -> String {
         if let Some(sources) = self.0.sources.get() {
             sources.sample(&self.0.names).await;
         }

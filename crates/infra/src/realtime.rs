@@ -17,6 +17,7 @@
 //! | `micro` | what micro-benchmarks measure (feature `micro`) |
 //! | [`gateway`] | what a connection may do, whatever its wire format |
 //! | `participant`, `spoken_for` | who a connection is, and whom it keeps online |
+//! | `ids` | what a connection is called in the log |
 //! | [`plain`], [`socketio`] | the wire formats: JSON text frames at `/ws`, Socket.IO at `/socket.io/` |
 //!
 //! Invariant: the feed of a shard is one sequence of deliveries and entries. A connection is let in at its
@@ -32,6 +33,7 @@ mod farewell;
 pub mod follow;
 pub mod gateway;
 pub mod hub;
+mod ids;
 pub mod listen;
 #[cfg(feature = "micro")]
 #[doc(hidden)]

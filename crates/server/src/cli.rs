@@ -44,7 +44,8 @@ struct Arguments {
 enum Command {
     /// Serve, which is also what `lobby` alone does
     Serve,
-    /// Ask the lobby that runs here with the same settings whether it is ready: exit code 0 if it is, 1 with a sentence if not
+    /// Ask the lobby that runs here with the same settings whether it is ready: exit code 0 if it is, 1 with a sentence if not. It is
+    /// asked where the settings say that it is, as they are now
     Ready,
     /// Bring the database's schema up to date, take steps back, or say where it stands
     #[command(subcommand)]
@@ -80,8 +81,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let environment = Environment::read(Path::new("."))?;
     let command = arguments.command.unwrap_or(Command::Serve);
     let sources = arguments.into_sources(environment.clone());
-    let settings = Settings::load(&sources)?;
-    let reload = Reload::new(sources)?.with(telemetry::init(&settings.log)?);
+    let (settings, values) = Settings::read(&sources)?;
+    let reload = Reload::new(sources, values).with(telemetry::init(&settings.log)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = match command {
         Command::Ready => probe::ask(&settings).map_err(Failure::from),
@@ -107,14 +108,18 @@ async fn serve(settings: Settings, environment: &Environment, reload: Reload) ->
     })?;
     let metrics = Metrics::default();
     let _served = MetricsServer::start(&settings, &metrics)?;
-    let store = tokio::select! {
-        opened = waiting::open(&database, &front) => opened?,
+    let starting = async {
+        let store = waiting::open(&database, &front).await?;
+        Application::build_on(front, settings, store, &secrets, &metrics).await
+    };
+    let application = tokio::select! {
+        started = starting => started?,
+        // Nobody has been promised anything yet.
         () = signalled(&mut signals, 1) => {
-            tracing::info!("stopped while waiting for the database");
+            tracing::info!("stopped before it was up");
             return Ok(());
         }
     };
-    let application = Application::build_on(front, settings, store, &secrets, &metrics).await?;
     // Nobody has to be there to read it.
     let welcome = welcome::text(application.scheme(), application.address());
     if let Err(error) = std::io::stdout().write_all(welcome.as_bytes()) {

@@ -25,20 +25,18 @@ const LONGEST: u64 = 1 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
     /// Nobody answers.
-    #[error("no lobby answers at {host}:{port}: {source}")]
+    #[error("no lobby answers at {url}, where the settings say that it is: {source}")]
     Silent {
-        /// `server.host`
-        host: String,
-        /// `server.port`
-        port: u16,
+        /// With `server.host` and `server.port`, and by `https` where `tls.certificate` is set.
+        url: String,
         /// What has happened instead.
         source: io::Error,
     },
     /// Somebody does, and does not say that all is well.
-    #[error("the lobby at {address} is not ready: it answers '{answer}'")]
+    #[error("the lobby at {url} is not ready: it answers '{answer}'")]
     Refused {
         /// Where it is.
-        address: SocketAddr,
+        url: String,
         /// The first line of what it says.
         answer: String,
     },
@@ -47,12 +45,14 @@ pub enum NotReady {
 /// Says whether `GET /health/ready` is answered with 200.
 pub fn ask(settings: &Settings) -> Result<(), NotReady> {
     let (host, port) = (settings.server.host.as_str(), settings.server.port);
-    let silent = |source| NotReady::Silent { host: host.to_owned(), port, source };
-    let address = reached_at(host, port).map_err(silent)?;
     let encrypted = settings.tls.files().is_some();
-    let answer = first_line(address, encrypted).map_err(silent)?;
+    let scheme = if encrypted { "https" } else { "http" };
+    let silent = |url| |source| NotReady::Silent { url, source };
+    let address = reached_at(host, port).map_err(silent(format!("{scheme}://{host}:{port}")))?;
+    let url = format!("{scheme}://{address}");
+    let answer = first_line(address, encrypted).map_err(silent(url.clone()))?;
     let is_ready = answer.split(' ').nth(1) == Some("200");
-    if is_ready { Ok(()) } else { Err(NotReady::Refused { address, answer }) }
+    if is_ready { Ok(()) } else { Err(NotReady::Refused { url, answer }) }
 }
 
 /// Who listens on all addresses is reached on the loopback interface.
@@ -92,7 +92,12 @@ async fn asked(address: SocketAddr, mut stream: impl AsyncRead + AsyncWrite + Un
     let mut line = Vec::new();
     // What follows the line is nobody's concern, nor is how the connection ends.
     BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line).await?;
-    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+    let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+    if line.starts_with("HTTP/") {
+        Ok(line)
+    } else {
+        Err(io::Error::other("whoever is there speaks something else"))
+    }
 }
 
 #[cfg(test)]

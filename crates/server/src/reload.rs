@@ -42,9 +42,10 @@ enum Refused {
 }
 
 impl Reload {
-    /// Of the sources with which the lobby was started.
-    pub fn new(sources: Sources) -> Result<Self, SettingsError> {
-        Ok(Self { values: Values::read(&sources)?, sources, reloadables: Vec::new() })
+    /// Of the sources with which the lobby was started, and what was read from them.
+    #[must_use]
+    pub fn new(sources: Sources, values: Values) -> Self {
+        Self { sources, values, reloadables: Vec::new() }
     }
 
     /// Puts something on the list.
@@ -71,7 +72,7 @@ impl Reload {
 
     fn try_reload(&mut self) -> Result<Changes, Refused> {
         self.sources.environment = Environment::read(Path::new("."))?;
-        let (settings, values) = (Settings::load(&self.sources)?, Values::read(&self.sources)?);
+        let (settings, values) = Settings::read(&self.sources)?;
         let prepared: Result<Vec<_>, _> =
             self.reloadables.iter().map(|reloadable| reloadable.prepare(&settings)).collect();
         for step in prepared.map_err(Refused::Reloadable)? {
@@ -158,8 +159,8 @@ mod tests {
         write("info", "[server]\nworkers = 1\n");
         let sources = Sources { file: Some(file.clone()), ..Sources::default() };
         let (first, second) = (Level::default(), Level::default());
-        let mut reload =
-            Reload::new(sources).expect("good settings").with(first.clone()).with(second.clone());
+        let (_, values) = Settings::read(&sources).expect("good settings");
+        let mut reload = Reload::new(sources, values).with(first.clone()).with(second.clone());
         let mut differing = || reload.try_reload().map(|Changes { taken, waiting }| (taken, waiting));
         let owned = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
 

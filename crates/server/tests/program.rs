@@ -85,7 +85,9 @@ async fn a_lobby_that_runs_can_be_asked_whether_it_is_ready() {
     let output = run(&folder, &["ready", "--port", &port], &[]).await;
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).expect("a text");
-    assert!(said.starts_with(&format!("lobby: no lobby answers at 127.0.0.1:{port}: ")), "{said}");
+    let sentence =
+        format!("lobby: no lobby answers at http://127.0.0.1:{port}, where the settings say that it is: ");
+    assert!(said.starts_with(&sentence), "{said}");
 
     // Somebody else who answers is no lobby that is ready.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -104,7 +106,7 @@ async fn a_lobby_that_runs_can_be_asked_whether_it_is_ready() {
     let (output, ()) = tokio::join!(run(&folder, &words, &[]), answering);
     let said = String::from_utf8(output.stderr).expect("a text");
     let sentence = format!(
-        "lobby: the lobby at {address} is not ready: it answers 'HTTP/1.1 503 Service Unavailable'\n"
+        "lobby: the lobby at http://{address} is not ready: it answers 'HTTP/1.1 503 Service Unavailable'\n"
     );
     assert_eq!((output.status.code(), said), (Some(1), sentence));
 }
@@ -174,6 +176,14 @@ async fn what_is_wrong_with_the_settings_is_said_in_a_sentence_that_names_it() {
         (&["--set", "database.idle_in_transaction_timeout=1ms"], &[], "database.idle_in_transaction_timeout"),
         (&["--set", "database.url=sqlite:///no/such/folder/lobby.db"], &[], "/no/such/folder"),
         (&["--set", "server.host=256.0.0.1"], &[], "server.host"),
+        (
+            &[
+                "--set",
+                "database.url=postgres://u:hush@127.0.0.1:1/lobby?sslmode=verify-full&sslrootcert=/no/such.pem",
+            ],
+            &[("SECRET_KEY", LONG_KEY)],
+            "database.url: the file '/no/such.pem', which 'sslrootcert' names, cannot be read",
+        ),
         (&["--set", "port"], &[], "server.port=5001"),
         (&[], &[("LOBBY_ENV", "staging")], "staging"),
         (&[], &[("LOBBY_ENV", "production")], "SECRET_KEY"),
@@ -247,6 +257,9 @@ async fn a_hangup_has_the_settings_read_again_and_a_bad_file_leaves_the_old_ones
     assert_eq!(ask().await, 404);
     // At `info` nothing is told of a request that is refused.
     logged(&mut log, "DEBUG").await;
+    // Nor by crates that log in another way.
+    reqwest::get(format!("{url}/users?limit=many")).await.expect("an answer");
+    logged(&mut log, "actix_web::types::query").await;
 
     for (file, sentence) in [
         ("[log]\nlevel = \"error\"\n[sever]\nworkers = 3\n", "sever"),

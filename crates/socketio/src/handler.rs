@@ -203,9 +203,12 @@ pub enum DisconnectReason {
     ServerShuttingDown,
     /// The client did not answer a ping in time.
     PingTimeout,
-    /// The client closed the connection, or is gone.
+    /// The client closed the connection.
     TransportClose,
-    /// The connection broke a rule of its transport, or did not take what it was sent fast enough.
+    /// The connection broke off, and nobody had said a word about it. The reference has no name of its own for that: it calls it
+    /// `transport close`.
+    TransportLost,
+    /// The client broke a rule of its transport, or did not take what it was sent fast enough.
     TransportError,
     /// The client sent what is no packet.
     ParseError,
@@ -225,7 +228,7 @@ impl DisconnectReason {
             Self::ServerNamespaceDisconnect => "server namespace disconnect",
             Self::ServerShuttingDown => "server shutting down",
             Self::PingTimeout => "ping timeout",
-            Self::TransportClose => "transport close",
+            Self::TransportClose | Self::TransportLost => "transport close",
             Self::TransportError => "transport error",
             Self::ParseError => "parse error",
             Self::ForcedClose => "forced close",

@@ -88,7 +88,7 @@ impl Wire {
             // Whoever reads learns of the end, and why, from the transport.
             Due::Ping => {
                 let sent = self.link.send_frame(&Frame::text(PING));
-                (sent.is_err() && !listening).then_some(DisconnectReason::TransportClose)
+                (sent.is_err() && !listening).then_some(DisconnectReason::TransportLost)
             }
         }
     }

@@ -63,7 +63,7 @@ enum Way {
 
 /// When the lane is written to.
 enum Turn {
-    /// When the response's head is out.
+    /// When the response's head is out; or no more, as the connection is lost.
     Shut,
     /// When there is something to write.
     Idle,
@@ -95,7 +95,7 @@ impl Queue {
         if self.stage != Stage::Open {
             return Err(SendError::Closed);
         }
-        if self.pending.cost() + frames.len() + FRAME_COST > self.limit {
+        if self.cost() + frames.len() + FRAME_COST > self.limit {
             self.pending.clear();
             self.close(CloseCode::TRY_AGAIN, "too slow");
             return Err(SendError::Overflow);
@@ -155,6 +155,9 @@ impl Queue {
     /// The body ends at once.
     pub(crate) fn abort(&mut self) {
         self.pending = Pending::default();
+        if let Way::Lane(_, turn) = &mut self.way {
+            *turn = Turn::Shut;
+        }
         self.end();
     }
 
@@ -184,7 +187,21 @@ impl Queue {
     }
 
     pub(crate) fn pending_bytes(&self) -> usize {
-        self.pending.bytes()
+        self.pending.bytes() + self.unwritten()
+    }
+
+    /// What counts against the limit.
+    fn cost(&self) -> usize {
+        self.pending.cost() + self.unwritten()
+    }
+
+    /// What the lane has taken and the socket has not. There is nothing of that unless somebody waits for the socket: otherwise the lane, which
+    /// lies elsewhere in memory, is not even asked.
+    fn unwritten(&self) -> usize {
+        match &self.way {
+            Way::Lane(lane, Turn::Full(_)) => lane.unwritten(),
+            Way::Lane(..) | Way::Body => 0,
+        }
     }
 
     /// What the body is to do next.
@@ -224,16 +241,23 @@ impl Queue {
         }
     }
 
-    /// Ready when the lane has nothing more to write, for ever.
-    pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.stage {
-            Stage::Gone => Poll::Ready(()),
-            Stage::Ending if self.pending.is_empty() => Poll::Ready(()),
-            _ => {
-                self.server.park(cx.waker());
-                Poll::Pending
-            }
+    /// Ready when nothing more is said.
+    pub(crate) fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ready_or_park(matches!(self.stage, Stage::Ending | Stage::Gone), cx)
+    }
+
+    /// Ready when the lane has nothing more to write, and nobody else waits for its socket any more: only one at a time can.
+    pub(crate) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_busy = matches!(self.way, Way::Lane(_, Turn::Soon | Turn::Full(_)));
+        self.ready_or_park(!is_busy, cx)
+    }
+
+    fn ready_or_park(&mut self, is_ready: bool, cx: &mut Context<'_>) -> Poll<()> {
+        if is_ready {
+            return Poll::Ready(());
         }
+        self.server.park(cx.waker());
+        Poll::Pending
     }
 
     fn push(&mut self, frames: &Bytes) {
@@ -255,7 +279,9 @@ impl Queue {
 
     /// Writes what is pending to the lane, as far as the socket takes it. Whether all of it.
     pub(crate) fn flush(&mut self, joined: &mut Joined) -> bool {
-        let Way::Lane(lane, turn) = &mut self.way else { return true };
+        let Way::Lane(lane, turn @ (Turn::Idle | Turn::Soon | Turn::Full(_))) = &mut self.way else {
+            return true;
+        };
         match self.pending.write(joined, |bytes| lane.write(bytes)).then_flush(|| lane.flush_at_once()) {
             Written::All => *turn = Turn::Idle,
             Written::Part => {
@@ -286,11 +312,11 @@ impl Queue {
     }
 
     fn has_room(&self) -> bool {
-        self.stage != Stage::Open || self.pending.cost() <= self.limit / ROOM
+        self.stage != Stage::Open || self.cost() <= self.limit / ROOM
     }
 
     pub(crate) fn has_to_spare(&self, bytes: usize) -> bool {
-        self.stage == Stage::Open && self.pending.cost() + bytes + FRAME_COST <= self.limit / SPARE
+        self.stage == Stage::Open && self.cost() + bytes + FRAME_COST <= self.limit / SPARE
     }
 }
 

@@ -38,7 +38,8 @@ pub struct Serving {
     pub workers: Option<usize>,
     /// A peer that takes nothing of what was written for this long is cut, whether it is dead or merely never reads. actix has
     /// no such limit, so without it such a peer holds its socket for as long as it likes. It is `TCP_USER_TIMEOUT` (RFC
-    /// 5482), where the system has it.
+    /// 5482), where the system has it. Nor does a peer get longer than that for the last of what a WebSocket was to send, however much it
+    /// takes of it.
     pub write_timeout: Duration,
     /// How long the head of a request may take: the first one from when the connection is there, later ones from their first byte
     /// on. Whoever takes longer is cut.
@@ -137,8 +138,10 @@ where
             }
         };
         let upgrades = move || {
-            Rc::clone(&app).service(|app| {
-                fn_service(move |(request, framed)| upgrade::serve(Rc::clone(&app), request, framed))
+            Rc::clone(&app).service(move |app| {
+                fn_service(move |(request, framed)| {
+                    upgrade::serve(Rc::clone(&app), request, framed, write_timeout)
+                })
             })
         };
         let http = HttpService::build()

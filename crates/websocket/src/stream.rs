@@ -13,8 +13,9 @@ use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
 
+use self::secured::Secured;
 use crate::{Held, Tls};
 
 mod secured;
@@ -40,7 +41,7 @@ struct Open {
 enum Socket {
     Plain(TcpStream),
     /// Apart, for it is large, and the others are many.
-    Secured(Box<TlsStream<TcpStream>>),
+    Secured(Box<Secured>),
 }
 
 impl Stream {
@@ -56,7 +57,7 @@ impl Stream {
             None => Socket::Plain(stream),
             Some(tls) => {
                 let accepting = TlsAcceptor::from(tls.config.clone()).accept(stream);
-                Socket::Secured(Box::new(timeout(tls.handshake_timeout, accepting).await??))
+                Socket::Secured(Box::new(Secured::new(timeout(tls.handshake_timeout, accepting).await??)))
             }
         };
         Ok(Self(Rc::new(Open { socket: RefCell::new(socket), held })))
@@ -80,7 +81,7 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.try_write(bytes),
                 written => written,
             },
-            Socket::Secured(stream) => secured::write(stream, bytes),
+            Socket::Secured(stream) => stream.write(bytes),
         }
     }
 
@@ -93,7 +94,15 @@ impl Stream {
     pub(crate) fn flush_at_once(&self) -> io::Result<()> {
         match &mut *self.0.socket.borrow_mut() {
             Socket::Plain(_) => Ok(()),
-            Socket::Secured(stream) => secured::flush(stream),
+            Socket::Secured(stream) => stream.flush(),
+        }
+    }
+
+    /// Bytes that were taken and may still be on their way to the socket.
+    pub(crate) fn unwritten(&self) -> usize {
+        match &*self.0.socket.borrow() {
+            Socket::Plain(_) => 0,
+            Socket::Secured(stream) => stream.unwritten(),
         }
     }
 
@@ -101,7 +110,7 @@ impl Stream {
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &*self.0.socket.borrow() {
             Socket::Plain(stream) => stream.poll_write_ready(cx),
-            Socket::Secured(stream) => stream.get_ref().0.poll_write_ready(cx),
+            Socket::Secured(stream) => stream.socket().poll_write_ready(cx),
         }
     }
 
@@ -109,7 +118,7 @@ impl Stream {
     fn with<T>(&self, act: impl FnOnce(Pin<&mut dyn ReadWrite>) -> T) -> T {
         match &mut *self.0.socket.borrow_mut() {
             Socket::Plain(stream) => act(Pin::new(stream)),
-            Socket::Secured(stream) => act(Pin::new(&mut **stream)),
+            Socket::Secured(stream) => act(Pin::new(stream.stream())),
         }
     }
 }

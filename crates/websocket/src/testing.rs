@@ -1,5 +1,7 @@
 //! What a client would put on the wire.
 
+pub(crate) mod lanes;
+
 use actix_web::web;
 use bytes::Bytes;
 use futures_util::stream;

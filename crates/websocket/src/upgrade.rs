@@ -1,13 +1,6 @@
 //! Serves a request that wants the connection for itself, past actix's dispatcher.
 
-use std::{
-    cell::OnceCell,
-    future::poll_fn,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{cell::OnceCell, future::poll_fn, pin::Pin, rc::Rc, task::Poll, time::Duration};
 
 use actix_codec::{Encoder as _, Framed, FramedParts};
 use actix_http::{
@@ -55,18 +48,28 @@ impl Drop for Offered {
 }
 
 impl Offered {
-    /// Ready when there is nothing more to write, for ever.
-    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.get().map_or(Poll::Ready(()), |outbox| outbox.queue().poll_ended(cx))
+    /// Waits until nothing more is said.
+    async fn ending(&self) {
+        if let Some(outbox) = self.0.get() {
+            poll_fn(|cx| outbox.queue().poll_ending(cx)).await;
+        }
+    }
+
+    /// Waits until all that was said is written, or is not to be written any more.
+    async fn flushed(&self) {
+        if let Some(outbox) = self.0.get() {
+            poll_fn(|cx| outbox.queue().poll_flushed(cx)).await;
+        }
     }
 }
 
-/// Has the request answered; then the connection is the outbox's that took it, or the answer's body's, and is closed after that. The
-/// large state of the first part is gone when the long wait begins.
+/// Has the request answered; then the connection is the outbox's that took it, or the answer's body's, and is closed after that: for the
+/// last of what was said the peer has `patience`. The large state of the first part is gone when the long wait begins.
 pub(crate) fn serve<S, B>(
     app: Rc<S>,
     request: Request,
     framed: Framed<Timed, Codec>,
+    patience: Duration,
 ) -> impl Future<Output = Result<(), Error>>
 where
     S: Service<Request>,
@@ -75,11 +78,11 @@ where
     B: MessageBody + 'static,
 {
     let answer = Box::pin(answer(app, request, framed));
-    async {
+    async move {
         // A peer that is gone has been told all that it can be told.
         if let Ok((stream, offered)) = answer.await {
-            poll_fn(|cx| offered.poll_ended(cx)).await;
-            Box::pin(close(stream)).await;
+            offered.ending().await;
+            Box::pin(close(stream, &offered, patience)).await;
         }
         Ok(())
     }
@@ -176,9 +179,17 @@ async fn write_whole(parts: FramedParts<Timed, Codec>, mut response: Response<Bo
     }
 }
 
-async fn close(mut stream: Stream) {
-    if stream.shutdown().await.is_ok() {
+/// However slowly the peer reads, it ends: who has not taken all by then does not get it.
+async fn close(mut stream: Stream, offered: &Offered, patience: Duration) {
+    let last_words = async {
+        offered.flushed().await;
+        stream.shutdown().await
+    };
+    if matches!(timeout(patience, last_words).await, Ok(Ok(()))) {
         // Whoever has not closed by then is not waited for.
         let _ = timeout(LINGER, poll_fn(|cx| stream.poll_drained(cx))).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -334,8 +334,14 @@ fn headers_are_told_of_where_they_come() {
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for item in OPENAPI.value["paths"].as_object().expect("there are paths").values() {
         for operation in item.as_object().expect("there are methods").values() {
+            let parameters = operation["parameters"].as_array().expect("there is one for all");
+            assert!(
+                parameters.contains(&json!({"$ref": "#/components/parameters/x-request-id"})),
+                "{operation}"
+            );
             for (status, response) in operation["responses"].as_object().expect("there are responses") {
                 let headers = &response["headers"];
+                assert_eq!(headers["x-request-id"]["$ref"], "#/components/headers/x-request-id");
                 let examples = &response["content"]["application/problem+json"]["examples"];
                 let passes = examples
                     .as_object()

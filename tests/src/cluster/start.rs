@@ -147,6 +147,31 @@ async fn a_node_that_waits_ends_at_once_and_in_order_when_it_is_told_to(#[case] 
     assert!(!node.log().contains("hush"), "{}", node.log());
 }
 
+/// The database was there a moment ago, and then lets a node wait.
+#[tokio::test]
+async fn a_node_that_waits_after_it_was_let_in_ends_at_once_and_in_order_too() {
+    let database = Postgres::start().await;
+    database.create_database(DATABASE).await;
+    let url = database.url(DATABASE);
+    Program::launch(launch(&url, &[])).await.stop().await;
+    let held = |granted| {
+        format!("SELECT count(*) FROM pg_locks WHERE relation = 'sessions'::regclass AND {granted} granted")
+    };
+    let holding = "CREATE TABLE released (at int); BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE; \
+         DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$; COMMIT";
+    let holder = database.psql(DATABASE, holding);
+    let starting = async {
+        becomes_so("the table to be held", async || database.psql(DATABASE, &held("")).await == "1").await;
+        let patient = [("LOBBY_DATABASE__LOCK_TIMEOUT", "1m"), ("LOBBY_DATABASE__STATEMENT_TIMEOUT", "1m")];
+        let mut node = Program::begin(launch(&url, &patient));
+        becomes_so("it to wait", async || database.psql(DATABASE, &held("NOT")).await == "1").await;
+        node.stop_for_now().await;
+        assert!(node.log().contains("stopped before it was up"), "{}", node.log());
+        database.psql(DATABASE, "INSERT INTO released VALUES (1)").await;
+    };
+    tokio::join!(holder, starting);
+}
+
 #[rstest]
 #[case::no_such_database("postgres://lobby@ADDRESS/nowhere", "nowhere")]
 #[case::no_such_role("postgres://nobody@ADDRESS/lobby", "nobody")]

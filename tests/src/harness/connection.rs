@@ -190,6 +190,12 @@ impl Connection {
         self.closed().await;
     }
 
+    /// Is torn away: the lobby finds a connection that was reset.
+    pub fn break_off(self) {
+        let MaybeTlsStream::Plain(stream) = self.stream.get_ref() else { panic!("it is not encrypted") };
+        stream.set_zero_linger().expect("it is a socket");
+    }
+
     /// Sends an event without asking for an answer.
     pub async fn emit(&mut self, name: &str, data: &Value) {
         let text = match self.protocol {

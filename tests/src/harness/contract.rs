@@ -49,6 +49,7 @@ pub fn check_answer(method: &Method, path: &str, answer: &Answer) {
     let Some(response) = described(method, path, answer.status.as_u16()) else {
         panic!("{method} {path} is not said to answer {}: {answer:?}", answer.status);
     };
+    assert_eq!(answer.header("x-request-id").is_empty(), response["headers"].get("x-request-id").is_none());
     let Some(content) = response["content"].as_object() else { return };
     let is = answer.header("content-type");
     let same = |said: &&String| *said == "*/*" || is == said.as_str() || is.starts_with(&format!("{said};"));

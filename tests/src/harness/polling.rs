@@ -3,6 +3,8 @@ use std::net::SocketAddr;
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use super::connection::parse_socketio;
 use super::{Received, http_client, in_time};
@@ -29,6 +31,15 @@ impl Polling {
         polling.url.push_str(opened["sid"].as_str().expect("a text"));
         polling.send(format!("40{data}")).await;
         polling
+    }
+
+    /// Is gone in the middle of a poll.
+    pub async fn break_off(self) {
+        let address = self.url.strip_prefix("http://").expect("it is one");
+        let (address, path) = address.split_once('/').expect("it has a path");
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let request = format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
     }
 
     /// Whatever comes next.

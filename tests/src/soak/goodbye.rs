@@ -145,6 +145,23 @@ async fn a_second_signal_ends_it_at_once() {
     assert!(!program.log().contains("panicked"));
 }
 
+/// To whoever asks by a connection that is there, as nobody gets another.
+#[tokio::test]
+async fn while_it_says_goodbye_it_lives_and_is_not_ready() {
+    let settings = vec![("LOBBY_SERVER__SHUTDOWN_TIMEOUT", "1h".to_owned())];
+    let mut program = Program::launch(Launch { settings, ..Launch::default() }).await;
+    // Whoever does not come for the last words is waited for.
+    let mut late = Polling::connecting_at(program.socket(), &json!({})).await;
+    late.receive().await;
+    let mut kept = BufReader::new(TcpStream::connect(program.socket()).await.expect("it listens"));
+    assert_eq!(asked(&mut kept, "/health/ready").await, Some(200));
+    program.signal("TERM").await;
+    refused(&program).await;
+    assert_eq!(asked(&mut kept, "/health/ready").await, Some(503));
+    assert_eq!(asked(&mut kept, "/health/live").await, Some(200));
+    assert!(program.ended().await.success());
+}
+
 /// A request that was sent later has been answered.
 async fn served_by(program: &Program) {
     let url = format!("http://{}/health/live", program.socket());
@@ -266,15 +283,18 @@ async fn watch(stream: TcpStream) -> Seen {
 
 async fn ask(stream: TcpStream) -> Vec<u16> {
     let (mut stream, mut answers) = (BufReader::new(stream), Vec::new());
-    loop {
-        let request = b"GET /health/ready HTTP/1.1\r\nHost: lobby\r\n\r\n";
-        if stream.get_mut().write_all(request).await.is_err() {
-            return answers;
-        }
-        let Some(status) = answer(&mut stream).await else { return answers };
+    while let Some(status) = asked(&mut stream, "/health/ready").await {
         answers.push(status);
         sleep(Duration::from_millis(5)).await;
     }
+    answers
+}
+
+/// The status of the answer, if there is one.
+async fn asked(stream: &mut BufReader<TcpStream>, path: &str) -> Option<u16> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: lobby\r\n\r\n");
+    stream.get_mut().write_all(request.as_bytes()).await.ok()?;
+    answer(stream).await
 }
 
 /// The status of an answer that is read to its end. `None` where there is none.

@@ -2,10 +2,11 @@
 //!
 //! While the server is away hints are dropped, not kept: by the time it is back, everybody has found out by themselves.
 
-use std::fmt;
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use lobby_domain::ports::{Bus, Hint, Link, Standing};
@@ -247,12 +248,17 @@ fn refusal(error: &RedisError) -> Option<&'static str> {
         Some("WRONGPASS") => Some("it refuses the name or password in bus.url"),
         Some("NOAUTH") => Some("it asks for a password, and bus.url has none"),
         Some("NOPERM") => Some("whoever bus.url names may not publish or subscribe on this channel"),
-        // There is no kind for that.
-        _ if error.to_string().contains("certificate") => Some(
+        _ if matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_))) => Some(
             "its certificate has to be for the host in bus.url, and of an authority that the system or the file in SSL_CERT_FILE knows",
         ),
         _ => None,
     }
+}
+
+/// What TLS has to say about it: in an error of the connection, which is in the client's.
+fn tls_error(error: &RedisError) -> Option<&rustls::Error> {
+    let broken = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    broken.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
 }
 
 /// The same where it was never reached, and who speaks TLS and who does not talk past each other.

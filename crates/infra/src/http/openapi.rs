@@ -3,13 +3,20 @@
 use std::sync::LazyLock;
 
 use actix_web::{HttpRequest, HttpResponse};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi as Document, ServerBuilder};
+use utoipa::openapi::{
+    Components, Header, InfoBuilder, LicenseBuilder, OpenApi as Document, PathItem, Ref, RefOr, Required,
+    Response, ServerBuilder,
+};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::credentials::COOKIE;
 use super::pages::Page;
 use super::problem::Problem;
+use super::requests::{LONGEST_ID, REQUEST_ID};
 use super::{accounts, health, listing, messages, pages};
 use crate::api::{LICENCE, VERSION, asyncapi, refusals};
 use crate::realtime::plain;
@@ -63,12 +70,58 @@ impl Modify for Frame {
         for (status, response) in refusals::Elsewhere::responses() {
             components.responses.insert(format!("elsewhere-{status}"), response);
         }
+        components.parameters.insert(REQUEST_ID.to_string(), own_id().into());
+        components.headers.insert(REQUEST_ID.to_string(), id().into());
+        components.responses.values_mut().for_each(name_answer);
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            let own_id = Ref::new(format!("#/components/parameters/{REQUEST_ID}"));
+            operation.parameters.get_or_insert_default().push(RefOr::Ref(own_id));
+            operation.responses.responses.values_mut().for_each(name_answer);
+        }
         let bearer =
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The session's token"));
         components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
         let cookie = ApiKeyValue::with_description(COOKIE, "The same token, as `POST /login` sets it");
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = path;
+    [get, put, post, delete, options, head, patch, trace].into_iter().filter_map(Option::as_mut)
+}
+
+fn name_answer(answer: &mut RefOr<Response>) {
+    if let RefOr::T(response) = answer {
+        let id = Ref::new(format!("#/components/headers/{REQUEST_ID}"));
+        response.headers.insert(REQUEST_ID.to_string(), RefOr::Ref(id));
+    }
+}
+
+/// What comes with every answer.
+fn id() -> Header {
+    let pattern = format!("^[A-Za-z0-9_.-]{{1,{LONGEST_ID}}}$");
+    HeaderBuilder::new()
+        .description(Some(
+            "Names the request in the log: the id that it has brought, if that is good, or a new one",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))))
+        .build()
+}
+
+/// What every request may bring.
+fn own_id() -> Parameter {
+    let good = format!(
+        "Names the request, for whoever looks for it in the log: at most {LONGEST_ID} letters, digits, `-`, `_` and `.`. Another is \
+         replaced"
+    );
+    ParameterBuilder::new()
+        .name(REQUEST_ID.as_str())
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(good))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
 }
 
 /// The document, as it is served.

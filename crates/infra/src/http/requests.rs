@@ -22,7 +22,7 @@ use crate::refusal::Code;
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id that is taken from whoever asks.
-const LONGEST_ID: usize = 64;
+pub(super) const LONGEST_ID: usize = 64;
 
 /// Tells of a request. It belongs around everything else. [`Metrics`] have to be in the app's data.
 pub async fn observe(

@@ -14,7 +14,7 @@ impl OpenStoreError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Connect { source, .. } | Self::Migrate(source) => is_away(source),
-            Self::UnknownKind(_) | Self::InUse(_) | Self::Lock { .. } => false,
+            Self::UnknownKind(_) | Self::Certificate { .. } | Self::InUse(_) | Self::Lock { .. } => false,
         }
     }
 }

@@ -78,6 +78,7 @@ impl Store {
     /// A connection for migrating, with the schema left as it is. Its statements may take their time.
     pub async fn open_unmigrated(settings: &StoreSettings) -> Result<DatabaseConnection, OpenStoreError> {
         if let Place::Network = settings.place {
+            settings.check_certificates()?;
             knock(settings).await?;
         }
         connect(settings, Purpose::Migrate).await

@@ -10,6 +10,11 @@ use lobby_domain::presence::Limits;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{DbErr, RuntimeErr};
+use url::Url;
+
+/// Parameters of a URL that name files, as the driver knows them.
+const CERTIFICATES: [&str; 7] =
+    ["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 
 /// Where the data is, and how safe.
 #[derive(Debug, Clone)]
@@ -127,6 +132,19 @@ impl StoreSettings {
         shown(&self.url)
     }
 
+    /// Looks whether the files can be read that the URL names for TLS: to its driver that would be one more reason why there is no connection.
+    pub(super) fn check_certificates(&self) -> Result<(), OpenStoreError> {
+        let Ok(url) = Url::parse(&self.url) else { return Ok(()) };
+        for (parameter, file) in url.query_pairs().filter(|(name, _)| CERTIFICATES.contains(&&**name)) {
+            File::open(&*file).map_err(|source| OpenStoreError::Certificate {
+                parameter: parameter.to_string(),
+                file: file.to_string(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
     pub(super) fn durability(&self) -> Durability {
         self.durability
     }
@@ -166,6 +184,16 @@ pub enum OpenStoreError {
          'postgres://lobby@localhost/lobby'; it begins with '{0}'"
     )]
     UnknownKind(String),
+    /// A file that the URL names for TLS.
+    #[error("database.url: the file '{file}', which '{parameter}' names, cannot be read: {source}")]
+    Certificate {
+        /// By which parameter.
+        parameter: String,
+        /// Which.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// No file, no server, no permission, no database.
     #[error("the database '{database}' cannot be opened: {source}")]
     Connect {

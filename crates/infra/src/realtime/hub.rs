@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `core` | where log and list stand, and whom to tell |
 //! | `feed` | what shards are fed |
+//! | `feeds` | how it gets to all of them, in the same order |
+//! | `measure` | how many there are of what |
 //! | `publications` | when changes of who is online are told |
 //! | `snapshot` | what a connection is told first of all |
 //!
@@ -12,7 +14,11 @@
 
 mod core;
 mod feed;
+mod feeds;
+mod measure;
 mod publications;
+#[cfg(test)]
+mod scrape_tests;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -32,10 +38,11 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 pub(super) use self::core::Core;
-pub(crate) use self::feed::Measured;
 pub(super) use self::feed::{
     Arrival, Happened, Identity, Publication, Renewal, Start, Ticket, ToShard, Welcome,
 };
+use self::feeds::feed;
+pub(crate) use self::measure::Measured;
 pub(crate) use self::snapshot::SessionView;
 use super::encode::Encoded;
 use super::farewell::Farewell;
@@ -44,10 +51,6 @@ use super::typing::Pace;
 use crate::bus::in_process::InProcess;
 use crate::metrics::{Metrics, receipts};
 use crate::persistence::READERS;
-
-/// Entries of a shard's feed that may wait, each of at most one transaction's messages. A shard that has this much to do
-/// stalls the writer, whose own queue then fills up and says `busy`: that is where too much load is refused.
-const FEED_CAPACITY: usize = 32;
 
 /// Connections that read missed messages from the log at the same time: one less than the database has readers, so that a
 /// crowd that comes back keeps nobody from being let in.
@@ -79,18 +82,6 @@ pub struct Hub {
     pub(super) metrics: Metrics,
     /// Connections by the session that they have proved. A std mutex, for the same reason.
     proved: Mutex<HashMap<SessionId, usize>>,
-}
-
-/// What a hub knows, counted.
-pub(crate) struct Numbers {
-    /// Sessions that are online.
-    pub(crate) online: usize,
-    /// Sessions that have connections here which have proved them.
-    pub(crate) served: usize,
-    /// Workers that serve connections.
-    pub(crate) workers: usize,
-    /// What waits for the shard that has the most to do.
-    pub(crate) feed_entries: usize,
 }
 
 impl Hub {
@@ -134,34 +125,6 @@ impl Hub {
         Self { metrics, ..self }
     }
 
-    /// How many there are of what it knows.
-    pub(crate) fn numbers(&self) -> Numbers {
-        let served = self.proved().len();
-        let core = self.core();
-        let waiting = |shard: &mpsc::Sender<ToShard>| FEED_CAPACITY - shard.capacity();
-        Numbers {
-            online: core.living.count(),
-            served,
-            workers: core.shards.iter().filter(|shard| !shard.is_closed()).count(),
-            feed_entries: core.shards.iter().map(waiting).max().unwrap_or_default(),
-        }
-    }
-
-    /// What the connections of all shards are like. One that has too much to do to say so is left out.
-    pub(crate) async fn measure(&self) -> Measured {
-        let shards = self.core().shards.clone();
-        let (tell, mut told) = mpsc::channel(shards.len().max(1));
-        for shard in shards {
-            let _busy = shard.try_send(ToShard::Measure(tell.clone()));
-        }
-        drop(tell);
-        let mut all = Measured::default();
-        while let Some(measured) = told.recv().await {
-            all.add(&measured);
-        }
-        all
-    }
-
     /// Lets nobody in any more, and has all connections told to go elsewhere: in batches, `within` so much time, and each when what
     /// it has asked for is answered. That has happened when this returns.
     pub async fn say_goodbye(&self, within: Duration) {
@@ -189,15 +152,6 @@ impl Hub {
         let mut closing = self.closing.subscribe();
         // The sender is this hub's own, so it is there for as long as somebody asks.
         let _told = closing.wait_for(|closing| *closing).await;
-    }
-
-    /// Adds a shard. It is fed what is announced from now on.
-    pub(super) fn attach(&self) -> (mpsc::Sender<ToShard>, mpsc::Receiver<ToShard>) {
-        let (feed, entries) = mpsc::channel(FEED_CAPACITY);
-        let mut core = self.core();
-        core.shards.push(feed.clone());
-        core.attached += 1;
-        (feed, entries)
     }
 
     /// A session with connections here may be over: it is looked up.
@@ -330,42 +284,6 @@ impl Hub {
         }
     }
 
-    /// Feeds every shard something that may be left out, unless it has a lot to do: that is for what nobody may miss.
-    pub(super) fn feed_volatile(&self, entry: impl Fn() -> ToShard) {
-        for shard in self.core().shards.iter().filter(|shard| shard.capacity() > FEED_CAPACITY / 2) {
-            let _left_out = shard.try_send(entry());
-        }
-    }
-
-    /// Room for one entry in the feed of each shard there is, and the core, which nobody else changes meanwhile.
-    async fn room_in_every_feed(&self) -> (Vec<mpsc::OwnedPermit<ToShard>>, MutexGuard<'_, Core>) {
-        loop {
-            let (rooms, attached) = self.reserve().await;
-            let core = self.core();
-            // A shard that was added while this waited may have let somebody in already.
-            if core.attached == attached {
-                return (rooms, core);
-            }
-        }
-    }
-
-    /// Room for one entry in the feed of each shard, and how many had been added by then. The feeds of workers that
-    /// have gone are forgotten.
-    async fn reserve(&self) -> (Vec<mpsc::OwnedPermit<ToShard>>, u64) {
-        let (shards, attached) = {
-            let core = self.core();
-            (core.shards.clone(), core.attached)
-        };
-        let mut rooms = Vec::with_capacity(shards.len());
-        for shard in shards {
-            match shard.clone().reserve_owned().await {
-                Ok(room) => rooms.push(room),
-                Err(_) => self.core().shards.retain(|known| !known.same_channel(&shard)),
-            }
-        }
-        (rooms, attached)
-    }
-
     /// Takes in what has happened, here or at another node, in any order: the timelines put it into theirs. Of messages it is said when
     /// they came in, if they did so here.
     pub(super) async fn take_in(&self, events: Vec<Event>, log: LogId, received: Vec<Instant>) {
@@ -414,12 +332,6 @@ impl Hub {
 
     pub(super) fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().expect("nothing panics while it holds the core")
-    }
-}
-
-fn feed(rooms: Vec<mpsc::OwnedPermit<ToShard>>, entry: &ToShard) {
-    for room in rooms {
-        room.send(entry.clone());
     }
 }
 

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::encode::{ErrorView, json, plain_event};
 use super::gateway::Gateway;
+use super::ids::Ids;
 use super::participant::Participant;
 use super::shard::Membership;
 use super::sink::{Sink, UNAUTHENTICATED};
@@ -90,14 +91,17 @@ pub(crate) fn upgrade(
         })?;
     // What is no handshake takes nothing of its address. Refused, the connection is dropped, and the request answered as any other.
     let seat = gateway.identify.doorman.connection(place_of(request.peer_addr()))?;
-    let visit = Visit { shown: credentials::of(request.headers()), seat };
+    let ids = Ids::of(request.headers());
+    let span = ids.debug_span();
+    let visit = Visit { ids, shown: credentials::of(request.headers()), seat };
     let serving = serve(connection, visit, gateway, settings.connect_timeout);
-    actix_web::rt::spawn(serving.instrument(tracing::debug_span!("connection")));
+    actix_web::rt::spawn(serving.instrument(span));
     Ok(response)
 }
 
 /// Who has shaken hands.
 struct Visit {
+    ids: Ids,
     /// What the handshake showed.
     shown: Credentials,
     /// From where, and that it is counted.
@@ -161,15 +165,24 @@ async fn serve(
     connect_timeout: Duration,
 ) {
     // Once in a connection's life: its task need not be as large as that for the rest of it.
-    let entered = Box::pin(enter(&mut connection, &mut visit, &gateway, connect_timeout)).await;
+    let span = visit.ids.span();
+    let entered =
+        Box::pin(enter(&mut connection, &mut visit, &gateway, connect_timeout).instrument(span)).await;
     match entered {
         Ok(Some((participant, membership))) => {
             let closed = converse(&mut connection, &gateway, &participant, &membership).await;
-            tracing::debug!(by = ?closed.by, code = closed.code.map(CloseCode::get), "a connection has ended");
-            gateway.metrics.closed(Door::WebSocket, ending(&closed));
+            let ending = ending(&closed);
+            visit.ids.tell_of_end(
+                ending,
+                &closed.code.map_or_else(|| "no close frame".to_owned(), |code| code.to_string()),
+            );
+            gateway.metrics.closed(Door::WebSocket, ending);
         }
         Ok(None) => {}
-        Err((code, reason)) => close(connection, code, reason).await,
+        Err((code, reason)) => {
+            visit.ids.tell_of_refusal(reason, [CloseCode::TRY_AGAIN, CloseCode::GOING_AWAY].contains(&code));
+            close(connection, code, reason).await;
+        }
     }
 }
 

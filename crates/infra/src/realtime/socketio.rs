@@ -12,12 +12,14 @@ use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tracing::Instrument;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::encode::{ErrorView, NAMESPACE};
 use super::gateway::Gateway;
 use super::hub::Start;
+use super::ids::Ids;
 use super::participant::Participant;
 use super::recovery::{Pid, Pids};
 use super::shard::Membership;
@@ -53,6 +55,7 @@ pub struct LobbyHandler {
 
 /// One socket's state.
 pub struct SocketState {
+    ids: Ids,
     participant: Participant,
     start: Start,
     /// What its client shows to be recovered, if it wants to be.
@@ -136,13 +139,18 @@ impl Handler for LobbyHandler {
     async fn connect(&self, request: ConnectRequest<'_>) -> Result<SocketState, ConnectError> {
         let seat = request.handshake.permit.as_ref().and_then(Permit::get::<Seat>);
         let seat = seat.expect("`admit` has given one, or there were no connection");
+        let headers = request.handshake.headers();
+        let ids = Ids::of(&headers);
+        let told = |refusal: &Refusal| {
+            self.gateway.metrics.refused(Door::SocketIo, refusal.code);
+            ids.tell_of_refusal(refusal.code.as_str(), refusal.code.is_passing());
+        };
         let auth = parse_auth(request.auth);
-        let shown = credentials::of(&request.handshake.headers());
+        let shown = credentials::of(&headers);
         let token = auth.as_ref().ok().and_then(|auth| auth.token.clone());
         let credentials = Credentials { token: token.or(shown.token), ..shown };
-        let counted = |refusal: &Refusal| self.gateway.metrics.refused(Door::SocketIo, refusal.code);
         let turned_away = |refusal| turned_away(&refusal, &credentials);
-        self.gateway.knock(seat, &credentials).inspect_err(counted).map_err(turned_away)?;
+        self.gateway.knock(seat, &credentials).inspect_err(told).map_err(turned_away)?;
         if request.namespace != NAMESPACE {
             return Err(ConnectError::invalid_namespace());
         }
@@ -152,9 +160,10 @@ impl Handler for LobbyHandler {
             let (start, pid) = self.begin(&auth, &participant.caller).await?;
             Ok::<_, Refusal>((participant, start, pid, auth.batch))
         };
-        let (participant, start, pid, in_batches) =
-            entering.await.inspect_err(counted).map_err(turned_away)?;
-        Ok(SocketState { participant, start, pid, in_batches, membership: RefCell::default() })
+        let entered = entering.instrument(ids.span()).await;
+        let (participant, start, pid, in_batches) = entered.inspect_err(told).map_err(turned_away)?;
+        let membership = RefCell::default();
+        Ok(SocketState { ids, participant, start, pid, in_batches, membership })
     }
 
     fn pid(&self, state: &SocketState) -> Option<String> {
@@ -192,8 +201,9 @@ impl Handler for LobbyHandler {
     }
 
     fn disconnected(&self, socket: &Socket, state: &Rc<SocketState>, reason: DisconnectReason) {
-        tracing::debug!(%reason, "a connection has ended");
-        self.gateway.metrics.closed(Door::SocketIo, ending(socket, reason));
+        let ending = ending(socket, reason);
+        state.ids.tell_of_end(ending, &reason);
+        self.gateway.metrics.closed(Door::SocketIo, ending);
         drop(state.membership.take());
     }
 }
@@ -202,7 +212,7 @@ fn ending(socket: &Socket, reason: DisconnectReason) -> Ending {
     match reason {
         _ if socket.was_too_slow() => Ending::TooSlow,
         DisconnectReason::ClientNamespaceDisconnect | DisconnectReason::TransportClose => Ending::Client,
-        DisconnectReason::PingTimeout => Ending::Lost,
+        DisconnectReason::PingTimeout | DisconnectReason::TransportLost => Ending::Lost,
         DisconnectReason::ServerNamespaceDisconnect
         | DisconnectReason::ServerShuttingDown
         | DisconnectReason::ForcedClose => Ending::Server,

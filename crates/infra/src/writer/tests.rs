@@ -17,6 +17,13 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
+impl QueueDepth {
+    /// Where nobody waits.
+    pub(crate) fn of_nothing() -> Self {
+        Self(Arc::new(Places::new(1)))
+    }
+}
+
 /// A log whose commits wait for a permit each.
 struct GatedLog {
     store: Arc<MemoryStore>,

@@ -64,10 +64,8 @@ pub enum SettingsError {
 pub struct Values(BTreeMap<String, String>);
 
 impl Values {
-    /// Reads all sources, and checks nothing.
-    pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
-        let sections =
-            merge(sources).and_then(Config::try_deserialize::<BTreeMap<String, BTreeMap<String, Value>>>);
+    fn of(merged: Config) -> Result<Self, SettingsError> {
+        let sections = merged.try_deserialize::<BTreeMap<String, BTreeMap<String, Value>>>();
         let sections = sections.map_err(|error| SettingsError::Invalid(error.to_string()))?;
         let keys = sections.into_iter().flat_map(|(section, keys)| {
             keys.into_iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
@@ -94,13 +92,19 @@ impl Values {
 impl Settings {
     /// Reads all sources and checks the outcome.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
+        Self::read(sources).map(|(settings, _)| settings)
+    }
+
+    /// The same, and how they are written: of one reading, whatever is done to the files meanwhile.
+    pub fn read(sources: &Sources) -> Result<(Self, Values), SettingsError> {
         let merged = merge(sources).map_err(|error| SettingsError::Invalid(error.to_string()))?;
+        let values = Values::of(merged.clone());
         let settings: Self = serde_path_to_error::deserialize(merged).map_err(|error| {
             let key = error.path().to_string();
             SettingsError::Invalid(format!("{key}: {}", error.into_inner()))
         })?;
         settings.check()?;
-        Ok(settings)
+        Ok((settings, values?))
     }
 
     fn check(&self) -> Result<(), SettingsError> {

@@ -188,7 +188,7 @@ impl Polling {
                 None
             }
             Wake::Filled | Wake::Unpark => self.unpark(),
-            Wake::Abandoned => Some(Incoming::Closed(DisconnectReason::TransportError)),
+            Wake::Abandoned => Some(Incoming::Closed(DisconnectReason::TransportLost)),
             Wake::Candidate(Incoming::Text(text)) => {
                 self.step(&text);
                 None
@@ -365,9 +365,10 @@ fn is_farewell(post: Post, max_packets: usize) -> bool {
 fn ending(reason: DisconnectReason) -> Ending {
     match reason {
         DisconnectReason::TransportClose => Ending::ByClient,
-        DisconnectReason::ParseError | DisconnectReason::TransportError | DisconnectReason::PingTimeout => {
-            Ending::Abrupt
-        }
+        DisconnectReason::ParseError
+        | DisconnectReason::TransportError
+        | DisconnectReason::TransportLost
+        | DisconnectReason::PingTimeout => Ending::Abrupt,
         DisconnectReason::ServerNamespaceDisconnect
         | DisconnectReason::ClientNamespaceDisconnect
         | DisconnectReason::ServerShuttingDown

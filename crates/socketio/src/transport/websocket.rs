@@ -47,7 +47,8 @@ impl WebSocket {
 
 fn ending(closed: &Closed) -> DisconnectReason {
     match closed.by {
-        ClosedBy::Peer | ClosedBy::Lost => DisconnectReason::TransportClose,
+        ClosedBy::Peer => DisconnectReason::TransportClose,
+        ClosedBy::Lost => DisconnectReason::TransportLost,
         ClosedBy::Us => DisconnectReason::TransportError,
     }
 }
@@ -61,6 +62,7 @@ pub(crate) fn close_code(reason: DisconnectReason) -> CloseCode {
         DisconnectReason::ClientNamespaceDisconnect
         | DisconnectReason::ServerNamespaceDisconnect
         | DisconnectReason::TransportClose
+        | DisconnectReason::TransportLost
         | DisconnectReason::ForcedClose => CloseCode::NORMAL,
     }
 }

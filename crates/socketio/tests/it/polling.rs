@@ -139,7 +139,7 @@ async fn a_client_that_is_gone_while_it_polls_is_noticed_at_once() {
     let server = Server::start_on_two(Config::default());
     let poller = Poller::join(&server).await;
     drop(poller.start("GET", 0).await);
-    assert_eq!(server.notes.next().await, "disconnected /: transport error");
+    assert_eq!(server.notes.next().await, "disconnected /: transport close");
     server.emptied().await;
     server.stop().await;
 }

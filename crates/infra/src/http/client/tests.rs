@@ -49,6 +49,21 @@ fn the_last_hop_that_is_no_proxy_of_ours_is_the_client() {
     assert_eq!(client(XForwardedFor, PROXY, &[]), PROXY);
 }
 
+/// As `compose.cluster.yaml` is behind a proxy on its host, to which the host is the gateway.
+#[test]
+fn people_behind_two_proxies_are_told_apart_where_both_are_ours() {
+    let (nginx, said) = ("172.31.213.2", "198.51.100.9, 192.0.2.1, 172.31.213.1");
+    for (trusted, expected) in [(&[nginx][..], "172.31.213.1"), (&[nginx, "172.31.213.1"], "192.0.2.1")] {
+        let networks: Vec<_> =
+            trusted.iter().map(|proxy| format!("{proxy}/32").parse().expect("one")).collect();
+        let mut headers = HeaderMap::new();
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static(said));
+        let proxies = TrustedProxies::new(&networks, XForwardedFor);
+        let client = proxies.client(nginx.parse().expect("an address"), &headers);
+        assert_eq!(client.to_string(), expected, "{trusted:?}");
+    }
+}
+
 #[test]
 fn what_is_no_text_takes_nothing_from_what_our_proxy_has_added() {
     for (header, name, said) in [

@@ -8,6 +8,7 @@ use lobby_domain::session::{Session, SessionId};
 
 use tokio::sync::mpsc;
 
+use super::measure::Measured;
 use super::snapshot::Snapshot;
 use crate::metrics::Delivering;
 use crate::realtime::encode::Encoded;
@@ -51,26 +52,6 @@ pub(in crate::realtime) struct Happened {
     pub(in crate::realtime) expired: Vec<SessionId>,
     /// Dropped with the last of this, when everything is written.
     pub(in crate::realtime) delivering: Option<Delivering>,
-}
-
-/// What the connections of a shard, or of all, are like.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Measured {
-    /// Those at `/ws`, over a WebSocket of Socket.IO, and those that poll.
-    pub(crate) by_transport: [usize; 3],
-    /// Bytes that wait in all their outboxes, and in the fullest.
-    pub(crate) waiting: usize,
-    pub(crate) most_waiting: usize,
-}
-
-impl Measured {
-    pub(in crate::realtime) fn add(&mut self, other: &Self) {
-        for (here, there) in self.by_transport.iter_mut().zip(other.by_transport) {
-            *here += there;
-        }
-        self.waiting += other.waiting;
-        self.most_waiting = self.most_waiting.max(other.most_waiting);
-    }
 }
 
 impl Happened {
