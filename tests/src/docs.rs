@@ -134,7 +134,7 @@ fn limits_table(toml: &str) -> String {
         (
             "events",
             "whatever else is asked for: `typing`, events that there are not, frames that are none, CONNECT, `GET /users`, \
-             `GET /messages`, `GET /session`, `POST /logout`",
+             `GET /messages`, `GET /session`, `POST /logout`, bodies and queries that make no sense",
         ),
         ("connections", "connections that there may be"),
     ];

@@ -3,13 +3,19 @@
 //! | module | what it tests |
 //! | --- | --- |
 //! | `rates` | log-ins, messages and whatever else is asked for, too often |
+//! | `names` | who speaks in a name, and has shown nothing |
+//! | `refused` | what is refused takes nothing of anybody |
 //! | `connections` | new connections too often, and too many of them |
+//! | `sockets` | TCP connections, whatever is said over them |
 //! | `addresses` | who is told apart from whom, also behind proxies and by way of other nodes |
 //! | `times` | heads and bodies that do not come: slow clients by the hundred, in `make soak` by the thousand |
 
 mod addresses;
 mod connections;
+mod names;
 mod rates;
+mod refused;
+mod sockets;
 mod times;
 
 use std::net::SocketAddr;
@@ -45,6 +51,12 @@ fn assert_for_now(answer: &Answer, status: u16, code: &str) -> u64 {
     seconds
 }
 
+/// For a rate of so few an hour that none comes in meanwhile, however slow the machine is.
+#[track_caller]
+fn assert_long(seconds: u64) {
+    assert!((1_800..=3_600).contains(&seconds), "{seconds}");
+}
+
 /// The same of what an ack or an `error` says.
 #[track_caller]
 fn assert_told(refusal: &Value, code: &str) -> u64 {
@@ -68,6 +80,14 @@ async fn refused_handshake(app: &App, protocol: Protocol, headers: &[(&str, &str
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was let in"),
     }
+}
+
+/// The sid of a session that polls.
+async fn polling_session(app: &App) -> String {
+    let (status, _, body) = polling_handshake(app.address(), &[]).await;
+    assert_eq!(status, 200, "{body}");
+    let open: Value = serde_json::from_str(&body[1..]).expect("JSON");
+    open["sid"].as_str().expect("a text").to_owned()
 }
 
 /// How a handshake by long-polling is answered.

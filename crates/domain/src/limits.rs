@@ -8,7 +8,10 @@
 //! | [`Quotas`], [`Limiter`] | one thing that is done, limited by place, by holder, and in all |
 //! | [`Seats`], [`Room`] | how many connections there may be, likewise |
 //!
-//! Invariant: what is refused by the quota of a place takes nothing of what all have together, however much comes from there.
+//! Invariant: what is refused takes nothing of what a place, or all, have together; what was taken of that before it turned out whose it
+//! is, is given back.
+//! Invariant: nobody takes a token of a session without having shown its proof. Who speaks as one and has shown nothing, where a name is
+//! enough, is counted by place and session: from another address nobody can be silenced by limits.
 //! Invariant: memory is bounded, whoever comes from wherever: see [`Buckets::MOST`] and [`Seats`].
 
 mod buckets;
@@ -28,7 +31,7 @@ pub use seats::{NoSeat, Room, Seats};
 /// Whose limit it is that was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// That of one session, or one name.
+    /// That of one session.
     Holder,
     /// That of one place.
     Place,

@@ -4,6 +4,7 @@
 //! suites that fakes and real adapters both pass. To add a port: a file here, a fake and, where it has rules
 //! of its own, a contract suite in `testing`.
 
+mod allowance;
 mod announcer;
 mod bus;
 mod clock;
@@ -15,6 +16,7 @@ mod session_ids;
 mod sessions;
 mod tokens;
 
+pub use allowance::Allowance;
 pub use announcer::Announcer;
 pub use bus::{Bus, Hint, Link, News, Standing};
 pub use clock::Clock;

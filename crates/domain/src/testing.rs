@@ -9,7 +9,7 @@ pub mod contract;
 mod fakes;
 mod memory_store;
 
-pub use fakes::{FixedClock, Listeners, NumberedIds, PlainTokens, RecordingAnnouncer};
+pub use fakes::{FixedClock, Listeners, NumberedIds, PlainTokens, RecordingAnnouncer, Talkers};
 pub use memory_store::MemoryStore;
 
 use crate::pseudonym::{NamePolicy, Pseudonym};

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use lobby_domain::limits::{Exceeded, Holder, Limiter, NoSeat, Place, Quotas, Room, Scope, Seats, Visitor};
-use lobby_domain::pseudonym::PseudonymKey;
+use lobby_domain::ports::Allowance;
 use lobby_domain::session::SessionId;
 use tokio::time::Instant;
 
 use crate::refusal::{Code, Refusal, whole_seconds};
+
+mod seat;
+pub use seat::{OwnSeat, Seat, Socket};
 
 /// Seconds after which somebody may try again for whom there was no room: when there will be some, nobody knows. Long enough
 /// that a crowd outside costs little.
@@ -29,6 +32,8 @@ pub struct Limits {
     pub events: Quotas,
     /// Connections that there are.
     pub room: Room,
+    /// TCP connections that there are, whatever is said over them; nobody's are counted by session.
+    pub sockets: Room,
 }
 
 /// Lets in, or says when to come back. Clones are the same one.
@@ -44,8 +49,9 @@ struct Post {
     messages: Mutex<Limiter>,
     events: Mutex<Limiter>,
     seats: Mutex<Seats>,
-    /// Names are remembered by a hash that nobody outside can aim at.
-    names: RandomState,
+    sockets: Mutex<Seats>,
+    /// Who has shown nothing is remembered by a hash that nobody outside can aim at.
+    unproved: RandomState,
 }
 
 /// What is limited, as refusals call it.
@@ -68,7 +74,8 @@ impl Doorman {
             messages: Mutex::new(Limiter::new(&limits.messages)),
             events: Mutex::new(Limiter::new(&limits.events)),
             seats: Mutex::new(Seats::new(limits.room)),
-            names: RandomState::new(),
+            sockets: Mutex::new(Seats::new(limits.sockets)),
+            unproved: RandomState::new(),
         })))
     }
 
@@ -88,15 +95,6 @@ impl Doorman {
         self.take(Deed::Message, visitor)
     }
 
-    /// The same, in a name and without having shown more, where [`Doorman::message`] knew only where it comes from.
-    pub fn message_as(&self, name: &PseudonymKey) -> Result<(), Refusal> {
-        let Some(post) = &self.0 else { return Ok(()) };
-        let holder = Holder::of_name(post.names.hash_one(name));
-        post.limiter(Deed::Message)
-            .take_for(holder, post.now())
-            .map_err(|exceeded| refuse(Deed::Message, exceeded))
-    }
-
     /// Somebody asks for something else.
     pub fn event(&self, visitor: Visitor) -> Result<(), Refusal> {
         self.take(Deed::Event, visitor)
@@ -104,26 +102,28 @@ impl Doorman {
 
     /// A connection comes; it has the seat until it is gone.
     pub fn connection(&self, place: Option<Place>) -> Result<Seat, Refusal> {
-        let Some(post) = &self.0 else { return Ok(Seat(None)) };
-        post.seats().take(place).map_err(no_room)?;
-        let seat = Seat(Some((post.clone(), Taken::Place(place))));
+        let seat = Seat::take(self.0.clone(), place).map_err(no_room)?;
         self.take(Deed::Connection, Visitor { place, holder: None })?;
         Ok(seat)
     }
 
-    /// It turns out whose a connection is; it has this seat, too.
-    pub fn connection_of(&self, session: SessionId) -> Result<Seat, Refusal> {
-        let (Some(post), holder) = (&self.0, Holder::from(session)) else { return Ok(Seat(None)) };
-        post.seats().take_for(holder).map_err(no_room)?;
-        let seat = Seat(Some((post.clone(), Taken::Holder(holder))));
-        let taken = post.limiter(Deed::Connection).take_for(holder, post.now());
-        taken.map_err(|exceeded| refuse(Deed::Connection, exceeded))?;
-        Ok(seat)
+    /// A TCP connection comes, from a place or of many people; it is counted until it is dropped. Or whose limit it has met.
+    pub fn socket(&self, place: Option<Place>) -> Result<Socket, Scope> {
+        Socket::take(self.0.clone(), place).map_err(|NoSeat(scope)| scope)
     }
 
     fn take(&self, deed: Deed, visitor: Visitor) -> Result<(), Refusal> {
         let Some(post) = &self.0 else { return Ok(()) };
         post.limiter(deed).take(visitor, post.now()).map_err(|exceeded| refuse(deed, exceeded))
+    }
+}
+
+impl Allowance for Doorman {
+    /// Where [`Doorman::message`] knew only where it comes from.
+    fn speak_as(&self, session: SessionId, from: Option<Place>) -> Result<(), Exceeded> {
+        let Some(post) = &self.0 else { return Ok(()) };
+        let holder = Holder::unproved(post.unproved.hash_one((session, from)));
+        post.limiter(Deed::Message).take_for(Visitor { place: from, holder: Some(holder) }, post.now())
     }
 }
 
@@ -145,24 +145,9 @@ impl Post {
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().expect("nothing panics while it counts")
     }
-}
 
-/// A connection's place among those that there may be, until it is dropped.
-#[must_use = "the seat is given back when this is dropped"]
-pub struct Seat(Option<(Arc<Post>, Taken)>);
-
-enum Taken {
-    Place(Option<Place>),
-    Holder(Holder),
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        match &self.0 {
-            Some((post, Taken::Place(place))) => post.seats().leave(*place),
-            Some((post, Taken::Holder(holder))) => post.seats().leave_for(*holder),
-            None => {}
-        }
+    fn sockets(&self) -> MutexGuard<'_, Seats> {
+        self.sockets.lock().expect("nothing panics while it counts")
     }
 }
 
@@ -170,6 +155,11 @@ impl Drop for Seat {
 #[must_use]
 pub fn place_of(peer: Option<SocketAddr>) -> Option<Place> {
     peer.map(|peer| Place::of(peer.ip()))
+}
+
+/// Somebody has said too much, where it turned out later as whom.
+pub(crate) fn too_many_messages(exceeded: Exceeded) -> Refusal {
+    refuse(Deed::Message, exceeded)
 }
 
 fn refuse(deed: Deed, Exceeded { scope, wait }: Exceeded) -> Refusal {

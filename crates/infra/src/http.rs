@@ -65,7 +65,10 @@ const MAX_MESSAGE_BODY: usize = 128 * 1024;
 /// [`BodyTimeout`] have to be in the app's data.
 pub fn configure(app: &mut web::ServiceConfig) {
     app.app_data(json_of(MAX_BODY))
-        .app_data(web::QueryConfig::default().error_handler(|error, _| problem::invalid_query(&error)))
+        .app_data(
+            web::QueryConfig::default()
+                .error_handler(|error, request| counted(request, problem::invalid_query(&error)).into()),
+        )
         .service(act("/login", accounts::log_in))
         .service(read("/users", listing::list_users))
         .service(act("/logout", accounts::log_out))
@@ -99,7 +102,16 @@ fn hang_up(mut response: HttpResponse) -> HttpResponse {
 }
 
 fn json_of(most_bytes: usize) -> web::JsonConfig {
-    web::JsonConfig::default().limit(most_bytes).error_handler(|error, _| problem::invalid_json(&error))
+    web::JsonConfig::default()
+        .limit(most_bytes)
+        .error_handler(|error, request| counted(request, problem::invalid_json(&error)).into())
+}
+
+/// What is refused before a handler has it is asked for all the same, and may be too much.
+fn counted(request: &HttpRequest, refusal: Refusal) -> Refusal {
+    let accounts = request.app_data::<web::Data<Accounts>>();
+    let too_much = accounts.and_then(|accounts| accounts.identify.asking(request).err());
+    too_much.unwrap_or(refusal)
 }
 
 fn messages() -> impl HttpServiceFactory {

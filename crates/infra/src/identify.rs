@@ -1,12 +1,11 @@
 //! Who is calling, over REST and over sockets alike.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lobby_domain::auth::{AuthMode, Caller, Credentials};
-use lobby_domain::limits::{Holder, Visitor};
+use lobby_domain::limits::{Holder, Place, Visitor};
 use lobby_domain::message::Message;
 use lobby_domain::presence::Limits;
 use lobby_domain::pseudonym::PseudonymKey;
@@ -14,7 +13,7 @@ use lobby_domain::session::{Session, SessionId};
 use lobby_domain::use_cases::{Authenticate, AuthenticateError, Post, PostError, Proof, Shown};
 use tokio::time::Instant;
 
-use crate::doorman::{Doorman, place_of};
+use crate::doorman::Doorman;
 use crate::refusal::{Code, Refusal};
 use crate::writer::{WriteError, Writer};
 
@@ -44,13 +43,17 @@ impl Identify {
         self.caller_of(self.authenticate.look(credentials).await?).await
     }
 
-    /// Who asks, as far as limits go: from where, and as which session. That is alive or not: a token that was never given out
-    /// names none, and there is no look into the database.
+    /// Who asks, as far as limits go: from where, and as which session.
     #[must_use]
-    pub fn visitor(&self, peer: Option<SocketAddr>, credentials: &Credentials) -> Visitor {
+    pub fn visitor(&self, place: Option<Place>, credentials: &Credentials) -> Visitor {
+        Visitor { place, holder: self.shown(credentials).map(Holder::from) }
+    }
+
+    /// Whose token or cookie is shown. That session is alive or not: a token that was never given out names none, and there is no look into
+    /// the database.
+    pub(crate) fn shown(&self, credentials: &Credentials) -> Option<SessionId> {
         let shown = credentials.token.as_deref().or(credentials.cookie.as_deref());
-        let session = shown.and_then(|token| self.authenticate.tokens.verify(token));
-        Visitor { place: place_of(peer), holder: session.map(Holder::from) }
+        shown.and_then(|token| self.authenticate.tokens.verify(token))
     }
 
     /// The same, if they may listen and see who is online.
@@ -111,9 +114,6 @@ impl Identify {
 
     /// Posts as its caller. A session that ran out and has not been missed comes back by speaking, where its name is enough.
     async fn post_as(&self, post: Post) -> Result<Message, Refusal> {
-        if let (Caller::Nobody, Some(name)) = (&post.caller, &post.sender) {
-            self.doorman.message_as(name.key())?;
-        }
         let Some(name) = self.name_alone(&post) else { return Ok(self.writer.post(post).await?) };
         match self.writer.post(post.clone()).await {
             Err(error @ WriteError::Refused(PostError::NotConnected(_))) => {

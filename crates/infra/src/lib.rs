@@ -13,6 +13,7 @@
 //! | [`send_message`] | what a client sends to say something, over REST and sockets alike |
 //! | [`cluster`] | nodes that serve the same clients: requests passed on from one to another |
 //! | [`doorman`] | how often anybody may do things, and how many may be there |
+//! | [`seldom`] | says what happens often only once in a while |
 //! | [`identify`] | who is calling, over REST and sockets alike |
 //! | [`wire`], [`refusal`] | JSON shapes and refusals, the same over REST and sockets |
 //! | [`token`], [`signature`], [`clock`] | signed tokens; signing; time and random ids |
@@ -32,6 +33,7 @@ pub mod persistence;
 pub mod presence;
 pub mod realtime;
 pub mod refusal;
+pub mod seldom;
 pub mod send_message;
 pub mod signature;
 pub mod sweeper;

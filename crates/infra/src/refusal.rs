@@ -11,7 +11,7 @@ use lobby_domain::recipient::Unreached;
 use lobby_domain::resume::NotResumable;
 use lobby_domain::use_cases::{AuthenticateError, HistoryError, LogInError, LogOutError, PostError};
 
-use crate::doorman::ROOM_AFTER;
+use crate::doorman::{ROOM_AFTER, too_many_messages};
 use crate::writer::WriteError;
 
 mod code;
@@ -154,6 +154,7 @@ impl From<PostError> for Refusal {
         match &error {
             PostError::Forbidden(forbidden) => (*forbidden).into(),
             PostError::NotConnected(_) => Self::not_connected(error.to_string()),
+            PostError::TooOften(exceeded) => too_many_messages(*exceeded),
             PostError::Unreached(unreached) => unreached.into(),
             // Draft "The Idempotency-Key HTTP Header Field", §2.7: a key that is used again for another request.
             PostError::ClientIdConflict(_) => Self::new(Code::ClientIdConflict, error.to_string()),

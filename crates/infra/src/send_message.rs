@@ -2,6 +2,7 @@
 
 use lobby_domain::auth::Caller;
 use lobby_domain::client_id::ClientId;
+use lobby_domain::limits::Place;
 use lobby_domain::message::Content;
 use lobby_domain::pseudonym::Mention;
 use lobby_domain::recipient::Addressee;
@@ -46,7 +47,7 @@ impl SendMessage {
     }
 
     /// Checks everything that can be checked without looking anything up.
-    pub fn parse(self, caller: &Caller) -> Result<Post, Refusal> {
+    pub fn parse(self, caller: &Caller, place: Option<Place>) -> Result<Post, Refusal> {
         let content = Content::parse(&self.content)?;
         let sender = self.sender.map(|name| Mention::parse(&name).ok_or_else(Refusal::nobody)).transpose()?;
         let unknown = || {
@@ -56,6 +57,6 @@ impl SendMessage {
         };
         let to = self.to.map(|to| Addressee::parse(&to).ok_or_else(unknown)).transpose()?;
         let client_id = self.client_id.map(|id| ClientId::parse(&id)).transpose()?;
-        Ok(Post { caller: caller.clone(), sender, to, content, client_id })
+        Ok(Post { caller: caller.clone(), place, sender, to, content, client_id })
     }
 }

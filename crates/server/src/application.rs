@@ -30,7 +30,7 @@ use lobby_infra::realtime::listen::listen;
 use lobby_infra::realtime::plain;
 use lobby_infra::realtime::recovery::Pids;
 use lobby_infra::realtime::shard::Shard;
-use lobby_infra::realtime::socketio::LobbyHandler;
+use lobby_infra::realtime::socketio::{LobbyHandler, admit};
 use lobby_infra::signature::SecretKeys;
 use lobby_infra::sweeper::{self, Keep, Sweeper};
 use lobby_infra::token::SignedTokens;
@@ -41,7 +41,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::backends::{bus, limits};
 use crate::front::Front;
 use crate::goodbye::{Goodbye, Schedule};
-use crate::limits::{admit, doorman, trusted_proxies};
+use crate::limits::{doorman, gate, trusted_proxies};
 use crate::settings::{self, Settings};
 use crate::sockets::{plain_settings, relay, socketio_config};
 
@@ -87,10 +87,11 @@ impl Application {
         let bus = bus(&settings, secrets, &mut background)?;
         let hub = Hub::new(online, head, settings.presence.snapshot, shared.clone(), shared);
         let hub = Arc::new(hub.on_bus(bus.clone()).counted_in(metrics.clone()));
-        let services = Services::new(&settings, &store, &hub, secrets);
+        let doorman = doorman(&settings);
+        let services = Services::new(&settings, &store, &hub, secrets, &doorman);
         // However many read, the writer does not wait behind them.
         let own = [store.with_own_reader().await?, store.with_own_writer().await?];
-        let mut for_writer = Services::new(&settings, &own[0], &hub, secrets);
+        let mut for_writer = Services::new(&settings, &own[0], &hub, secrets, &doorman);
         for_writer.log = Arc::new(TimedLog::new(for_writer.log, metrics.clone()));
         let (commands, health, writer) = Writer::spawn(for_writer.changes(), settings.messages.queue);
         background.spawn(follow(hub.clone()));
@@ -112,7 +113,6 @@ impl Application {
         let listener = front.listener.try_clone()?;
         let scheme = if front.tls.is_some() { "https" } else { "http" };
         let origins = OriginPolicy::new(&settings.server.allowed_origins);
-        let doorman = doorman(&settings);
         let admit = admit(doorman.clone(), metrics.clone());
         let socketio = socketio_config(&settings, &origins, admit, node, relay.as_ref());
         let socketio = SocketIo::new(socketio);
@@ -130,7 +130,6 @@ impl Application {
             attendants: keeper.attendants.clone(),
             touched: Touched::new(&keeper.limits),
             readiness: readiness.clone(),
-            doorman,
             proxies: trusted_proxies(&settings),
             marks,
             origins,
@@ -243,10 +242,17 @@ struct Services {
     tokens: Arc<dyn Tokens>,
     clock: Arc<dyn Clock>,
     hub: Arc<Hub>,
+    doorman: Doorman,
 }
 
 impl Services {
-    fn new(settings: &Settings, store: &Store, hub: &Arc<Hub>, secrets: &SecretKeys) -> Self {
+    fn new(
+        settings: &Settings,
+        store: &Store,
+        hub: &Arc<Hub>,
+        secrets: &SecretKeys,
+        doorman: &Doorman,
+    ) -> Self {
         let names = &settings.names;
         Self {
             mode: match settings.auth.mode {
@@ -260,6 +266,7 @@ impl Services {
             tokens: Arc::new(SignedTokens::new(secrets)),
             clock: Arc::new(SystemClock),
             hub: hub.clone(),
+            doorman: doorman.clone(),
         }
     }
 
@@ -303,6 +310,7 @@ impl Services {
                 clock: self.clock.clone(),
                 reach: self.hub.clone(),
                 announcer: self.hub.clone(),
+                allowance: Arc::new(self.doorman.clone()),
             },
         }
     }
@@ -317,7 +325,6 @@ struct Doors {
     attendants: Attendants,
     touched: Touched,
     readiness: Readiness,
-    doorman: Doorman,
     proxies: TrustedProxies,
     marks: Marks,
     origins: OriginPolicy,
@@ -332,7 +339,7 @@ impl Doors {
             authenticate: self.services.authenticate(),
             writer: self.writer.clone(),
             touched: self.touched.clone(),
-            doorman: self.doorman.clone(),
+            doorman: self.services.doorman.clone(),
         }
     }
 
@@ -365,6 +372,7 @@ fn serve(front: Front, settings: &Settings, doors: Doors) -> std::io::Result<Ser
     let accounts = web::Data::new(doors.accounts(settings.auth.secure_cookie || front.tls.is_some()));
     let messages = web::Data::new(doors.messages());
     let body_timeout = BodyTimeout(settings.limits.body_timeout);
+    let gate = gate(doors.services.doorman.clone(), doors.proxies.clone());
 
     let factory = move || {
         let gateway = doors.gateway();
@@ -392,6 +400,7 @@ fn serve(front: Front, settings: &Settings, doors: Doors) -> std::io::Result<Ser
         head_timeout: settings.limits.head_timeout,
         keep_alive: settings.limits.keep_alive,
         tls: front.tls,
+        gate: Some(gate),
         shutdown_timeout: Schedule::of(settings.server.shutdown_timeout).leaving,
     };
     lobby_websocket::serve(front.listener, &serving, factory)

@@ -1,14 +1,22 @@
 //! The settings of limits, as the layers below want them.
 
-use std::sync::Arc;
+use std::rc::Rc;
+use std::time::Duration;
 
-use actix_socketio::{Admit, Permit, TooMany};
-use lobby_domain::limits::{Quotas, Room};
-use lobby_infra::doorman::{Doorman, Limits, place_of};
+use lobby_domain::limits::{Place, Quotas, Room, Scope};
+use lobby_infra::doorman::{Doorman, Limits};
 use lobby_infra::http::client::{ForwardedHeader, TrustedProxies};
-use lobby_infra::metrics::{Door, Metrics};
+use lobby_infra::seldom::Seldom;
+use lobby_websocket::Gate;
 
+use crate::open_files;
 use crate::settings::{Proxies, Settings};
+
+/// Open files that are left for the database, the log, other nodes, and whoever is being turned away.
+const OTHER_FILES: usize = 256;
+
+/// How often it is told at most that TCP connections are turned away.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 pub(crate) fn doorman(settings: &Settings) -> Doorman {
     let limits = &settings.limits;
@@ -26,6 +34,13 @@ pub(crate) fn doorman(settings: &Settings) -> Doorman {
             per_holder: limits.connections_per_session,
             in_all: limits.connections,
         },
+        sockets: Room {
+            per_place: limits.tcp_connections_per_address,
+            per_holder: None,
+            in_all: limits
+                .tcp_connections
+                .map(|most| most.min(open_files::most().saturating_sub(OTHER_FILES))),
+        },
     })
 }
 
@@ -37,18 +52,23 @@ pub(crate) fn trusted_proxies(settings: &Settings) -> TrustedProxies {
     TrustedProxies::new(&settings.limits.trusted_proxies, header)
 }
 
-/// Whether there is room for a Socket.IO session. It is told at the handshake: from a refusal there all clients come back by
-/// themselves.
-pub(crate) fn admit(doorman: Doorman, metrics: Metrics) -> Admit {
-    Arc::new(move |request| match doorman.connection(place_of(request.peer_addr())) {
-        Ok(seat) => Ok(Box::new(seat) as Permit),
-        Err(refusal) => {
-            metrics.refused(Door::Http, refusal.code);
-            Err(TooMany {
-                status: refusal.code.status(),
-                message: refusal.detail,
-                retry_after: refusal.retry_after.unwrap_or(1),
-            })
+/// Hangs up on whoever has as many TCP connections as may be, before anything is read: they cost an open file each, however silent they are.
+pub(crate) fn gate(doorman: Doorman, proxies: TrustedProxies) -> Gate {
+    let refusals = Seldom::new(TOLD_EVERY);
+    Gate::new(move |peer| {
+        let place = (!proxies.trusts(peer.ip())).then(|| Place::of(peer.ip()));
+        match doorman.socket(place) {
+            Ok(socket) => Some(Rc::new(socket)),
+            Err(scope) => {
+                if let Some(times) = refusals.happens() {
+                    let limit = match scope {
+                        Scope::Place | Scope::Holder => "limits.tcp_connections_per_address",
+                        Scope::All => "limits.tcp_connections",
+                    };
+                    tracing::warn!(%peer, limit, times, "TCP connections are hung up on: there are as many as may be");
+                }
+                None
+            }
         }
     })
 }

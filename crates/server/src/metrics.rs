@@ -37,6 +37,7 @@ impl MetricsServer {
             keep_alive: KEEP_ALIVE,
             shutdown_timeout: PATIENCE,
             tls: None,
+            gate: None,
         };
         let metrics = web::Data::new(metrics.clone());
         let app = move || App::new().app_data(metrics.clone()).configure(http::metrics::configure);

@@ -5,6 +5,12 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// How many it may have open as it is.
+pub(crate) fn most() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}
+
 /// Raises the limit as far as the system allows without privileges, and says how far that is.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);

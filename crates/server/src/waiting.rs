@@ -77,6 +77,7 @@ impl WaitingRoom {
             keep_alive: LAST_WORDS,
             shutdown_timeout: LAST_WORDS,
             tls: front.tls.clone(),
+            gate: None,
         };
         let app = || App::new().configure(http::configure_waiting);
         let server = lobby_websocket::serve(front.listener.try_clone()?, &serving, app)?;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +19,28 @@ pub type AllowRequest = Arc<dyn Fn(&RequestHead) -> bool + Send + Sync>;
 /// Decides whether there is room for one session more; see [`Config::admit`].
 pub type Admit = Arc<dyn Fn(&HttpRequest) -> Result<Permit, TooMany> + Send + Sync>;
 
-/// What a session holds for as long as it lives.
-pub type Permit = Box<dyn Any>;
+/// What a session holds for as long as it lives. Clones are the same one.
+#[derive(Clone)]
+pub struct Permit(Rc<dyn Any>);
+
+impl Permit {
+    /// With what it is about.
+    pub fn new(value: impl Any) -> Self {
+        Self(Rc::new(value))
+    }
+
+    /// What it was made of, if that is a `T`.
+    #[must_use]
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
 
 /// There is no room for a session: clients try again by themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,8 +120,8 @@ pub struct Config {
     pub cors: Option<Cors>,
     /// Asked before every handshake and every request of a session, for example to check `Origin`. Default: everybody is let in.
     pub allow_request: Option<AllowRequest>,
-    /// Asked before a session is opened, once all else is found right; what it gives is dropped when the session has ended. Default:
-    /// there is always room.
+    /// Asked before a session is opened, once all else is found right: who makes no proper handshake is not asked about. What it gives
+    /// is in the [`Handshake`](crate::Handshake), and dropped when the session has ended. Default: there is always room.
     pub admit: Option<Admit>,
     /// The name of this server, where several serve the same clients: every sid begins with it, and `.` behind it. Each must
     /// have another name. Default: none.

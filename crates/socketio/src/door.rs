@@ -163,9 +163,10 @@ impl Door {
         body: web::Payload,
         serve: &impl Fn(Handshake, Wire),
     ) -> Result<HttpResponse, Refusal> {
-        let permit = self.permit(request)?;
         let (response, connection) = accept(request, body, &self.config)?;
-        let handshake = handshake(request, self.config.node.as_ref());
+        // Refused, the connection is dropped, and the request answered as any other.
+        let permit = self.permit(request)?;
+        let handshake = handshake(request, self.config.node.as_ref(), permit.clone());
         let living = self.registry.live(permit);
         let wire = Wire::websocket(connection, &handshake.sid, &self.config, living);
         serve(handshake, wire);
@@ -182,7 +183,7 @@ impl Door {
         serve: &impl Fn(Handshake, Wire),
     ) -> Result<HttpResponse, Refusal> {
         let permit = self.permit(request)?;
-        let handshake = handshake(request, self.config.node.as_ref());
+        let handshake = handshake(request, self.config.node.as_ref(), permit.clone());
         let registration = self.registry.register(&handshake.sid, authorization(request));
         let mut response = text(open_packet(&handshake.sid, Transport::Polling, &self.config));
         if let Some(mut cookie) = self.config.cookie.clone() {
@@ -319,12 +320,13 @@ fn authorization(request: &HttpRequest) -> Option<&[u8]> {
     request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes)
 }
 
-fn handshake(request: &HttpRequest, node: Option<&NodeName>) -> Handshake {
+fn handshake(request: &HttpRequest, node: Option<&NodeName>, permit: Option<Permit>) -> Handshake {
     Handshake {
         sid: sid::fresh_at(node),
         headers: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         query: request.query_string().to_owned(),
         peer_addr: request.peer_addr(),
+        permit,
     }
 }
 

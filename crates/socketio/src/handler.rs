@@ -9,7 +9,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Ack, Args, Socket};
+use crate::{Ack, Args, Permit, Socket};
 
 /// What the application does with sockets. There is one per worker, so neither it nor its futures need be `Send`.
 ///
@@ -105,6 +105,8 @@ pub struct Handshake {
     pub query: String,
     /// The address of the TCP peer, which may be a proxy.
     pub peer_addr: Option<SocketAddr>,
+    /// What [`Config::admit`](crate::Config::admit) has given, if anybody was asked.
+    pub permit: Option<Permit>,
 }
 
 impl Handshake {

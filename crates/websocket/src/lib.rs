@@ -53,7 +53,7 @@ pub use connection::{Connection, Incoming, accept};
 pub use frame::{Frame, Frames};
 pub use limits::{Heartbeat, Limits};
 pub use outbox::{Outbox, SendError};
-pub use server::{Serving, Tls, refuse, serve};
+pub use server::{Gate, Held, Serving, Tls, refuse, serve};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

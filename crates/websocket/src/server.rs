@@ -1,6 +1,7 @@
 use std::{
+    any::Any,
     fmt, io,
-    net::{Shutdown, TcpListener},
+    net::{Shutdown, SocketAddr, TcpListener},
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -49,6 +50,32 @@ pub struct Serving {
     pub shutdown_timeout: Duration,
     /// `None`: connections are not encrypted.
     pub tls: Option<Tls>,
+    /// `None`: all that come are served.
+    pub gate: Option<Gate>,
+}
+
+/// Decides which connections stay, before anything is read from them.
+#[derive(Clone)]
+pub struct Gate(Arc<dyn Fn(SocketAddr) -> Option<Held> + Send + Sync>);
+
+/// What a connection holds until its socket is closed. It is among the connection's data (`HttpRequest::conn_data`).
+pub type Held = Rc<dyn Any>;
+
+impl Gate {
+    /// `pass` is asked on the thread that would serve the connection. One that gets nothing is closed.
+    pub fn new(pass: impl Fn(SocketAddr) -> Option<Held> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(pass))
+    }
+
+    fn pass(&self, peer: SocketAddr) -> io::Result<Held> {
+        (self.0)(peer).ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
 }
 
 /// How connections are encrypted.
@@ -91,7 +118,7 @@ where
     B: MessageBody + 'static,
 {
     let Serving { write_timeout, head_timeout, keep_alive, .. } = *serving;
-    let tls = serving.tls.clone();
+    let (tls, gate) = (serving.tls.clone(), serving.gate.clone());
     let mut builder =
         ServerBuilder::new().disable_signals().shutdown_timeout(serving.shutdown_timeout.as_secs());
     if let Some(workers) = serving.workers {
@@ -101,7 +128,7 @@ where
     SockRef::from(&listener).listen(BACKLOG)?;
     let address = listener.local_addr()?;
     let server = builder.listen("lobby", listener, move || {
-        let (stopping, tls) = (stopping.clone(), tls.clone());
+        let (stopping, tls, gate) = (stopping.clone(), tls.clone(), gate.clone());
         let app = Rc::new(Once::new(app().into_factory()));
         let requests = {
             let app = Rc::clone(&app);
@@ -127,18 +154,24 @@ where
             .keep_alive(keep_alive)
             .on_connect_ext(|io: &Timed, data| {
                 data.insert(io.watch());
+                if let Some(held) = io.stream.held() {
+                    data.insert(held);
+                }
             })
             .h1_allow_half_closed(false)
             .client_disconnect_timeout(LINGER)
             .upgrade(fn_factory(upgrades))
             .finish(fn_factory(requests));
         let streams = fn_service(move |stream: TcpStream| {
-            let tls = tls.clone();
+            let (tls, gate) = (tls.clone(), gate.clone());
             async move {
-                let peer = stream.peer_addr().ok();
-                let opened = Stream::open(stream, write_timeout, tls.as_ref()).await;
-                let stream = opened.map_err(DispatchError::Io)?;
-                Ok((Timed::new(stream, head_timeout, keep_alive), Protocol::Http1, peer))
+                let opening = async {
+                    let peer = stream.peer_addr()?;
+                    let held = gate.map(|gate| gate.pass(peer)).transpose()?;
+                    Ok((Stream::open(stream, write_timeout, tls.as_ref(), held).await?, peer))
+                };
+                let (stream, peer) = opening.await.map_err(DispatchError::Io)?;
+                Ok((Timed::new(stream, head_timeout, keep_alive), Protocol::Http1, Some(peer)))
             }
         });
         ServiceFactoryExt::and_then(streams, http)

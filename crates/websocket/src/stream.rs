@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use self::secured::Secured;
-use crate::Tls;
+use crate::{Held, Tls};
 
 mod secured;
 
@@ -29,7 +29,13 @@ thread_local! {
 
 /// A connection, for all who read from it and write to it; on one thread.
 #[derive(Clone)]
-pub(crate) struct Stream(Rc<RefCell<Socket>>);
+pub(crate) struct Stream(Rc<Open>);
+
+struct Open {
+    socket: RefCell<Socket>,
+    /// Behind the socket, so that it is dropped when that is closed.
+    held: Option<Held>,
+}
 
 /// What there is to read from and to write to.
 enum Socket {
@@ -44,6 +50,7 @@ impl Stream {
         stream: TcpStream,
         write_timeout: Duration,
         tls: Option<&Tls>,
+        held: Option<Held>,
     ) -> io::Result<Self> {
         set_options(&SockRef::from(&stream), write_timeout);
         let socket = match tls {
@@ -53,7 +60,12 @@ impl Stream {
                 Socket::Secured(Box::new(Secured::new(timeout(tls.handshake_timeout, accepting).await??)))
             }
         };
-        Ok(Self(Rc::new(RefCell::new(socket))))
+        Ok(Self(Rc::new(Open { socket: RefCell::new(socket), held })))
+    }
+
+    /// What the connection holds until it is closed.
+    pub(crate) fn held(&self) -> Option<Held> {
+        self.0.held.clone()
     }
 
     /// What the peer sends from now on, after what has been read already.
@@ -64,7 +76,7 @@ impl Stream {
     /// Writes what the socket takes at once. It is asked itself, past the runtime's record of whether it takes more, which lies
     /// elsewhere in memory; but where it takes no more, the runtime has to hear of it, or it would not tell when it does again.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut *self.0.borrow_mut() {
+        match &mut *self.0.socket.borrow_mut() {
             Socket::Plain(stream) => match SockRef::from(&*stream).send(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.try_write(bytes),
                 written => written,
@@ -75,12 +87,12 @@ impl Stream {
 
     /// Whether nobody is at it, which is so whenever somebody can ask.
     pub(crate) fn is_free(&self) -> bool {
-        self.0.try_borrow().is_ok()
+        self.0.socket.try_borrow().is_ok()
     }
 
     /// Writes what was taken and is still on its way to the socket. `WouldBlock`: not all of it.
     pub(crate) fn flush_at_once(&self) -> io::Result<()> {
-        match &mut *self.0.borrow_mut() {
+        match &mut *self.0.socket.borrow_mut() {
             Socket::Plain(_) => Ok(()),
             Socket::Secured(stream) => stream.flush(),
         }
@@ -88,7 +100,7 @@ impl Stream {
 
     /// Bytes that were taken and may still be on their way to the socket.
     pub(crate) fn unwritten(&self) -> usize {
-        match &*self.0.borrow() {
+        match &*self.0.socket.borrow() {
             Socket::Plain(_) => 0,
             Socket::Secured(stream) => stream.unwritten(),
         }
@@ -96,7 +108,7 @@ impl Stream {
 
     /// Ready when the socket takes more, or is broken. One task waits at a time.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &*self.0.borrow() {
+        match &*self.0.socket.borrow() {
             Socket::Plain(stream) => stream.poll_write_ready(cx),
             Socket::Secured(stream) => stream.socket().poll_write_ready(cx),
         }
@@ -104,7 +116,7 @@ impl Stream {
 
     /// A borrow never outlives a call here, so it is never taken twice.
     fn with<T>(&self, act: impl FnOnce(Pin<&mut dyn ReadWrite>) -> T) -> T {
-        match &mut *self.0.borrow_mut() {
+        match &mut *self.0.socket.borrow_mut() {
             Socket::Plain(stream) => act(Pin::new(stream)),
             Socket::Secured(stream) => act(Pin::new(stream.stream())),
         }
@@ -133,7 +145,7 @@ fn set_user_timeout(_: &SockRef<'_>, _: Duration) {}
 /// What a peer sends, as the body of its request. It does not keep the connection open: when nobody else does, it ends.
 pub(crate) struct Incoming {
     read: Bytes,
-    stream: Weak<RefCell<Socket>>,
+    stream: Weak<Open>,
 }
 
 impl futures_core::Stream for Incoming {
@@ -206,8 +218,8 @@ mod tests {
     async fn the_options_reach_the_socket() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let stream = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("accepts");
-        let stream = Stream::open(stream, Duration::from_secs(6), None).await.expect("no handshake");
-        let socket = stream.0.borrow();
+        let stream = Stream::open(stream, Duration::from_secs(6), None, None).await.expect("no handshake");
+        let socket = stream.0.socket.borrow();
         let Socket::Plain(socket) = &*socket else { panic!("nothing is encrypted") };
         assert!(socket.nodelay().expect("set"));
         #[cfg(target_os = "linux")]

@@ -166,8 +166,11 @@ async fn events_are_refused_as_the_examples_show(
         };
         assert_eq!(sentence(error), sentence(shown));
     }
-    let told = names(if protocol == Protocol::Plain { "frame.error" } else { "error" });
-    assert_eq!(told, refused.iter().map(|(code, _)| *code).chain(NOT_HERE).collect());
+    let (told, limited) = match protocol {
+        Protocol::Plain => (names("frame.error"), Some("too_many_connections")),
+        Protocol::SocketIo => (names("error"), None),
+    };
+    assert_eq!(told, refused.iter().map(|(code, _)| *code).chain(NOT_HERE).chain(limited).collect());
 }
 
 /// What a plain client leaves out, and what it may not.

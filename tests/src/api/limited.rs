@@ -39,9 +39,20 @@ fn request(app: &App, john: &LoggedIn, method: &str, path: &str) -> RequestBuild
         // Nobody of that name is there: whoever is refused comes no further than that.
         _ => json!({"pseudonym": "Nobody"}),
     };
+    // What is no handshake is not counted as a connection.
+    let handshake = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
     let method: Method = method.to_uppercase().parse().expect("a method");
     let request = app.client().request(method.clone(), app.url(path)).header("authorization", john.bearer());
-    if method == Method::POST { request.json(&body) } else { request }
+    match path {
+        "/ws" => handshake.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+        _ if method == Method::POST => request.json(&body),
+        _ => request,
+    }
 }
 
 /// Buckets of one each, which take a second to fill; and room for one.
@@ -148,4 +159,13 @@ async fn a_session_that_is_too_much_is_turned_away_as_the_examples_show(
     };
     let error = Box::pin(in_time("it to be too much", turned_away)).await;
     assert_eq!(&error, shown("connect_error", code));
+}
+
+#[tokio::test]
+async fn a_plain_session_that_is_too_much_is_told_so_as_the_example_shows() {
+    let (app, john) = limited("limits.connections_per_session", "1").await;
+    let _first = Connection::enter(&app, Protocol::Plain, Auth::Token(&john)).await;
+    let mut next = Connection::connecting(&app, Protocol::Plain, Auth::Token(&john)).await;
+    assert_eq!(next.event("error").await, shown("frame.error", "too_many_connections")["data"]);
+    assert_eq!(next.receive().await, Received::Closed(1013, "too_many_connections".to_owned()));
 }

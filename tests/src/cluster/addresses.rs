@@ -1,7 +1,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-use reqwest::{Client, StatusCode};
-use serde_json::json;
+use futures_util::future::join_all;
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
 
 use super::Cluster;
 use super::stand_in::{StandIn, url};
@@ -68,4 +69,41 @@ async fn a_node_tells_the_next_the_address_of_the_client_and_not_that_of_nginx()
         assert_eq!(answer.await.expect("no panic").status(), 200);
     }
     cluster.stop().await;
+}
+
+/// A node's connections to another are many people's.
+#[tokio::test]
+async fn nodes_pass_more_on_to_each_other_than_one_address_may_have_tcp_connections() {
+    let settings = [("LOBBY_LIMITS__ENABLED", "true"), ("LOBBY_LIMITS__TCP_CONNECTIONS_PER_ADDRESS", "6")];
+    let cluster = Cluster::start_with(2, &settings).await;
+    let url =
+        |node: usize| format!("http://{}/socket.io/?EIO=4&transport=polling", cluster.nodes[node].socket());
+    let mut waiting = Vec::new();
+    for last in 10..25 {
+        let client = client_at(last);
+        let (status, opened) = ask(client.get(url(1))).await;
+        assert_eq!(status, 200, "{opened}");
+        let opened: Value = serde_json::from_str(&opened[1..]).expect("JSON");
+        let url = format!("{}&sid={}", url(0), opened["sid"].as_str().expect("a text"));
+        assert_eq!(ask(client.post(&url).body("40")).await.0, 200);
+        waiting.push(tokio::spawn(async move {
+            loop {
+                let (status, told) = ask(client.get(&url)).await;
+                assert_eq!(status, 200, "{told}");
+                if told.contains("user_joined") {
+                    return;
+                }
+            }
+        }));
+    }
+    assert_eq!(log_in(&cluster, &client_at(30), "JohnDoe", "192.0.2.1").await, 200);
+    for hears in join_all(waiting).await {
+        hears.expect("it is told");
+    }
+    cluster.stop().await;
+}
+
+async fn ask(request: RequestBuilder) -> (StatusCode, String) {
+    let answer = in_time("an answer", request.send()).await.expect("an answer");
+    (answer.status(), in_time("a body", answer.text()).await.expect("a text"))
 }

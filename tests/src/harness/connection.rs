@@ -97,6 +97,20 @@ impl Connection {
         Ok(())
     }
 
+    /// Takes a long-polling session over, to its end.
+    pub async fn upgraded(app: &App, sid: &str) -> Self {
+        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket&sid={sid}", app.address());
+        let request = request(url, &[]).expect("a request");
+        let (stream, _) =
+            in_time("a handshake", connect_async(request)).await.expect("it is the same session");
+        let (waiting, recovery) = (VecDeque::new(), Recovery::default());
+        let mut connection = Self { protocol: Protocol::SocketIo, stream, next_ack: 0, waiting, recovery };
+        connection.send_text("2probe").await;
+        assert_eq!(connection.next_text().await, Ok("3probe".to_owned()));
+        connection.send_text("5").await;
+        connection
+    }
+
     /// Opens the socket and says who it is; what comes of it is still to be received.
     pub async fn connecting(app: &App, protocol: Protocol, auth: Auth<'_>) -> Self {
         let header = match auth {

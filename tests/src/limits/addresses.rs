@@ -83,7 +83,7 @@ async fn the_standard_header_is_believed_where_the_settings_say_so_and_no_other(
 
 /// Else nobody would find out why all are refused.
 #[tokio::test]
-async fn the_operator_is_told_once_of_a_proxy_that_is_not_trusted() {
+async fn the_operator_is_told_of_a_proxy_that_is_not_trusted_and_not_at_each_request() {
     let lobby = Program::start(Database::Sqlite).await;
     let ask = async || {
         let request = http_client().get(format!("http://{}/users", lobby.socket()));

@@ -1,9 +1,11 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{limited, limited_behind_a_proxy, polling_handshake, refused_handshake};
+use super::{
+    assert_told, limited, limited_behind_a_proxy, polling_handshake, polling_session, refused_handshake,
+};
 use crate::harness::{
-    App, Auth, Connection, Kind, LoggedIn, Participant, Polling, Protocol, Received, becomes_so,
+    App, Auth, Connection, Kind, LoggedIn, Participant, Polling, Protocol, Received, becomes_so, in_time,
 };
 
 const BOTH: [Protocol; 2] = [Protocol::Plain, Protocol::SocketIo];
@@ -39,7 +41,7 @@ async fn who_connects_too_often_is_refused_at_the_handshake(
     #[case] status: u16,
     #[case] sentence: &str,
 ) {
-    let app = limited_behind_a_proxy(&[(limit, "1/m burst 3")]).await;
+    let app = limited_behind_a_proxy(&[(limit, "1/h burst 3")]).await;
     for protocol in BOTH {
         drop(open_from(&app, protocol, "192.0.2.1").await);
     }
@@ -83,13 +85,31 @@ async fn a_connection_more_than_may_be_is_let_in_when_another_has_gone(
 #[tokio::test]
 async fn a_polling_session_that_moves_to_a_websocket_counts_once() {
     let app =
-        limited(&[("limits.connections_per_address", "1"), ("limits.connects_per_address", "1/m burst 1")])
+        limited(&[("limits.connections_per_address", "1"), ("limits.connects_per_address", "1/h burst 1")])
             .await;
-    let (status, _, body) = polling_handshake(app.address(), &[]).await;
-    assert_eq!(status, 200);
-    let open: Value = serde_json::from_str(&body[1..]).expect("JSON");
-    let sid = open["sid"].as_str().expect("a text");
-    Connection::upgrade(&app, sid, &[]).await.expect("it is the same session");
+    let sid = polling_session(&app).await;
+    let _upgraded = Connection::upgraded(&app, &sid).await;
+    assert_eq!(polling_handshake(app.address(), &[]).await.0, 429);
+}
+
+/// However it ends, another is let in.
+#[rstest]
+#[case::polling(false)]
+#[case::upgraded(true)]
+#[tokio::test]
+async fn a_session_that_began_by_polling_leaves_its_room_when_it_ends(#[case] is_upgraded: bool) {
+    let app = limited(&[("limits.connections_per_address", "1")]).await;
+    let sid = polling_session(&app).await;
+    let upgraded = if is_upgraded { Some(Connection::upgraded(&app, &sid).await) } else { None };
+    assert_eq!(polling_handshake(app.address(), &[]).await.0, 429, "it is there");
+    if let Some(mut upgraded) = upgraded {
+        upgraded.close().await;
+    } else {
+        let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+        let closed = app.client().post(app.url(&path)).body("1").send();
+        assert_eq!(in_time("an answer", closed).await.expect("an answer").status(), 200);
+    }
+    becomes_so("room", async || polling_handshake(app.address(), &[]).await.0 == 200).await;
 }
 
 #[tokio::test]
@@ -114,7 +134,7 @@ async fn a_session_has_no_more_connections_than_it_may() {
 
 #[tokio::test]
 async fn a_session_that_connects_too_often_is_told_when_to_come_back() {
-    let app = limited(&[("limits.connects_per_session", "1/m burst 2")]).await;
+    let app = limited(&[("limits.connects_per_session", "1/h burst 2")]).await;
     let john = app.log_in_claimed("JohnDoe").await;
     for protocol in BOTH {
         Connection::enter(&app, protocol, Auth::Token(&john)).await;
@@ -127,7 +147,8 @@ async fn a_session_that_connects_too_often_is_told_when_to_come_back() {
 /// With a token it is told why, over polling too; with a cookie it is closed, and comes back by itself.
 async fn assert_turned_away(app: &App, user: &LoggedIn, code: &str) {
     let mut plain = Connection::connecting(app, Protocol::Plain, Auth::Token(user)).await;
-    assert_eq!(plain.closed().await, (1013, code.to_owned()));
+    assert_told(&plain.event("error").await, code);
+    assert_eq!(plain.receive().await, Received::Closed(1013, code.to_owned()));
     let mut socketio = Connection::connecting(app, Protocol::SocketIo, Auth::Token(user)).await;
     let mut polling = Polling::connecting_at(app.address(), &json!({"token": user.token})).await;
     for received in [socketio.receive().await, polling.receive().await] {

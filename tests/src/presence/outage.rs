@@ -80,6 +80,8 @@ async fn is_turned_away(door: &Door, who: &LoggedIn) {
     let mut polling = Polling::connecting_at(door.address, data).await;
     let cookie = [("cookie", cookie.as_str())];
     let mut page = Connection::connecting_at(door.address, Protocol::SocketIo, &cookie, &json!({})).await;
+    let told = plain.event("error").await;
+    assert_eq!((&told["code"], &told["retry_after"]), (&json!("unavailable"), &json!(1)), "{told}");
     assert_eq!(plain.closed().await, (1013, "unavailable".to_owned()));
     // Whoever knows of no token knows of no refusal either, and comes back from this by itself.
     assert_eq!(page.receive().await, Received::Closed(1000, "forced close".to_owned()));

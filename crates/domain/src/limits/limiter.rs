@@ -65,12 +65,26 @@ impl Limiter {
         Ok(())
     }
 
-    /// The same where place and all have been asked already, and it turns out only now who it is.
-    pub fn take_for(&mut self, holder: Holder, now: Duration) -> Result<(), Exceeded> {
-        let looked = self.holders.as_ref().map(|buckets| buckets.look(holder, now));
-        refuse([(Scope::Holder, looked)])?;
-        keep(self.holders.as_mut(), Some(holder), looked, now);
+    /// It turns out only now as whom somebody does it who has been asked already where they come from: of the holder's bucket a token is
+    /// taken, too; or what was taken of the others is given back.
+    pub fn take_for(&mut self, visitor: Visitor, now: Duration) -> Result<(), Exceeded> {
+        let looked = self.holders.as_ref().zip(visitor.holder).map(|(buckets, key)| buckets.look(key, now));
+        if let Err(exceeded) = refuse([(Scope::Holder, looked)]) {
+            self.give_back(visitor.place);
+            return Err(exceeded);
+        }
+        keep(self.holders.as_mut(), visitor.holder, looked, now);
         Ok(())
+    }
+
+    /// A token that was taken of the buckets of a place and of all is given back: it was not done after all. No bucket is more than full.
+    pub fn give_back(&mut self, place: Option<Place>) {
+        if let Some((buckets, place)) = self.places.as_mut().zip(place) {
+            buckets.give_back(place);
+        }
+        if let Some((quota, bucket)) = &mut self.all {
+            *bucket = bucket.regain(*quota);
+        }
     }
 
     /// How many places and holders are remembered.

@@ -27,15 +27,15 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Who acts: a session, or whoever speaks in a name without having shown more.
+/// Who acts: a session that was proved; or whoever speaks from one place as a session, and has shown nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Holder(u128);
 
 impl Holder {
-    /// Whoever has shown a hash of whose name this is, made with a secret that the process has for itself. No session's id is
-    /// that small: they begin with a time.
+    /// Whoever has shown nothing, by a hash of place and session that is made with a secret of the process. No session's id is that
+    /// small: they begin with a time.
     #[must_use]
-    pub fn of_name(hash: u64) -> Self {
+    pub fn unproved(hash: u64) -> Self {
         Self(hash.into())
     }
 }

@@ -45,4 +45,13 @@ impl Bucket {
             wait => Err(wait),
         }
     }
+
+    /// The bucket with one token more, if it is not full.
+    pub(super) fn regain(self, quota: Quota) -> Self {
+        Self { full_at: self.full_at.saturating_sub(quota.every) }
+    }
+
+    pub(super) fn is_full(self, now: Duration) -> bool {
+        self.full_at <= now
+    }
 }

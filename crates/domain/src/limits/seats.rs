@@ -53,6 +53,11 @@ impl Seats {
         remove(&mut self.places, place);
     }
 
+    /// It goes on, and is no longer counted as one of its place.
+    pub fn let_go(&mut self, place: Place) {
+        remove(&mut self.places, Some(place));
+    }
+
     /// It turns out whose a connection is.
     pub fn take_for(&mut self, holder: Holder) -> Result<(), NoSeat> {
         if is_full(&self.holders, Some(holder), self.room.per_holder) {

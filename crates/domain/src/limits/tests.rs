@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::quota::Bucket;
 use super::*;
 use crate::session::SessionId;
 
@@ -26,6 +27,10 @@ fn seconds(n: u64) -> Duration {
 
 fn quota(count: u32, burst: u32) -> Option<Quota> {
     Quota::new(count, seconds(1), burst)
+}
+
+fn nth_place(n: u128) -> Place {
+    Place::of(IpAddr::V6((n << 64).into()))
 }
 
 /// How often somebody may do it at once.
@@ -129,19 +134,40 @@ fn a_session_has_a_bucket_of_its_own_wherever_it_comes_from() {
 }
 
 #[test]
-fn who_turns_out_later_to_act_is_charged_alone() {
-    let quotas = Quotas { per_holder: quota(1, 1), in_all: quota(1, 2), ..Quotas::default() };
+fn who_turns_out_later_to_act_and_is_refused_takes_nothing_of_others() {
+    let quotas = Quotas { per_holder: quota(1, 1), per_place: quota(1, 3), in_all: quota(1, 4) };
     let mut limiter = Limiter::new(&quotas);
-    assert_eq!(limiter.take_for(holder(1), seconds(0)), Ok(()));
-    let refused = limiter.take_for(holder(1), seconds(0));
-    assert_eq!(refused, Err(Exceeded { scope: Scope::Holder, wait: seconds(1) }));
-    assert_eq!(at_once(&mut limiter, Visitor::default(), seconds(0)), 2);
+    let visitor = Visitor { holder: Some(holder(1)), ..from("192.0.2.1") };
+    for n in 0..10 {
+        assert_eq!(limiter.take(from("192.0.2.1"), seconds(0)), Ok(()), "{n}");
+        let taken = limiter.take_for(visitor, seconds(0));
+        let refused = Err(Exceeded { scope: Scope::Holder, wait: seconds(1) });
+        assert_eq!(taken, if n == 0 { Ok(()) } else { refused });
+    }
+    assert_eq!(at_once(&mut limiter, from("192.0.2.1"), seconds(0)), 2);
+    assert_eq!(at_once(&mut limiter, from("192.0.2.2"), seconds(0)), 1);
 }
 
 #[test]
-fn a_name_and_a_session_are_never_the_same_holder() {
-    assert_ne!(Holder::of_name(1), holder(1));
-    assert_eq!(Holder::of_name(1), Holder::of_name(1));
+fn what_is_given_back_fills_no_bucket_beyond_its_burst() {
+    let mut limiter =
+        Limiter::new(&Quotas { per_place: quota(1, 3), in_all: quota(1, 3), ..Quotas::default() });
+    limiter.take(from("192.0.2.1"), seconds(10)).expect("it is full");
+    for _ in 0..10 {
+        limiter.give_back(Some(place("192.0.2.1")));
+        limiter.give_back(Some(place("192.0.2.2")));
+    }
+    assert_eq!(at_once(&mut limiter, from("192.0.2.1"), seconds(10)), 3);
+    assert_eq!(
+        limiter.take(from("192.0.2.2"), seconds(10)).expect_err("all have had theirs").scope,
+        Scope::All
+    );
+}
+
+#[test]
+fn who_has_shown_nothing_is_never_the_same_holder_as_a_session() {
+    assert_ne!(Holder::unproved(1), holder(1));
+    assert_eq!(Holder::unproved(1), Holder::unproved(1));
 }
 
 #[test]
@@ -152,21 +178,31 @@ fn without_quotas_nobody_is_refused_and_nobody_remembered() {
     assert_eq!(limiter.remembered(), 0);
 }
 
-/// 1,000,000 places, each of which comes once.
+/// 1,000,000 places, each of which comes once, and so fast that more of them are still waiting for their token than are remembered.
 #[test]
 fn however_many_addresses_come_memory_is_bounded() {
-    let mut limiter = Limiter::new(&Quotas { per_place: quota(1, 1_000), ..Quotas::default() });
-    let mut most = 0;
+    let mut limiter = Limiter::new(&Quotas { per_place: quota(1, 10), ..Quotas::default() });
+    let (mut most, mut refused) = (0, 0);
     for n in 0..1_000_000_u128 {
-        let address = IpAddr::V6((n << 64).into());
-        let visitor = Visitor { place: Some(Place::of(address)), holder: None };
-        assert_eq!(
-            limiter.take(visitor, Duration::from_millis(u64::try_from(n).expect("small") / 100)),
-            Ok(())
-        );
+        let visitor = Visitor { place: Some(nth_place(n)), holder: None };
+        let now = Duration::from_micros(u64::try_from(n).expect("small") * 10);
+        refused += usize::from(limiter.take(visitor, now).is_err());
         most = most.max(limiter.remembered());
     }
-    assert!(most <= 2 * Buckets::<Place>::MOST, "{most}");
+    assert!(most <= Buckets::<Place>::MOST, "{most}");
+    assert!(refused > 0, "who finds no room shares a bucket");
+}
+
+/// The same at the rate that a limit for all lets through: each of them has its token again long before room is short.
+#[test]
+fn a_spray_of_addresses_refuses_nobody_who_has_a_token() {
+    let mut limiter = Limiter::new(&Quotas { per_place: quota(100, 1_000), ..Quotas::default() });
+    for n in 0..200_000_u128 {
+        let now = Duration::from_micros(u64::try_from(n).expect("small") * 100);
+        let visitor = Visitor { place: Some(nth_place(n)), holder: None };
+        assert_eq!(limiter.take(visitor, now), Ok(()), "{n}");
+    }
+    assert!(limiter.remembered() <= 2 * Buckets::<Place>::FEW, "{}", limiter.remembered());
 }
 
 /// Who is refused leaves no trace, so a bucket for all bounds what a spray of addresses leaves, too.
@@ -174,21 +210,27 @@ fn however_many_addresses_come_memory_is_bounded() {
 fn who_is_refused_is_not_remembered() {
     let quotas = Quotas { per_place: quota(10, 10), in_all: quota(100, 100), ..Quotas::default() };
     let mut limiter = Limiter::new(&quotas);
-    for n in 0..1_000_000_u128 {
-        let visitor = Visitor { place: Some(Place::of(IpAddr::V6((n << 64).into()))), holder: None };
-        let _ = limiter.take(visitor, Duration::from_micros(u64::try_from(n).expect("small")));
-        // What a second lets through, in each of two generations, and the burst.
-        assert!(limiter.remembered() <= 300, "{} at {n}", limiter.remembered());
+    for n in 0..1_000_000 {
+        let _ = limiter.take(Visitor { place: Some(nth_place(n)), holder: None }, seconds(0));
     }
+    assert_eq!(limiter.remembered(), 100);
 }
 
 #[test]
-fn who_has_not_been_there_for_as_long_as_a_bucket_takes_to_fill_is_forgotten() {
-    let mut limiter = Limiter::new(&Quotas { per_place: quota(1, 5), ..Quotas::default() });
-    for (at, host, remembered) in [(0, 1, 1), (1, 2, 2), (5, 3, 3), (9, 3, 3), (10, 4, 2), (15, 5, 2)] {
-        assert_eq!(limiter.take(from(&format!("192.0.2.{host}")), seconds(at)), Ok(()));
-        assert_eq!(limiter.remembered(), remembered, "at {at}");
+fn who_has_a_full_bucket_again_is_forgotten_before_anybody_else() {
+    let few = u128::try_from(Buckets::<Place>::FEW).expect("small");
+    let mut limiter = Limiter::new(&Quotas { per_place: quota(1, 2), ..Quotas::default() });
+    let mut take = |n, at| {
+        let taken = limiter.take(Visitor { place: Some(nth_place(n)), holder: None }, at);
+        (taken.is_ok(), limiter.remembered())
+    };
+    for n in 0..few {
+        take(n, seconds(0));
     }
+    assert_eq!(take(0, seconds(0)), (true, Buckets::<Place>::FEW), "it has none left until in two seconds");
+    assert_eq!(take(few, Duration::from_millis(1_500)), (true, 2));
+    assert_eq!(take(0, Duration::from_millis(1_500)), (true, 2));
+    assert_eq!(take(0, Duration::from_millis(1_500)), (false, 2), "it was not forgotten");
 }
 
 #[test]
@@ -211,10 +253,23 @@ fn connections_are_counted_by_place_by_session_and_in_all() {
 }
 
 #[test]
+fn a_connection_that_turns_out_to_be_many_peoples_counts_in_all_and_not_by_place() {
+    let one = place("192.0.2.1");
+    let mut seats = Seats::new(Room { per_place: Some(1), per_holder: None, in_all: Some(2) });
+    assert_eq!(seats.take(Some(one)), Ok(()));
+    assert_eq!(seats.take(Some(one)), Err(NoSeat(Scope::Place)));
+    seats.let_go(one);
+    assert_eq!(seats.take(Some(one)), Ok(()));
+    assert_eq!(seats.take(Some(place("192.0.2.2"))), Err(NoSeat(Scope::All)));
+    seats.leave(None);
+    assert_eq!(seats.take(Some(place("192.0.2.2"))), Ok(()));
+}
+
+#[test]
 fn who_has_no_connection_any_more_is_not_remembered() {
     let mut seats = Seats::new(Room::default());
     for n in 0..1_000 {
-        let place = Some(Place::of(IpAddr::V6((n << 64).into())));
+        let place = Some(nth_place(n));
         seats.take(place).expect("there is room");
         seats.take_for(holder(n)).expect("there is room");
         seats.leave_for(holder(n));
@@ -248,6 +303,35 @@ proptest! {
                 let most = u128::from(burst) + within.as_millis() / 500;
                 prop_assert!((times.len() - index) as u128 <= most);
             }
+        }
+    }
+
+    /// However few are remembered, nobody gets more than their quota; and where at most half as many as may be are not full at a
+    /// time, it is as if all were remembered.
+    #[test]
+    fn who_is_forgotten_makes_no_difference(
+        burst in 1..4_u32,
+        most in 2..8_usize,
+        steps in prop::collection::vec((0..20_u8, prop_oneof![0..50_u64, 0..1_500_u64]), 1..300),
+    ) {
+        let quota = quota(2, burst).expect("a quota");
+        let mut buckets = Buckets::of_at_most(most, quota);
+        let mut all: HashMap<u8, Bucket> = HashMap::new();
+        let (mut now, mut is_crowded) = (Duration::ZERO, false);
+        for (who, millis) in steps {
+            now += Duration::from_millis(millis);
+            let (looked, is) = (buckets.look(who, now), all.get(&who).copied().unwrap_or_default().spend(quota, now));
+            if is_crowded {
+                prop_assert!(looked.is_err() || is.is_ok(), "{} gets more than the quota", who);
+            } else {
+                prop_assert_eq!(looked.is_ok(), is.is_ok());
+            }
+            if let (Ok(bucket), Ok(own)) = (looked, is) {
+                buckets.keep(who, bucket, now);
+                all.insert(who, own);
+            }
+            is_crowded |= all.values().filter(|bucket| !bucket.is_full(now)).count() > most / 2;
+            prop_assert!(buckets.remembered() <= most);
         }
     }
 }

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::event::Event;
-use crate::ports::{Announcer, Clock, Reach, SessionIds, Token, Tokens};
+use crate::limits::{Exceeded, Place};
+use crate::ports::{Allowance, Announcer, Clock, Reach, SessionIds, Token, Tokens};
 use crate::session::SessionId;
 use crate::timestamp::Timestamp;
 
@@ -69,6 +70,27 @@ impl Listeners {
 impl Reach for Listeners {
     fn reaches(&self, session: SessionId) -> bool {
         self.0.lock().expect("no test panics while it looks").contains(&session)
+    }
+}
+
+/// Lets everybody speak, and keeps as whom, and from where, somebody has done so who has shown nothing.
+#[derive(Debug, Default)]
+pub struct Talkers(Mutex<Vec<(SessionId, Option<Place>)>>);
+
+impl Talkers {
+    /// Who has spoken since the last call.
+    ///
+    /// # Panics
+    /// If a test panicked while it looked.
+    pub fn take(&self) -> Vec<(SessionId, Option<Place>)> {
+        std::mem::take(&mut *self.0.lock().expect("no test panics while it looks"))
+    }
+}
+
+impl Allowance for Talkers {
+    fn speak_as(&self, session: SessionId, from: Option<Place>) -> Result<(), Exceeded> {
+        self.0.lock().expect("no test panics while it looks").push((session, from));
+        Ok(())
     }
 }
 

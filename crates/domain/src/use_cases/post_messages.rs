@@ -3,9 +3,10 @@ use std::sync::Arc;
 use crate::auth::{AuthMode, Authority, Caller, Forbidden};
 use crate::client_id::ClientId;
 use crate::event::Event;
+use crate::limits::{Exceeded, Place};
 use crate::message::{Content, Message};
 use crate::ports::{
-    Address, Announcer, AppendError, Clock, Draft, MessageLog, Posted, Reach, Rejection, Sessions,
+    Address, Allowance, Announcer, AppendError, Clock, Draft, MessageLog, Posted, Reach, Rejection, Sessions,
     Unavailable,
 };
 use crate::pseudonym::{Mention, Pseudonym, PseudonymKey};
@@ -26,6 +27,8 @@ pub struct PostMessages {
     pub reach: Arc<dyn Reach>,
     /// Hears what was said.
     pub announcer: Arc<dyn Announcer>,
+    /// Says how often somebody may speak who has shown nothing.
+    pub allowance: Arc<dyn Allowance>,
 }
 
 /// Something somebody wants to say.
@@ -33,6 +36,8 @@ pub struct PostMessages {
 pub struct Post {
     /// Who the connection belongs to.
     pub caller: Caller,
+    /// From where, as far as it is known.
+    pub place: Option<Place>,
     /// In whose name. The original's clients always say it; who has shown a token need not.
     pub sender: Option<Mention>,
     /// For whom alone, if it is private.
@@ -61,6 +66,9 @@ pub enum PostError {
     /// The sender is not online, or no longer, or has been claimed just now.
     #[error("'{0}' is not connected")]
     NotConnected(String),
+    /// Whoever has shown nothing has spoken as that session too often.
+    #[error("too many messages of this session")]
+    TooOften(Exceeded),
     /// There is nobody to send it to.
     #[error(transparent)]
     Unreached(#[from] Unreached),
@@ -195,6 +203,10 @@ impl PostMessages {
         let authority = post.caller.authority_over(self.mode, session)?;
         if authority == Authority::Name && post.needs_proof() {
             return Err(Forbidden::TokenRequired.into());
+        }
+        // Whoever has shown a session is counted by that, before.
+        if post.caller == Caller::Nobody {
+            self.allowance.speak_as(session.id, post.place).map_err(PostError::TooOften)?;
         }
         Ok(Speaker::new(session, authority))
     }

@@ -16,7 +16,7 @@ use crate::resume::{NotResumable, Resume};
 use crate::roster::SortBy;
 use crate::session::Session;
 use crate::testing::{
-    FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names,
+    FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, Talkers, names,
 };
 
 mod accounts;
@@ -35,6 +35,7 @@ struct Lobby {
     list: ListOnline,
     history: ReadHistory,
     listeners: Arc<Listeners>,
+    talkers: Arc<Talkers>,
 }
 
 impl Lobby {
@@ -43,6 +44,7 @@ impl Lobby {
         let announced = Arc::new(RecordingAnnouncer::default());
         let clock = Arc::new(FixedClock::default());
         let listeners = Arc::new(Listeners::default());
+        let talkers = Arc::new(Talkers::default());
         let tokens = Arc::new(PlainTokens);
         let authenticate = || Authenticate {
             sessions: store.clone(),
@@ -75,11 +77,13 @@ impl Lobby {
                 clock: clock.clone(),
                 reach: listeners.clone(),
                 announcer: announced.clone(),
+                allowance: talkers.clone(),
             },
             list: ListOnline::new(store.clone()),
             history: ReadHistory::new(store.clone()),
             store,
             listeners,
+            talkers,
             announced,
             clock,
         }
@@ -121,7 +125,7 @@ impl Lobby {
 
 fn post(caller: Caller, sender: Option<&str>, text: &str) -> Post {
     let content = Content::parse(text).expect("a good content");
-    Post { caller, sender: sender.map(mention), to: None, content, client_id: None }
+    Post { caller, place: None, sender: sender.map(mention), to: None, content, client_id: None }
 }
 
 fn by(of: &LoggedIn) -> Caller {

@@ -12,6 +12,7 @@ use lobby_domain::session::Session;
 use lobby_domain::testing::{name, names};
 use lobby_domain::use_cases::{Authenticate, LogIn, LogOut, Post, PostMessages};
 use lobby_infra::clock::{RandomSessionIds, SystemClock};
+use lobby_infra::doorman::Doorman;
 use lobby_infra::persistence::{Durability, Store};
 use lobby_infra::realtime::hub::Hub;
 use lobby_infra::token::SignedTokens;
@@ -81,6 +82,7 @@ async fn say(
     while now() < end {
         let post = Post {
             caller: Caller::Token(sender.clone()),
+            place: None,
             sender: None,
             to: None,
             content: content.clone(),
@@ -156,6 +158,7 @@ fn changes(store: &Store, hub: &Arc<Hub>) -> Changes {
             clock,
             reach: hub.clone(),
             announcer: hub.clone(),
+            allowance: Arc::new(Doorman::away()),
         },
     }
 }

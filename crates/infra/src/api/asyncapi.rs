@@ -3,10 +3,9 @@
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::events::{By, Event, answers, arrivals, events, refused, turned_away};
+use super::events::{By, Event, PLAIN_ONLY, answers, arrivals, events, refused, turned_away};
 use super::{LICENCE, VERSION, closes};
 use crate::realtime::shapes::{Auth, ConnectData, ErrorView, SessionView, TypingData};
-use crate::refusal::Code;
 use crate::send_message::SendMessage;
 use crate::wire::{ChangedView, JoinedView, LeftView, MessageView, PostedView, TypingView};
 
@@ -180,8 +179,7 @@ impl Socket {
         let answer = answer.map(|answer| self.key(answer));
         let body = match self {
             Self::SocketIo => {
-                // It has no frames of the lobby's.
-                examples.retain(|(title, _)| *title != Code::InvalidFrame.as_str());
+                examples.retain(|(title, _)| PLAIN_ONLY.iter().all(|code| *title != code.as_str()));
                 message(name, summary, &reference(schema), examples)
             }
             Self::Plain => {

@@ -41,13 +41,13 @@ const CLOSES: [Close; 15] = [
     close(
         1013,
         &["busy", "unavailable", "outcome_unknown"],
-        "the server could not find out who connects",
+        "the server could not find out who connects; an `error` event before it says when to come back",
         true,
     ),
     close(
         1013,
         &["rate_limited", "too_many_connections", "overloaded"],
-        "a limit was met by the session that connects: come back after some seconds",
+        "a limit was met by who connects; an `error` event before it says when to come back",
         true,
     ),
     close(

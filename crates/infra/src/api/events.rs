@@ -31,7 +31,7 @@ pub(super) struct Event {
 }
 
 /// What may become of an event that a client sends.
-const REFUSED: [Code; 19] = [
+const REFUSED: [Code; 20] = [
     Code::InvalidPayload,
     Code::InvalidFrame,
     Code::UnknownEvent,
@@ -47,11 +47,15 @@ const REFUSED: [Code; 19] = [
     Code::RecipientOffline,
     Code::RecipientUnreachable,
     Code::RateLimited,
+    Code::TooManyConnections,
     Code::Overloaded,
     Code::Busy,
     Code::Unavailable,
     Code::OutcomeUnknown,
 ];
+
+/// What comes over `/ws` only, of which Socket.IO has a way of its own to tell.
+pub(super) const PLAIN_ONLY: [Code; 2] = [Code::InvalidFrame, Code::TooManyConnections];
 
 /// What may keep a Socket.IO client from coming in.
 const TURNED_AWAY: [Code; 9] = [
@@ -66,6 +70,8 @@ const TURNED_AWAY: [Code; 9] = [
     Code::OutcomeUnknown,
 ];
 
+const TOO_MANY: &str = "this session has as many connections as it may have";
+
 /// What is too much is another thing for each who is refused.
 fn refusal_of(code: Code, told: &[(Code, &str)]) -> Refusal {
     let mut refusal = Refusal::example(code);
@@ -78,6 +84,7 @@ fn refusal_of(code: Code, told: &[(Code, &str)]) -> Refusal {
 fn refusal(code: Code) -> Value {
     let told = [
         (Code::RateLimited, "too many messages of this session: the next is taken in 1 s"),
+        (Code::TooManyConnections, TOO_MANY),
         (Code::Overloaded, "too many messages: the next is taken in 1 s"),
     ];
     json!(ErrorView::from(&refusal_of(code, &told)))
@@ -162,7 +169,8 @@ fn from_server() -> Vec<Event> {
             "error",
             "Refusal",
             "Why an event that asked for no ack was refused; acks say it in the same words. The connection goes on. \
-             `invalid_frame` comes over `/ws` only.",
+             Over `/ws` it also says why a `connect` is refused for now, and when to come back, before the close with 1013; `too_many_connections` \
+             and `invalid_frame` come there only.",
             REFUSED.iter().map(|code| (code.as_str(), refusal(*code))).collect(),
         ),
     ]
@@ -192,7 +200,7 @@ pub(super) fn turned_away() -> Vec<(&'static str, Value)> {
     let example = |code: Code| {
         let told = [
             (Code::RateLimited, "too many new connections of this session: the next is taken in 1 s"),
-            (Code::TooManyConnections, "this session has as many connections as it may have"),
+            (Code::TooManyConnections, TOO_MANY),
             (Code::Overloaded, "too many requests: the next is taken in 1 s"),
         ];
         let refusal = refusal_of(code, &told);

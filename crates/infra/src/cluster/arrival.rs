@@ -8,9 +8,11 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
 use bytes::BytesMut;
 use futures_util::{StreamExt, stream};
+use lobby_websocket::Held;
 use tokio::time::timeout;
 
 use super::mark::{BadMark, MARK, Marks, Passed, Vouched, digest};
+use crate::doorman::Socket;
 use crate::refusal::{Code, Refusal};
 
 /// How long the body of what was passed on may take: the node that passes it on has all of it.
@@ -39,6 +41,11 @@ pub async fn guard(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     if request.headers().contains_key(MARK) {
         let vouched = vouched(&marks, &request).map_err(refused)?;
+        if let Some(socket) =
+            request.request().conn_data::<Held>().and_then(|held| held.downcast_ref::<Socket>())
+        {
+            socket.is_a_nodes();
+        }
         take_body(&mut request, &vouched).await?;
         let head = request.head_mut();
         head.headers_mut().remove(MARK);

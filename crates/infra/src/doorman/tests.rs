@@ -1,7 +1,6 @@
 use std::thread;
 
 use lobby_domain::limits::Quota;
-use lobby_domain::testing::name;
 use tokio::time::advance;
 use uuid::Uuid;
 
@@ -68,17 +67,74 @@ async fn what_all_may_do_together_is_refused_as_overload() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_speaks_in_a_name_is_limited_by_it() {
+async fn who_has_shown_nothing_is_limited_by_session_and_place() {
     let messages = Quotas { per_holder: quota(2), ..Quotas::default() };
     let doorman = Doorman::new(&Limits { messages, ..Limits::default() });
-    let (john, bob) = (name("JohnDoe"), name("Bob"));
+    let speak_as = |n, host| doorman.speak_as(session(n), place(host)).map_err(too_many_messages);
     for _ in 0..2 {
-        doorman.message_as(john.key()).expect("two at once");
+        speak_as(1, 1).expect("two at once");
     }
     let sentence = "too many messages of this session: the next is taken in 1 s".to_owned();
-    assert_eq!(said(doorman.message_as(john.key())), (Code::RateLimited, sentence, Some(1)));
-    assert_eq!(said(doorman.message_as(name("johndoe").key())).0, Code::RateLimited, "it is the same name");
-    doorman.message_as(bob.key()).expect("another name");
+    assert_eq!(said(speak_as(1, 1)), (Code::RateLimited, sentence, Some(1)));
+    speak_as(2, 1).expect("another session");
+    speak_as(1, 2).expect("another place");
+    let shown = Visitor { place: place(1), holder: Some(session(1).into()) };
+    doorman.message(shown).expect("the session itself");
+}
+
+/// Of a connection that its session may not have, nothing is left taken; but it cannot give back what it has not taken.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_refused_gives_back_what_its_handshake_has_taken_and_no_more() {
+    let connections = Quotas { per_place: quota(3), per_holder: quota(1), ..Quotas::default() };
+    let doorman = Doorman::new(&Limits { connections, ..Limits::default() });
+    let seat = doorman.connection(place(1)).expect("one of three");
+    drop(seat.enter(Some(session(1))).expect("the first"));
+    for _ in 0..10 {
+        let seat = doorman.connection(place(1)).expect("another of three, each time");
+        for _ in 0..3 {
+            assert_eq!(said(seat.enter(Some(session(1))).map(drop)).0, Code::RateLimited);
+        }
+    }
+    let nobodys = doorman.connection(place(1)).expect("another of three");
+    drop(nobodys.enter(None).expect("the handshake has paid for it"));
+    assert_eq!(said(nobodys.enter(Some(session(1))).map(drop)).0, Code::RateLimited);
+    drop(nobodys.enter(Some(session(2))).expect("the last of three"));
+    assert_eq!(said(doorman.connection(place(1)).map(drop)).0, Code::RateLimited);
+    assert_eq!(said(nobodys.enter(None).map(drop)).0, Code::RateLimited);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_knocks_too_often_gives_back_what_the_handshake_has_taken() {
+    let per_holder = Quotas { per_holder: quota(1), ..Quotas::default() };
+    let connections = Quotas { per_place: quota(2), ..Quotas::default() };
+    let doorman = Doorman::new(&Limits { connections, events: per_holder, ..Limits::default() });
+    let seat = doorman.connection(place(1)).expect("one of two");
+    seat.knock(Some(session(1))).expect("the first");
+    drop(seat.enter(Some(session(1))).expect("it has knocked"));
+    for _ in 0..10 {
+        let seat = doorman.connection(place(1)).expect("the other of two, each time");
+        assert_eq!(said(seat.knock(Some(session(1)))).0, Code::RateLimited);
+    }
+    let _other = doorman.connection(place(1)).expect("the other of two");
+    assert_eq!(said(doorman.connection(place(1)).map(drop)).0, Code::RateLimited);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tcp_connections_are_counted_by_place_until_they_turn_out_to_be_a_nodes() {
+    let sockets = Room { per_place: Some(1), per_holder: None, in_all: Some(3) };
+    let doorman = Doorman::new(&Limits { sockets, ..Limits::default() });
+    let one = doorman.socket(place(1)).expect("there is room");
+    assert_eq!(doorman.socket(place(1)).err(), Some(Scope::Place));
+    one.is_a_nodes();
+    one.is_a_nodes();
+    let other = doorman.socket(place(1)).expect("the node's is not counted there");
+    assert_eq!(doorman.socket(place(1)).err(), Some(Scope::Place));
+    let proxys = doorman.socket(None).expect("there is room");
+    assert_eq!(doorman.socket(None).err(), Some(Scope::All));
+    drop(one);
+    let _more = doorman.socket(place(2)).expect("there is room again");
+    drop((other, proxys));
+    let _again = doorman.socket(place(1)).expect("there is room again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,15 +151,14 @@ async fn a_seat_is_free_again_when_its_connection_is_gone() {
     assert_eq!(said(refused), (Code::Overloaded, sentence, Some(ROOM_AFTER)));
     drop(seat);
     let _third = doorman.connection(place(3)).expect("there is room again");
-    drop(other);
 
-    let own = doorman.connection_of(session(1)).expect("there is room");
-    let refused = doorman.connection_of(session(1)).map(drop);
+    let own = other.enter(Some(session(1))).expect("there is room");
+    let refused = other.enter(Some(session(1))).map(drop);
     let sentence = "this session has as many connections as it may have".to_owned();
     assert_eq!(said(refused), (Code::TooManyConnections, sentence, Some(ROOM_AFTER)));
-    let _other = doorman.connection_of(session(2)).expect("another session");
+    let _other = other.enter(Some(session(2))).expect("another session");
     drop(own);
-    let _again = doorman.connection_of(session(1)).expect("there is room again");
+    let _again = other.enter(Some(session(1))).expect("there is room again");
 }
 
 /// The seat is taken first; who is then refused for coming too often must not keep it.
@@ -112,15 +167,18 @@ async fn who_is_refused_leaves_no_seat_taken() {
     let connections = Quotas { per_place: quota(1), per_holder: quota(1), ..Quotas::default() };
     let room = Room { per_place: Some(1), per_holder: Some(1), in_all: Some(1) };
     let doorman = Doorman::new(&Limits { connections, room, ..Limits::default() });
-    drop(doorman.connection(place(1)).expect("the first"));
-    drop(doorman.connection_of(session(1)).expect("the first"));
+    let seat = doorman.connection(place(1)).expect("the first");
+    drop(seat.enter(Some(session(1))).expect("the first"));
+    for _ in 0..10 {
+        assert_eq!(said(seat.enter(Some(session(1))).map(drop)).0, Code::RateLimited);
+    }
+    drop(seat);
     for _ in 0..10 {
         assert_eq!(said(doorman.connection(place(1)).map(drop)).0, Code::RateLimited);
-        assert_eq!(said(doorman.connection_of(session(1)).map(drop)).0, Code::RateLimited);
     }
     advance(Duration::from_secs(1)).await;
-    let _seat = doorman.connection(place(1)).expect("there is room");
-    let _own = doorman.connection_of(session(1)).expect("there is room");
+    let seat = doorman.connection(place(1)).expect("there is room");
+    let _own = seat.enter(Some(session(1))).expect("there is room");
 }
 
 #[tokio::test]
@@ -128,8 +186,10 @@ async fn a_doorman_who_is_away_refuses_nobody() {
     let doorman = Doorman::away();
     for _ in 0..10_000 {
         doorman.log_in(from(1)).expect("nobody is there to refuse");
-        doorman.message_as(name("JohnDoe").key()).expect("nobody is there to refuse");
-        drop(doorman.connection(place(1)).expect("nobody is there to refuse"));
+        doorman.speak_as(session(1), place(1)).expect("nobody is there to refuse");
+        let seat = doorman.connection(place(1)).expect("nobody is there to refuse");
+        drop(seat.enter(Some(session(1))).expect("nobody is there to refuse"));
+        drop(doorman.socket(place(1)).expect("nobody is there to refuse"));
     }
 }
 

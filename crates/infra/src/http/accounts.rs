@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::credentials;
 use crate::api::{examples, refusals};
+use crate::doorman::place_of;
 use crate::identify::Identify;
 use crate::refusal::Refusal;
 use crate::wire::{Object, UserView};
@@ -111,7 +112,7 @@ pub(super) async fn log_in(
 ) -> Result<HttpResponse, Refusal> {
     let Object(LogInBody { pseudonym, claim }) = body.into_inner();
     let credentials = credentials::of(request.headers());
-    let visitor = accounts.identify.visitor(request.peer_addr(), &credentials);
+    let visitor = accounts.identify.visitor(place_of(request.peer_addr()), &credentials);
     accounts.identify.doorman.log_in(visitor)?;
     let logged_in = accounts.writer.log_in(LogInRequest { pseudonym, claim, credentials }).await?;
     let view = LoggedInView { user: (&logged_in.session).into(), token: logged_in.token.expose() };

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,9 +12,14 @@ use actix_web::{Error, web};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::cluster::is_relayed;
+use crate::seldom::Seldom;
 
 /// The most hops that are looked at: nobody has more proxies, but anybody may send more.
 const MOST_HOPS: usize = 32;
+
+/// How often the operator is told of a proxy that is not trusted. Any client can look like one, so once ever would be used up before a
+/// proxy is set up, and each time would fill the log.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// The header in which proxies say for whom they ask. Only one is looked at: clients can send the other, which
 /// a proxy that knows nothing of it passes on as it is.
@@ -31,15 +36,19 @@ pub enum ForwardedHeader {
 pub struct TrustedProxies {
     networks: Arc<[IpNet]>,
     header: ForwardedHeader,
-    /// Whether the operator has been told that a proxy is not among them.
-    told: Arc<AtomicBool>,
+    /// When the operator is told that a proxy is not among them.
+    strangers: Arc<Seldom>,
 }
 
 impl TrustedProxies {
     /// Those in these networks.
     #[must_use]
     pub fn new(networks: &[IpNet], header: ForwardedHeader) -> Self {
-        Self { networks: networks.iter().map(canonical).collect(), header, told: Arc::default() }
+        Self {
+            networks: networks.iter().map(canonical).collect(),
+            header,
+            strangers: Arc::new(Seldom::new(TOLD_EVERY)),
+        }
     }
 
     /// From where a request really comes that `peer` has sent: the last hop that is no proxy of ours. What hops before it have
@@ -64,7 +73,9 @@ impl TrustedProxies {
         furthest
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether it is one of those networks'.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
     }
@@ -72,9 +83,13 @@ impl TrustedProxies {
     /// A proxy in front that is not among ours makes one address of all who come through it: its operator should know.
     fn tell_of_strangers(&self, peer: IpAddr, headers: &HeaderMap) {
         let forwards = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
-        if forwards && !self.trusts(peer) && !self.told.swap(true, Ordering::Relaxed) {
+        if !forwards || self.trusts(peer) {
+            return;
+        }
+        if let Some(times) = self.strangers.happens() {
             tracing::warn!(
                 %peer,
+                times,
                 "says for whom it asks, and is not among limits.trusted_proxies: if it is a proxy, all who come through it \
                  count as one address"
             );

@@ -5,6 +5,7 @@ use actix_web::cookie::Cookie;
 use actix_web::http::header::{self, HeaderMap};
 use lobby_domain::auth::Credentials;
 
+use crate::doorman::place_of;
 use crate::identify::Identify;
 use crate::refusal::Refusal;
 
@@ -21,7 +22,7 @@ impl Identify {
     /// What is shown by a request that is neither a log-in nor a message, if one more of those may be made.
     pub(super) fn asking(&self, request: &HttpRequest) -> Result<Credentials, Refusal> {
         let credentials = of(request.headers());
-        self.doorman.event(self.visitor(request.peer_addr(), &credentials))?;
+        self.doorman.event(self.visitor(place_of(request.peer_addr()), &credentials))?;
         Ok(credentials)
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use lobby_domain::ports::{Bus, Link, MessageLog, Standing, Unavailable};
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::api::{examples, refusals};
@@ -21,7 +24,15 @@ pub struct Readiness {
     attendants: Attendants,
     bus: Arc<dyn Bus>,
     draining: Arc<AtomicBool>,
+    /// What came of the last look into the database. It counts for a second: however many ask, and anybody may, it is looked no oftener.
+    looked: Arc<Mutex<Option<Look>>>,
 }
+
+/// When it was looked, and what came of it.
+type Look = (Instant, Result<(), Refusal>);
+
+/// For how long a look counts.
+const LOOK_COUNTS: Duration = Duration::from_secs(1);
 
 /// That the process runs.
 #[derive(Serialize, ToSchema)]
@@ -107,7 +118,7 @@ impl Readiness {
     /// no more: without it everything goes on.
     #[must_use]
     pub fn new(log: Arc<dyn MessageLog>, writer: Health, attendants: Attendants, bus: Arc<dyn Bus>) -> Self {
-        Self { log, writer, attendants, bus, draining: Arc::default() }
+        Self { log, writer, attendants, bus, draining: Arc::default(), looked: Arc::default() }
     }
 
     /// Whether requests may be sent, or why not.
@@ -124,8 +135,18 @@ impl Readiness {
         if !self.is_in_touch() {
             return Err(Refusal::from(&Unavailable::new("who is here cannot be recorded")));
         }
-        self.log.head().await.map_err(|error| Refusal::from(&error))?;
-        Ok(())
+        self.look().await
+    }
+
+    /// Who comes while it is looked waits for what comes of that.
+    async fn look(&self) -> Result<(), Refusal> {
+        let mut looked = self.looked.lock().await;
+        if let Some((_, outcome)) = looked.as_ref().filter(|(at, _)| at.elapsed() < LOOK_COUNTS) {
+            return outcome.clone();
+        }
+        let outcome = self.log.head().await.map(drop).map_err(|error| Refusal::from(&error));
+        *looked = Some((Instant::now(), outcome.clone()));
+        outcome
     }
 
     /// Whether the database takes changes, as far as the writer knows.
@@ -181,10 +202,9 @@ pub(super) async fn ready(readiness: web::Data<Readiness>) -> Result<HttpRespons
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use actix_web::ResponseError;
     use actix_web::http::StatusCode;
+    use lobby_domain::ports::MockMessageLog;
     use lobby_domain::presence::{Limits, Moment};
     use lobby_domain::testing::MemoryStore;
     use tokio::time::advance;
@@ -205,6 +225,24 @@ mod tests {
         assert_eq!(refusal.status_code(), StatusCode::SERVICE_UNAVAILABLE);
         attendants.told(Moment::default());
         assert_eq!(ready(readiness).await.expect("it is ready").status(), StatusCode::OK);
+    }
+
+    /// It is nobody's business how often somebody asks.
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_the_database_is_looked_at_once_a_second() {
+        let limits = Limits::default();
+        let attendants = Attendants::new(&limits);
+        attendants.told(Moment::default());
+        let mut log = MockMessageLog::new();
+        log.expect_head().times(2).returning(|| Err(Unavailable::new("as the test wants it")));
+        let readiness =
+            Readiness::new(Arc::new(log), Health::new(), attendants, Arc::new(InProcess::default()));
+        for _ in 0..2 {
+            for _ in 0..1_000 {
+                readiness.check().await.expect_err("the database is away");
+            }
+            advance(LOOK_COUNTS).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::credentials;
 use crate::api::{examples, refusals};
+use crate::doorman::place_of;
 use crate::identify::Identify;
 use crate::refusal::{Code, Refusal};
 use crate::send_message::SendMessage;
@@ -123,12 +124,12 @@ pub(super) async fn post(
     request: HttpRequest,
     body: web::Json<Object<SendMessage>>,
 ) -> Result<HttpResponse, Refusal> {
-    let credentials = credentials::of(request.headers());
-    messages.identify.doorman.message(messages.identify.visitor(request.peer_addr(), &credentials))?;
+    let (place, credentials) = (place_of(request.peer_addr()), credentials::of(request.headers()));
+    messages.identify.doorman.message(messages.identify.visitor(place, &credentials))?;
     let Object(message) = body.into_inner();
     let message = message.with_key(idempotency_key(&request)?)?;
     let caller = messages.identify.caller(&credentials).await?;
-    let posted = messages.identify.post(message.parse(&caller)?).await?;
+    let posted = messages.identify.post(message.parse(&caller, place)?).await?;
     if caller.session().is_none_or(|own| own.id != posted.sender_session) {
         messages.identify.touch(posted.sender_session).await;
     }

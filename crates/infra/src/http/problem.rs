@@ -81,9 +81,9 @@ impl ResponseError for Refusal {
 }
 
 /// A body that is not what the path takes.
-pub(super) fn invalid_json(error: &JsonPayloadError) -> actix_web::Error {
+pub(super) fn invalid_json(error: &JsonPayloadError) -> Refusal {
     if matches!(error, JsonPayloadError::Payload(cause) if body::is_late(cause)) {
-        return Refusal::for_now(Code::BodyTooSlow, &"the body did not come in time").into();
+        return Refusal::for_now(Code::BodyTooSlow, &"the body did not come in time");
     }
     let code = match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
@@ -100,10 +100,10 @@ pub(super) fn invalid_json(error: &JsonPayloadError) -> actix_web::Error {
         JsonPayloadError::Deserialize(cause) => format!("the body is not what this path takes: {cause}"),
         other => other.to_string(),
     };
-    Refusal::new(code, detail).into()
+    Refusal::new(code, detail)
 }
 
 /// A query that is not what the path takes.
-pub(super) fn invalid_query(error: &QueryPayloadError) -> actix_web::Error {
-    Refusal::new(Code::InvalidQuery, format!("the query is not what this path takes: {error}")).into()
+pub(super) fn invalid_query(error: &QueryPayloadError) -> Refusal {
+    Refusal::new(Code::InvalidQuery, format!("the query is not what this path takes: {error}"))
 }

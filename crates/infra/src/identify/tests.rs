@@ -86,7 +86,8 @@ fn identify(store: &Arc<MemoryStore>, reason: fn() -> ChangeError) -> Identify {
         announcer: announcer.clone(),
     };
     let reach = Arc::new(Listeners::default());
-    let post = PostMessages { mode, log: sessions.clone(), sessions, clock, reach, announcer };
+    let allowance = Arc::new(Doorman::away());
+    let post = PostMessages { mode, log: sessions.clone(), sessions, clock, reach, announcer, allowance };
     let changes = Changes { log_in, log_out, authenticate: authenticate.clone(), post };
     let (writer, _, _) = Writer::spawn(changes, 1);
     Identify { mode, authenticate, writer, touched: touched(), doorman: Doorman::away() }

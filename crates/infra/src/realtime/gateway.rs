@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use lobby_domain::auth::{AuthMode, Caller, Forbidden};
+use lobby_domain::limits::Place;
 use lobby_domain::resume::Resume;
 use lobby_domain::use_cases::Post;
 use serde_json::value::RawValue;
@@ -116,18 +117,23 @@ impl Gateway {
         participant: &Participant,
         data: Option<&RawValue>,
     ) -> Result<PostedView, Refusal> {
-        let posted = self.identify.post(parse_post(data, &participant.caller)?).await?;
+        let posted =
+            self.identify.post(parse_post(data, &participant.caller, participant.visitor.place)?).await?;
         participant.speaks_for(&self.attendants, posted.sender_session);
         Ok(PostedView::from(&posted))
     }
 }
 
 /// What a client wants to say by `send_message`.
-pub(super) fn parse_post(data: Option<&RawValue>, caller: &Caller) -> Result<Post, Refusal> {
+pub(super) fn parse_post(
+    data: Option<&RawValue>,
+    caller: &Caller,
+    place: Option<Place>,
+) -> Result<Post, Refusal> {
     let data = data.map_or("null", RawValue::get);
     let Object(message): Object<SendMessage> = serde_json::from_str(data).map_err(|error| {
         let detail = format!("send_message needs an object with a text 'content': {error}");
         Refusal::new(Code::InvalidPayload, detail)
     })?;
-    message.parse(caller)
+    message.parse(caller, place)
 }

@@ -60,12 +60,12 @@ impl Announced {
 
 /// What a client wants to say by a frame of `/ws`.
 pub fn plain_post(text: &[u8], caller: &Caller) -> Result<Post, Refusal> {
-    parse_post(ClientFrame::parse(text)?.data, caller)
+    parse_post(ClientFrame::parse(text)?.data, caller, None)
 }
 
 /// What a client wants to say by the argument of a Socket.IO event.
 pub fn post(data: Option<&RawValue>, caller: &Caller) -> Result<Post, Refusal> {
-    parse_post(data, caller)
+    parse_post(data, caller, None)
 }
 
 /// Connections without sockets, all of one shard: what they are told waits in their outboxes until it is read.

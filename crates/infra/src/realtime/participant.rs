@@ -9,7 +9,7 @@ use lobby_domain::use_cases::AuthenticateError;
 
 use super::gateway::Gateway;
 use super::spoken_for::SpokenFor;
-use crate::doorman::Seat;
+use crate::doorman::{OwnSeat, Seat};
 use crate::presence::{Attendants, Attending, NotAttended};
 use crate::refusal::{Code, Refusal};
 
@@ -19,14 +19,14 @@ pub(super) struct Participant {
     /// Who it is, as far as limits go.
     pub(super) visitor: Visitor,
     #[expect(dead_code, reason = "it is held, so that its end is the connection's end")]
-    seat: Option<Seat>,
+    seat: Option<OwnSeat>,
     #[expect(dead_code, reason = "it is held, so that its end is the connection's end")]
     own: Option<Attending>,
     spoken_for: RefCell<SpokenFor>,
 }
 
 impl Participant {
-    fn new(place: Option<Place>, caller: Caller, own: Option<(Attending, Seat)>) -> Self {
+    fn new(place: Option<Place>, caller: Caller, own: Option<(Attending, OwnSeat)>) -> Self {
         let holder = caller.session().map(|session| Holder::from(session.id));
         let (own, seat) = own.unzip();
         Self { caller, visitor: Visitor { place, holder }, seat, own, spoken_for: RefCell::default() }
@@ -42,17 +42,21 @@ impl Participant {
 }
 
 impl Gateway {
-    /// Finds out who connects from a place, and has it recorded that their session is served here: from then on nobody ends it for having
+    /// Somebody wants to come in, who shows this: that is counted, whatever comes of it.
+    pub(super) fn knock(&self, seat: &Seat, credentials: &Credentials) -> Result<(), Refusal> {
+        seat.knock(self.identify.shown(credentials))
+    }
+
+    /// Finds out who it is that has knocked, and has it recorded that their session is served here: from then on nobody ends it for having
     /// run out.
     pub(super) async fn recognise(
         &self,
-        place: Option<Place>,
+        seat: &Seat,
         credentials: &Credentials,
     ) -> Result<Participant, Refusal> {
-        self.identify.doorman.event(Visitor { place, holder: None })?;
-        let caller = self.identify.connecting(credentials).await?;
+        let (place, caller) = (seat.place(), self.identify.connecting(credentials).await?);
+        let seat = seat.enter(caller.session().map(|session| session.id))?;
         let Some(session) = caller.session() else { return Ok(Participant::new(place, caller, None)) };
-        let seat = self.identify.doorman.connection_of(session.id)?;
         match self.attendants.arrive(session.id).await {
             Ok(attending) => Ok(Participant::new(place, caller, Some((attending, seat)))),
             Err(error @ NotAttended::Unavailable) => Err(Refusal::for_now(Code::Unavailable, &error)),

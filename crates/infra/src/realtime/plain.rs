@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lobby_domain::auth::Credentials;
-use lobby_domain::limits::Place;
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
 use lobby_websocket::{CloseCode, Closed, ClosedBy, Connection, Frame, Incoming, Limits, Outbox};
@@ -85,16 +84,16 @@ pub(crate) fn upgrade(
     if !origins.allows(request.head()) {
         return Err(origin::forbidden());
     }
-    let place = place_of(request.peer_addr());
-    let seat = gateway.identify.doorman.connection(place)?;
     let (response, connection) =
         lobby_websocket::accept(request, body, &settings.limits).map_err(|error| {
             let detail = format!("this is a WebSocket: it takes a handshake by RFC 6455 ({error})");
             Refusal::new(Code::UpgradeRequired, detail)
         })?;
+    // What is no handshake takes nothing of its address. Refused, the connection is dropped, and the request answered as any other.
+    let seat = gateway.identify.doorman.connection(place_of(request.peer_addr()))?;
     let ids = Ids::of(request.headers());
     let span = ids.debug_span();
-    let visit = Visit { ids, shown: credentials::of(request.headers()), place, _seat: seat };
+    let visit = Visit { ids, shown: credentials::of(request.headers()), seat };
     let serving = serve(connection, visit, gateway, settings.connect_timeout);
     actix_web::rt::spawn(serving.instrument(span));
     Ok(response)
@@ -105,9 +104,8 @@ struct Visit {
     ids: Ids,
     /// What the handshake showed.
     shown: Credentials,
-    /// From where.
-    place: Option<Place>,
-    _seat: Seat,
+    /// From where, and that it is counted.
+    seat: Seat,
 }
 
 /// What a client sends.
@@ -207,12 +205,17 @@ async fn enter(
     let (resume, in_batches) = (connect.resume(), connect.batch);
     let entering = async {
         let shown = merge(mem::take(&mut visit.shown), connect);
-        let participant = gateway.recognise(visit.place, &shown).await?;
+        gateway.knock(&visit.seat, &shown)?;
+        let participant = gateway.recognise(&visit.seat, &shown).await?;
         let start = gateway.start(resume).await?;
         Ok::<_, Refusal>((participant, start))
     };
     let (participant, start) = entering.await.map_err(|refusal| {
         gateway.metrics.refused(Door::WebSocket, refusal.code);
+        if refusal.retry_after.is_some() {
+            // A close frame has no room for when to come back.
+            answer_error(&connection.outbox(), None, &refusal);
+        }
         refused(&refusal)
     })?;
     let (sink, caller) = (Sink::Plain(connection.outbox()), &participant.caller);

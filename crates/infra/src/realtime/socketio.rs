@@ -2,8 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use actix_socketio::{ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Socket};
+use actix_socketio::{
+    Admit, ConnectError, ConnectRequest, DisconnectReason, Event, Handler, Permit, Socket, TooMany,
+};
 use lobby_domain::auth::{Caller, Credentials};
 use lobby_domain::message::{LogId, MessageId};
 use lobby_domain::resume::Resume;
@@ -21,13 +24,30 @@ use super::participant::Participant;
 use super::recovery::{Pid, Pids};
 use super::shard::Membership;
 use super::sink::Sink;
-use crate::doorman::place_of;
+use crate::doorman::{Doorman, Seat, place_of};
 use crate::http::credentials;
-use crate::metrics::{Door, Ending};
+use crate::metrics::{Door, Ending, Metrics};
 use crate::refusal::{Code, Refusal};
 use crate::wire::Object;
 
-/// The lobby as a Socket.IO application.
+/// Whether there is room for a Socket.IO session, which has its seat from here. It is told at the handshake: from a refusal there all
+/// clients come back by themselves.
+#[must_use]
+pub fn admit(doorman: Doorman, metrics: Metrics) -> Admit {
+    Arc::new(move |request| match doorman.connection(place_of(request.peer_addr())) {
+        Ok(seat) => Ok(Permit::new(seat)),
+        Err(refusal) => {
+            metrics.refused(Door::Http, refusal.code);
+            Err(TooMany {
+                status: refusal.code.status(),
+                message: refusal.detail,
+                retry_after: refusal.retry_after.unwrap_or(1),
+            })
+        }
+    })
+}
+
+/// The lobby as a Socket.IO application, for sessions that [`admit`] has let in.
 pub struct LobbyHandler {
     gateway: Rc<Gateway>,
     pids: Pids,
@@ -117,29 +137,33 @@ impl Handler for LobbyHandler {
     type Session = SocketState;
 
     async fn connect(&self, request: ConnectRequest<'_>) -> Result<SocketState, ConnectError> {
-        if request.namespace != NAMESPACE {
-            return Err(ConnectError::invalid_namespace());
-        }
+        let seat = request.handshake.permit.as_ref().and_then(Permit::get::<Seat>);
+        let seat = seat.expect("`admit` has given one, or there were no connection");
         let headers = request.handshake.headers();
         let ids = Ids::of(&headers);
         let told = |refusal: &Refusal| {
             self.gateway.metrics.refused(Door::SocketIo, refusal.code);
             ids.tell_of_refusal(refusal.code.as_str(), refusal.code.is_passing());
         };
-        let auth = parse_auth(request.auth).inspect_err(told).map_err(|refusal| connect_error(&refusal))?;
+        let auth = parse_auth(request.auth);
         let shown = credentials::of(&headers);
-        let credentials = Credentials { token: auth.token.clone().or(shown.token), ..shown };
-        let entering = async {
-            let place = place_of(request.handshake.peer_addr);
-            let participant = self.gateway.recognise(place, &credentials).await?;
-            let (start, pid) = self.begin(&auth, &participant.caller).await?;
-            Ok::<_, Refusal>((participant, start, pid))
-        };
+        let token = auth.as_ref().ok().and_then(|auth| auth.token.clone());
+        let credentials = Credentials { token: token.or(shown.token), ..shown };
         let turned_away = |refusal| turned_away(&refusal, &credentials);
+        self.gateway.knock(seat, &credentials).inspect_err(told).map_err(turned_away)?;
+        if request.namespace != NAMESPACE {
+            return Err(ConnectError::invalid_namespace());
+        }
+        let entering = async {
+            let auth = auth?;
+            let participant = self.gateway.recognise(seat, &credentials).await?;
+            let (start, pid) = self.begin(&auth, &participant.caller).await?;
+            Ok::<_, Refusal>((participant, start, pid, auth.batch))
+        };
         let entered = entering.instrument(ids.span()).await;
-        let (participant, start, pid) = entered.inspect_err(told).map_err(turned_away)?;
+        let (participant, start, pid, in_batches) = entered.inspect_err(told).map_err(turned_away)?;
         let membership = RefCell::default();
-        Ok(SocketState { ids, participant, start, pid, in_batches: auth.batch, membership })
+        Ok(SocketState { ids, participant, start, pid, in_batches, membership })
     }
 
     fn pid(&self, state: &SocketState) -> Option<String> {

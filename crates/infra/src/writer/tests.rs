@@ -10,7 +10,7 @@ use lobby_domain::ports::{
 };
 use lobby_domain::pseudonym::Mention;
 use lobby_domain::testing::{
-    FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, names,
+    FixedClock, Listeners, MemoryStore, NumberedIds, PlainTokens, RecordingAnnouncer, Talkers, names,
 };
 use lobby_domain::timestamp::Timestamp;
 use tokio::sync::Semaphore;
@@ -126,6 +126,7 @@ fn office(capacity: usize, panics: bool) -> Office {
             clock: clock.clone(),
             reach: Arc::new(Listeners::default()),
             announcer: announced.clone(),
+            allowance: Arc::new(Talkers::default()),
         },
     };
     let (writer, health, ended) = Writer::spawn(changes, capacity);
@@ -141,7 +142,7 @@ impl Office {
     fn post(&self, text: &str) -> tokio::task::JoinHandle<Result<Message, WriteError<PostError>>> {
         let content = Content::parse(text).expect("a good content");
         let sender = Mention::parse("JohnDoe");
-        let post = Post { caller: Caller::Nobody, sender, to: None, content, client_id: None };
+        let post = Post { caller: Caller::Nobody, place: None, sender, to: None, content, client_id: None };
         let writer = self.writer.clone();
         tokio::spawn(async move { writer.post(post).await })
     }

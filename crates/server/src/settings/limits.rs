@@ -48,6 +48,10 @@ pub struct Limits {
     pub connections_per_session: Option<usize>,
     #[serde(deserialize_with = "count")]
     pub connections: Option<usize>,
+    #[serde(deserialize_with = "count")]
+    pub tcp_connections_per_address: Option<usize>,
+    #[serde(deserialize_with = "count")]
+    pub tcp_connections: Option<usize>,
     #[serde(deserialize_with = "duration")]
     pub head_timeout: Duration,
     #[serde(deserialize_with = "duration")]

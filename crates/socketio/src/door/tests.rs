@@ -108,7 +108,7 @@ fn the_handshake_keeps_what_the_application_may_ask_for() {
         .insert_header(("authorization", "Bearer x"))
         .peer_addr("127.0.0.1:1234".parse().unwrap())
         .to_http_request();
-    let handshake = handshake(&request, None);
+    let handshake = handshake(&request, None, None);
     assert_eq!(handshake.headers().get("authorization").unwrap(), "Bearer x");
     assert_eq!(handshake.query, "EIO=4&transport=websocket");
     assert_eq!(handshake.peer_addr.unwrap().port(), 1234);

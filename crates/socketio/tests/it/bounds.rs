@@ -226,7 +226,7 @@ async fn who_finds_no_room_is_told_when_to_come_back() {
             message: "it is full".to_owned(),
             retry_after: 7,
         };
-        if is_taken { Err(full) } else { Ok(Box::new(Arc::clone(&room)) as Permit) }
+        if is_taken { Err(full) } else { Ok(Permit::new(Arc::clone(&room))) }
     });
     let server = Server::start(Config { admit: Some(admit), ..Config::default() });
     let first = Poller::open(&server).await;

@@ -54,11 +54,11 @@ async fn connected(kind: Kind) -> (Stream, Peer) {
     peer.set_zero_linger().unwrap();
     let patience = Duration::from_secs(20);
     match kind {
-        Kind::Plain => (Stream::open(ours, patience, None).await.unwrap(), Box::new(peer)),
+        Kind::Plain => (Stream::open(ours, patience, None, None).await.unwrap(), Box::new(peer)),
         Kind::Secured => {
             let (tls, connector) = tls();
             let connecting = connector.connect(ServerName::from(address.ip()), peer);
-            let (stream, peer) = tokio::join!(Stream::open(ours, patience, Some(&tls)), connecting);
+            let (stream, peer) = tokio::join!(Stream::open(ours, patience, Some(&tls), None), connecting);
             (stream.unwrap(), Box::new(peer.unwrap()))
         }
     }

@@ -54,6 +54,7 @@ pub(crate) enum Way {
 
 const SERVING: Serving = Serving {
     tls: None,
+    gate: None,
     workers: Some(1),
     write_timeout: Duration::from_secs(2),
     head_timeout: Duration::from_secs(5),

@@ -1,6 +1,11 @@
 //! Saying things, and reading what was said.
 
+use std::time::Duration;
+
 use super::*;
+use crate::limits::{Exceeded, Place, Scope};
+use crate::ports::Allowance;
+use crate::session::SessionId;
 
 #[tokio::test]
 async fn messages_are_stored_and_announced_in_the_order_they_came() {
@@ -32,6 +37,56 @@ async fn whoever_shows_nothing_has_to_say_a_name() {
     lobby.there_is("JohnDoe", false).await;
     let refused = lobby.say(Caller::Nobody, None, "hello").await;
     assert!(matches!(refused, Err(PostError::Forbidden(Forbidden::TokenRequired))), "{refused:?}");
+}
+
+/// However a name is spelled, it is the session that counts; and nothing counts that would be refused in any case.
+#[tokio::test]
+async fn who_has_shown_nothing_is_counted_by_session_and_place_once_it_is_clear_that_they_may_speak() {
+    let lobby = Lobby::open();
+    let unclaimed = lobby.there_is("Мike", false).await.session;
+    let claimed = lobby.there_is("Bob", true).await.session;
+    let place = Some(Place::of([192, 0, 2, 1].into()));
+    for name in ["Мike", "mike", "MIKE"] {
+        let post = Post { place, ..post(Caller::Nobody, Some(name), "hello") };
+        lobby.try_post(post).await.expect("the name is enough");
+    }
+    assert_eq!(lobby.talkers.take(), [(unclaimed.id, place); 3]);
+    for post in [
+        post(Caller::Nobody, Some("Bob"), "it is claimed"),
+        post(Caller::Nobody, Some("Nobody"), "nobody is there"),
+        private("Bob", post(Caller::Nobody, Some("mike"), "the name is not enough")),
+        called("c-1", post(Caller::Nobody, Some("mike"), "the name is not enough")),
+    ] {
+        lobby.try_post(post).await.expect_err("it may not");
+    }
+    for shown in [Caller::Token(claimed.clone()), Caller::Cookie(claimed)] {
+        lobby.say(shown, Some("Bob"), "hello").await.expect("it is his");
+    }
+    assert_eq!(lobby.talkers.take(), []);
+}
+
+/// Others speak on, in the same transaction.
+#[tokio::test]
+async fn who_has_spoken_as_a_session_too_often_is_refused_alone() {
+    struct Mute;
+    impl Allowance for Mute {
+        fn speak_as(&self, _: SessionId, _: Option<Place>) -> Result<(), Exceeded> {
+            Err(Exceeded { scope: Scope::Holder, wait: Duration::from_secs(7) })
+        }
+    }
+    let mut lobby = Lobby::open();
+    lobby.post.allowance = Arc::new(Mute);
+    lobby.there_is("JohnDoe", false).await;
+    let bob = lobby.there_is("Bob", true).await;
+    let posts = vec![
+        post(Caller::Nobody, Some("JohnDoe"), "too often"),
+        post(Caller::Token(bob.session), None, "hello"),
+    ];
+    let answers = lobby.post.execute(posts).await;
+    assert!(
+        matches!(&answers[..], [Err(PostError::TooOften(Exceeded { wait, .. })), Ok(_)] if wait.as_secs() == 7),
+        "{answers:?}"
+    );
 }
 
 #[tokio::test]
