@@ -59,15 +59,11 @@ impl Polling {
         }
     }
 
-    /// Sends an event that asks for an answer, unless the session is over.
-    pub async fn ask(&mut self, name: &str, data: &Value) {
+    /// Sends an event that asks for an answer, which [`Polling::ack`] waits for by the id that comes back.
+    pub async fn emit_with_ack(&mut self, name: &str, data: &Value) -> u64 {
         self.acks += 1;
         self.send(format!("42{}{}", self.acks, json!([name, data]))).await;
-    }
-
-    /// Sends an event that asks for an answer.
-    pub async fn emit_with_ack(&self, name: &str, data: &Value, ack: u64) {
-        self.send(format!("42{ack}{}", json!([name, data]))).await;
+        self.acks
     }
 
     /// The answer to what was sent with this ack id; what comes before is passed over.

@@ -100,8 +100,8 @@ async fn messages_of_a_session_are_counted_together_over_every_door() {
     for socket in &mut sockets {
         assert!(socket.ask("send_message", &json!({"content": "2 and 3"})).await["id"].is_i64());
     }
-    polling.emit_with_ack("send_message", &json!({"content": "4"}), 7).await;
-    assert!(polling.ack(7).await["id"].is_i64());
+    let ack = polling.emit_with_ack("send_message", &json!({"content": "4"})).await;
+    assert!(polling.ack(ack).await["id"].is_i64());
 
     assert_long(assert_for_now(&say(&app, &john, "5").await, 429, "rate_limited"));
     for socket in &mut sockets {
@@ -110,8 +110,8 @@ async fn messages_of_a_session_are_counted_together_over_every_door() {
         socket.emit("send_message", &json!({"content": "5"})).await;
         assert_long(assert_told(&socket.event("error").await, "rate_limited"));
     }
-    polling.emit_with_ack("send_message", &json!({"content": "5"}), 8).await;
-    assert_long(assert_told(&polling.ack(8).await, "rate_limited"));
+    let ack = polling.emit_with_ack("send_message", &json!({"content": "5"})).await;
+    assert_long(assert_told(&polling.ack(ack).await, "rate_limited"));
     assert_eq!(
         say(&app, &bob, "5").await.body["id"],
         5,

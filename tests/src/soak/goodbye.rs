@@ -222,7 +222,9 @@ impl Socket {
         let data = json!({"content": "hello", "to": format!("person-{}", PEOPLE - 1)});
         match self {
             Self::Stays(connection) => connection.try_to_ask("send_message", &data).await,
-            Self::Polls(polling) => polling.ask("send_message", &data).await,
+            Self::Polls(polling) => {
+                polling.emit_with_ack("send_message", &data).await;
+            }
         }
     }
 }
