@@ -2,9 +2,11 @@
 
 use rstest::rstest;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{App, Auth, Connection, Protocol, RawSocket, Received};
+use crate::harness::{App, Auth, Connection, Protocol, RawSocket, Received, in_time};
 
 #[rstest]
 #[case::another_event(r#"{"event": "send_message", "data": {"content": "x"}}"#)]
@@ -84,6 +86,24 @@ async fn a_request_that_is_no_handshake_is_told_so() {
     // RFC 6455 §4.4: by which version.
     assert_eq!(answer.header("sec-websocket-version"), "13");
     answer.assert_problem(426, "upgrade_required");
+}
+
+/// Clients that keep their connections would find it closed when they ask for something else.
+#[tokio::test]
+async fn who_is_told_that_it_is_no_handshake_may_go_on_asking_over_the_same_connection() {
+    let app = App::spawn().await;
+    let mut stream = TcpStream::connect(app.address()).await.expect("it listens");
+    stream.write_all(b"GET /ws HTTP/1.1\r\nHost: lobby\r\n\r\n").await.expect("it reads");
+    let mut told = Vec::new();
+    while !told.ends_with(b"}") {
+        let more = in_time("the answer", stream.read_buf(&mut told)).await.expect("it is there");
+        assert!(more > 0, "it has ended behind {}", String::from_utf8_lossy(&told));
+    }
+    let next = b"GET /health/live HTTP/1.1\r\nHost: lobby\r\nConnection: close\r\n\r\n";
+    stream.write_all(next).await.expect("it goes on reading");
+    in_time("the end", stream.read_to_end(&mut told)).await.expect("it closes in order");
+    let told = String::from_utf8(told).expect("text");
+    assert!(told.starts_with("HTTP/1.1 426 ") && told.ends_with("{\"status\":\"live\"}"), "{told}");
 }
 
 #[tokio::test]

@@ -111,9 +111,9 @@ async fn what_is_no_handshake_takes_no_connection_of_its_address(
     #[case] status: u16,
 ) {
     let app = limited(&[("limits.connects_per_address", "1/h burst 1")]).await;
+    let client = http_client();
     for _ in 0..3 {
-        // A new client each time: some of these answers end their connection without saying so.
-        let request = http_client().get(app.url(path));
+        let request = client.get(app.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         assert_eq!(in_time("an answer", request.send()).await.expect("an answer").status(), status);
     }

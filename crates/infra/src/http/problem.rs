@@ -70,8 +70,10 @@ impl ResponseError for Refusal {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         if self.code == Code::UpgradeRequired {
-            // RFC 9110 §15.5.22, RFC 6455 §4.4: to what, and by which version of it.
-            response.upgrade("websocket").insert_header((header::SEC_WEBSOCKET_VERSION, "13"));
+            // RFC 9110 §15.5.22, RFC 6455 §4.4: to what, and by which version of it. The builder's `upgrade` would end the connection
+            // behind this answer, without a word of that in it.
+            response.insert_header((header::UPGRADE, "websocket"));
+            response.insert_header((header::SEC_WEBSOCKET_VERSION, "13"));
         }
         let mut response = response.content_type(MEDIA_TYPE).json(Problem::from(self));
         // For whoever counts what is refused.
