@@ -129,11 +129,11 @@ async fn tcp_connections_are_counted_by_place_until_they_turn_out_to_be_a_nodes(
     one.is_a_nodes();
     let other = doorman.socket(place(1)).expect("the node's is not counted there");
     assert_eq!(doorman.socket(place(1)).err(), Some(Scope::Place));
-    let proxys = doorman.socket(None).expect("there is room");
+    let of_a_proxy = doorman.socket(None).expect("there is room");
     assert_eq!(doorman.socket(None).err(), Some(Scope::All));
     drop(one);
     let _more = doorman.socket(place(2)).expect("there is room again");
-    drop((other, proxys));
+    drop((other, of_a_proxy));
     let _again = doorman.socket(place(1)).expect("there is room again");
 }
 
