@@ -77,9 +77,12 @@ impl Store {
 
     /// A connection for migrating, with the schema left as it is. Its statements may take their time.
     pub async fn open_unmigrated(settings: &StoreSettings) -> Result<DatabaseConnection, OpenStoreError> {
-        if let Place::Network = settings.place {
-            settings.check_certificates()?;
-            knock(settings).await?;
+        match settings.place {
+            Place::File(_) => settings.make_private(),
+            Place::Network => {
+                settings.check_certificates()?;
+                knock(settings).await?;
+            }
         }
         connect(settings, Purpose::Migrate).await
     }

@@ -117,6 +117,24 @@ impl StoreSettings {
         }
     }
 
+    /// Makes the database's file, where there is none and the URL has one made, for its owner alone: private messages are in it. The files beside
+    /// it are as SQLite finds this one.
+    pub(super) fn make_private(&self) {
+        let Place::File(file) = &self.place else { return };
+        let is_made = Url::parse(&self.url).is_ok_and(|url| {
+            let mut parameters = url.query_pairs();
+            parameters.any(|(name, value)| name == "mode" && value == "rwc")
+        });
+        if is_made {
+            let mut options = File::options();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            // It is there already, or SQLite fails likewise, and says so.
+            let _ = options.open(file);
+        }
+    }
+
     /// A file beside the database's, whose name has `suffix` behind it; none where the database is no file.
     #[must_use]
     pub fn beside(&self, suffix: &str) -> Option<PathBuf> {

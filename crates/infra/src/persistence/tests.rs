@@ -263,6 +263,29 @@ async fn a_schema_that_cannot_be_made_whole_is_not_made_in_part() {
     Store::open(&settings).await.expect("nothing is in the way any more");
 }
 
+/// Private messages are in them, and on a machine there may be others.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_is_its_owners_alone_and_one_that_is_there_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(&folder, Durability::Full);
+    let modes = || {
+        ["lobby.db", "lobby.db-wal", "lobby.db-shm"].map(|name| {
+            let file = folder.path().join(name);
+            std::fs::metadata(file).expect("it is there").permissions().mode() & 0o777
+        })
+    };
+    let store = Store::open(&settings).await.expect("a new database");
+    assert_eq!(modes(), [0o600; 3]);
+    drop(store);
+    let shared = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(folder.path().join("lobby.db"), shared).expect("the file is ours");
+    let _store = Store::open(&settings).await.expect("it is good");
+    assert_eq!(modes()[0], 0o640);
+}
+
 #[tokio::test]
 async fn a_database_file_is_named_as_its_url_says() {
     let named = |url| at(url, Durability::Full).beside("-key");
