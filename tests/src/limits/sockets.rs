@@ -31,17 +31,23 @@ async fn is_served(stream: &mut TcpStream) -> bool {
     in_time("an answer, or the end", ask).await.is_ok()
 }
 
+/// So many connections from one address, all of which are served.
+async fn served(app: &App, count: usize) -> Vec<TcpStream> {
+    let mut open = Vec::new();
+    for _ in 0..count {
+        let mut stream = connect_from(app, [127, 0, 0, 2]).await;
+        assert!(is_served(&mut stream).await);
+        open.push(stream);
+    }
+    open
+}
+
 /// They need not say anything for it: who is silent holds a file open, too.
 #[tokio::test]
 async fn one_address_holds_no_more_tcp_connections_than_it_may() {
     let settings = [("limits.tcp_connections_per_address", "3"), ("limits.head_timeout", "1m")];
     let app = limited(&settings).await;
-    let mut open = Vec::new();
-    for _ in 0..3 {
-        let mut stream = connect_from(&app, [127, 0, 0, 2]).await;
-        assert!(is_served(&mut stream).await);
-        open.push(stream);
-    }
+    let mut open = served(&app, 3).await;
     assert!(!is_served(&mut connect_from(&app, [127, 0, 0, 2]).await).await, "it is one too many");
     assert!(is_served(&mut connect_from(&app, [127, 0, 0, 3]).await).await, "another address");
     let mut silent = open.pop().expect("three");
@@ -91,10 +97,5 @@ async fn a_websocket_is_a_tcp_connection_until_it_ends() {
 async fn trusted_proxies_are_not_counted_as_one_address() {
     let settings = [("limits.tcp_connections_per_address", "1"), ("limits.trusted_proxies", "127.0.0.2")];
     let app = limited(&settings).await;
-    let mut open = Vec::new();
-    for _ in 0..5 {
-        let mut stream = connect_from(&app, [127, 0, 0, 2]).await;
-        assert!(is_served(&mut stream).await);
-        open.push(stream);
-    }
+    let _open = served(&app, 5).await;
 }
