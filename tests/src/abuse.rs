@@ -1,9 +1,11 @@
 //! What an attacker sends.
 
+use std::process;
+
 use rstest::rstest;
 use serde_json::json;
 
-use crate::harness::{App, Auth, Connection, Protocol, RawSocket};
+use crate::harness::{App, Auth, Connection, Protocol, RawSocket, resident_kib};
 
 /// A client's text frame that says it has `length` bytes, with nothing of them yet; the mask is zeros.
 fn header_of(length: u64) -> Vec<u8> {
@@ -13,18 +15,12 @@ fn header_of(length: u64) -> Vec<u8> {
     frame
 }
 
-/// Resident memory of this process, in which the lobby runs, in KiB.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux says");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
-}
-
 #[tokio::test]
 async fn a_frame_that_says_it_has_a_gibibyte_closes_with_1009_and_costs_no_memory() {
     let app = App::spawn().await;
     let (mut bystander, _) = Connection::enter(&app, Protocol::Plain, Auth::Nothing).await;
-    let before = resident_kib();
+    // The lobby runs in this process.
+    let before = resident_kib(process::id());
     let mut attacker = RawSocket::open(&app).await;
     attacker.try_write(&header_of(1 << 30)).await.expect("the header is sent");
     // As much of it as the lobby takes, at most 64 MiB.
@@ -34,7 +30,7 @@ async fn a_frame_that_says_it_has_a_gibibyte_closes_with_1009_and_costs_no_memor
             break;
         }
     }
-    let grown = resident_kib().saturating_sub(before);
+    let grown = resident_kib(process::id()).saturating_sub(before);
     assert!(grown < 16 * 1024, "grew by {grown} KiB");
     app.log_in("JohnDoe").await;
     bystander.event("user_joined").await;

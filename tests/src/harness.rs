@@ -13,6 +13,7 @@ mod recorder;
 mod wall_clock;
 
 use std::env;
+use std::fs;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -56,6 +57,13 @@ pub async fn becomes_so(what: &str, is_so: impl AsyncFn() -> bool) {
         }
     };
     Box::pin(in_time(what, asking)).await;
+}
+
+/// What a process has in memory, in KiB.
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux says");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
 /// What a variable of the environment says, if it is there.

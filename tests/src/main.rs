@@ -36,6 +36,7 @@
 //! | `storm` | a crowd that is cut off at once, and comes back |
 //! | `load` | that the load generator and the lobby understand each other |
 //! | `limits` | how much anybody may do, how many may be there, and how long things may take |
+//! | `memory` | what somebody costs who is merely there |
 //! | `logs` | what is logged of what clients send |
 //! | `open_files` | that more can connect than the usual limit of open files lets |
 //! | `synced` | that a message is on the disk before anybody is told so |
@@ -72,6 +73,7 @@ mod limits;
 mod load;
 mod logs;
 mod matrix;
+mod memory;
 mod metrics;
 mod names;
 mod open_files;

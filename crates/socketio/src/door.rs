@@ -323,11 +323,16 @@ fn authorization(request: &HttpRequest) -> Option<&[u8]> {
 fn handshake(request: &HttpRequest, node: Option<&NodeName>, permit: Option<Permit>) -> Handshake {
     Handshake {
         sid: sid::fresh_at(node),
-        headers: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        headers: request.headers().iter().map(|(name, value)| (name.clone(), copied(value))).collect(),
         query: request.query_string().to_owned(),
         peer_addr: request.peer_addr(),
         permit,
     }
+}
+
+/// A clone would keep the whole buffer that the request was read to, for as long as the connection lives.
+fn copied(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).expect("what was a value is one")
 }
 
 #[cfg(test)]

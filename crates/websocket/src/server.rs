@@ -1,6 +1,8 @@
 use std::{
     any::Any,
-    fmt, io,
+    fmt,
+    future::poll_fn,
+    io,
     net::{Shutdown, SocketAddr, TcpListener},
     rc::Rc,
     sync::Arc,
@@ -9,9 +11,7 @@ use std::{
 
 use actix_http::{HttpService, Protocol, Request, Response, error::DispatchError};
 use actix_server::ServerBuilder;
-use actix_service::{
-    IntoServiceFactory, ServiceExt as _, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service,
-};
+use actix_service::{IntoServiceFactory, ServiceExt as _, ServiceFactory, fn_factory, fn_service};
 use actix_web::{
     Error,
     body::MessageBody,
@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 use crate::{
     stream::Stream,
     timed::{Timed, Watched},
-    upgrade::{self, LINGER},
+    upgrade::{self, Handover, LINGER, Upgraded},
 };
 
 /// How many connections may wait to be accepted, where the system allows as many: a crowd that was cut off comes back at once, and who finds no
@@ -117,18 +117,19 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let Serving { write_timeout, head_timeout, keep_alive, .. } = *serving;
-    let (tls, gate) = (serving.tls.clone(), serving.gate.clone());
-    let mut builder =
-        ServerBuilder::new().disable_signals().shutdown_timeout(serving.shutdown_timeout.as_secs());
+    let mut builder = ServerBuilder::new()
+        .disable_signals()
+        .shutdown_timeout(serving.shutdown_timeout.as_secs())
+        // How many there may be is the gate's business, which tells whoever is one too many.
+        .max_concurrent_connections(usize::MAX);
     if let Some(workers) = serving.workers {
         builder = builder.workers(workers);
     }
     let stopping = builder.graceful_shutdown_signal();
     SockRef::from(&listener).listen(BACKLOG)?;
     let address = listener.local_addr()?;
+    let serving = serving.clone();
     let server = builder.listen("lobby", listener, move || {
-        let (stopping, tls, gate) = (stopping.clone(), tls.clone(), gate.clone());
         let app = Rc::new(Once::new(app().into_factory()));
         let requests = {
             let app = Rc::clone(&app);
@@ -139,19 +140,18 @@ where
         };
         let upgrades = move || {
             Rc::clone(&app).service(move |app| {
-                fn_service(move |(request, framed)| {
-                    upgrade::serve(Rc::clone(&app), request, framed, write_timeout)
-                })
+                fn_service(move |(request, framed)| upgrade::serve(Rc::clone(&app), request, framed))
             })
         };
+        let stopping = stopping.clone();
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
             .local_addr(address)
-            .client_request_timeout(head_timeout)
-            .keep_alive(keep_alive)
+            .client_request_timeout(serving.head_timeout)
+            .keep_alive(serving.keep_alive)
             .on_connect_ext(|io: &Timed, data| {
                 data.insert(io.watch());
                 if let Some(held) = io.stream.held() {
@@ -162,21 +162,60 @@ where
             .client_disconnect_timeout(LINGER)
             .upgrade(fn_factory(upgrades))
             .finish(fn_factory(requests));
-        let streams = fn_service(move |stream: TcpStream| {
-            let (tls, gate) = (tls.clone(), gate.clone());
+        let (http, serving) = (Rc::new(http), Rc::new(serving.clone()));
+        fn_factory(move || {
+            let (http, serving) = (Rc::clone(&http), Rc::clone(&serving));
             async move {
-                let opening = async {
-                    let peer = stream.peer_addr()?;
-                    let held = gate.map(|gate| gate.pass(peer)).transpose()?;
-                    Ok((Stream::open(stream, write_timeout, tls.as_ref(), held).await?, peer))
-                };
-                let (stream, peer) = opening.await.map_err(DispatchError::Io)?;
-                Ok((Timed::new(stream, head_timeout, keep_alive), Protocol::Http1, Some(peer)))
+                let http = Rc::new(http.new_service(()).await?);
+                Ok::<_, ()>(fn_service(move |stream| {
+                    serve_connection(Rc::clone(&http), stream, Rc::clone(&serving))
+                }))
             }
-        });
-        ServiceFactoryExt::and_then(streams, http)
+        })
     })?;
     Ok(server.run())
+}
+
+/// What the dispatcher takes: a connection, what is spoken on it, and who is at its other end.
+type Dispatched = (Timed, Protocol, Option<SocketAddr>);
+
+/// Serves a connection to its end. All that requests need is gone as soon as the connection is a WebSocket: those are many, and stay.
+async fn serve_connection<H>(
+    http: Rc<H>,
+    stream: TcpStream,
+    serving: Rc<Serving>,
+) -> Result<(), DispatchError>
+where
+    H: Service<Dispatched, Response = (), Error = DispatchError>,
+{
+    let write_timeout = serving.write_timeout;
+    let upgraded = Box::pin(serve_requests(http, stream, serving)).await?;
+    if let Some(upgraded) = upgraded {
+        upgraded.end(write_timeout).await;
+    }
+    Ok(())
+}
+
+async fn serve_requests<H>(
+    http: Rc<H>,
+    stream: TcpStream,
+    serving: Rc<Serving>,
+) -> Result<Option<Upgraded>, DispatchError>
+where
+    H: Service<Dispatched, Response = (), Error = DispatchError>,
+{
+    let (stream, peer) = open(stream, &serving).await.map_err(DispatchError::Io)?;
+    let handover = Handover::default();
+    let timed = Timed::new(stream, Rc::clone(&handover), serving.head_timeout, serving.keep_alive);
+    poll_fn(|cx| http.poll_ready(cx)).await?;
+    http.call((timed, Protocol::Http1, Some(peer))).await?;
+    Ok(handover.take())
+}
+
+async fn open(stream: TcpStream, serving: &Serving) -> io::Result<(Stream, SocketAddr)> {
+    let peer = stream.peer_addr()?;
+    let held = serving.gate.as_ref().map(|gate| gate.pass(peer)).transpose()?;
+    Ok((Stream::open(stream, serving.write_timeout, serving.tls.as_ref(), held).await?, peer))
 }
 
 /// One instance of an application for a worker: for requests, and for those that want the connection.

@@ -10,6 +10,10 @@ use std::{
 use actix_http::error::PayloadError;
 use actix_web::rt::net::TcpStream;
 use bytes::Bytes;
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
+};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
@@ -74,12 +78,12 @@ impl Stream {
     }
 
     /// Writes what the socket takes at once. It is asked itself, past the runtime's record of whether it takes more, which lies
-    /// elsewhere in memory; but where it takes no more, the runtime has to hear of it, or it would not tell when it does again.
+    /// elsewhere in memory, and past what the C library does around a call; but where it takes no more, the runtime has to hear of it, or it would not tell when it does again.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &mut *self.0.socket.borrow_mut() {
-            Socket::Plain(stream) => match SockRef::from(&*stream).send(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.try_write(bytes),
-                written => written,
+            Socket::Plain(stream) => match send(&*stream, bytes, SendFlags::empty()) {
+                Err(Errno::WOULDBLOCK) => stream.try_write(bytes),
+                written => Ok(written?),
             },
             Socket::Secured(stream) => stream.write(bytes),
         }

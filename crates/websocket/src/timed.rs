@@ -22,7 +22,7 @@ use futures_core::future::LocalBoxFuture;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::stream::Stream;
+use crate::{stream::Stream, upgrade::Handover};
 
 /// When the head of the next request has to be there.
 pub(crate) struct HeadWatch {
@@ -81,13 +81,14 @@ impl Drop for UnderWay {
 /// A connection as actix reads from it: it breaks where a head does not come in time.
 pub(crate) struct Timed {
     pub(crate) stream: Stream,
+    pub(crate) handover: Handover,
     watch: Rc<HeadWatch>,
 }
 
 impl Timed {
-    pub(crate) fn new(stream: Stream, head: Duration, idle: Duration) -> Self {
+    pub(crate) fn new(stream: Stream, handover: Handover, head: Duration, idle: Duration) -> Self {
         let watch = HeadWatch { head, idle, under_way: Cell::new(0), due: RefCell::default() };
-        Self { stream, watch: Rc::new(watch) }
+        Self { stream, handover, watch: Rc::new(watch) }
     }
 
     /// What belongs among the connection's data, for [`Watched`] to find.

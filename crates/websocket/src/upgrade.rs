@@ -1,6 +1,13 @@
 //! Serves a request that wants the connection for itself, past actix's dispatcher.
 
-use std::{cell::OnceCell, future::poll_fn, pin::Pin, rc::Rc, task::Poll, time::Duration};
+use std::{
+    cell::{Cell, OnceCell},
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
 
 use actix_codec::{Encoder as _, Framed, FramedParts};
 use actix_http::{
@@ -63,36 +70,48 @@ impl Offered {
     }
 }
 
-/// Has the request answered; then the connection is the outbox's that took it, or the answer's body's, and is closed after that: for the
-/// last of what was said the peer has `patience`. The large state of the first part is gone when the long wait begins.
-pub(crate) fn serve<S, B>(
+/// A connection whose request was answered. It is the outbox's that took it.
+pub(crate) struct Upgraded {
+    stream: Stream,
+    offered: Offered,
+}
+
+impl Upgraded {
+    /// Until the outbox has nothing more to say, and the connection is closed: for the last of what was said the peer has `patience`.
+    pub(crate) async fn end(self, patience: Duration) {
+        self.offered.ending().await;
+        Box::pin(close(self.stream, &self.offered, patience)).await;
+    }
+}
+
+/// Where a connection is left that is no longer the dispatcher's business.
+pub(crate) type Handover = Rc<Cell<Option<Upgraded>>>;
+
+/// Has the request answered, and leaves the connection to whoever waits for it.
+pub(crate) async fn serve<S, B>(
     app: Rc<S>,
     request: Request,
     framed: Framed<Timed, Codec>,
-    patience: Duration,
-) -> impl Future<Output = Result<(), Error>>
+) -> Result<(), Error>
 where
     S: Service<Request>,
     S::Error: Into<Error>,
     S::Response: Into<Response<B>>,
     B: MessageBody + 'static,
 {
-    let answer = Box::pin(answer(app, request, framed));
-    async move {
-        // A peer that is gone has been told all that it can be told.
-        if let Ok((stream, offered)) = answer.await {
-            offered.ending().await;
-            Box::pin(close(stream, &offered, patience)).await;
-        }
-        Ok(())
+    let handover = framed.io_ref().handover.clone();
+    // A peer that is gone has been told all that it can be told.
+    if let Ok(upgraded) = answer(app, request, framed).await {
+        handover.set(Some(upgraded));
     }
+    Ok(())
 }
 
 async fn answer<S, B>(
     app: Rc<S>,
     mut request: Request,
     framed: Framed<Timed, Codec>,
-) -> Result<(Stream, Offered), Gone>
+) -> Result<Upgraded, Gone>
 where
     S: Service<Request>,
     S::Error: Into<Error>,
@@ -123,7 +142,7 @@ where
         }
         None => write_whole(parts, response).await?,
     }
-    Ok((stream, offered))
+    Ok(Upgraded { stream, offered })
 }
 
 /// Nobody is there to be answered.

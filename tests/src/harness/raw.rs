@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -11,9 +13,16 @@ pub struct RawSocket {
 impl RawSocket {
     /// Shakes hands.
     pub async fn open(app: &App) -> Self {
-        let mut stream = TcpStream::connect(app.address()).await.expect("the lobby listens");
-        let request = "GET /ws HTTP/1.1\r\nHost: lobby\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        Self::open_at(app.address(), "/ws").await
+    }
+
+    /// The same, anywhere and at any path.
+    pub async fn open_at(address: SocketAddr, path: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.expect("the lobby listens");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: lobby\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Request-Id: one\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await.expect("it is sent");
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::header::HeaderMap;
 use tracing::Span;
 
 use crate::http::requests::REQUEST_ID;
@@ -12,7 +12,8 @@ use crate::metrics::Ending;
 /// A number of its own, which a node gives in turn, and the id of the request that has opened it.
 pub(super) struct Ids {
     connection: u64,
-    request: Option<HeaderValue>,
+    /// Copied: the header is a piece of the buffer that the whole request was read to.
+    request: Option<Box<str>>,
 }
 
 impl Ids {
@@ -21,7 +22,8 @@ impl Ids {
         static LAST: AtomicU64 = AtomicU64::new(0);
 
         let connection = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { connection, request: headers.get(REQUEST_ID).cloned() }
+        let request = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+        Self { connection, request: request.map(Into::into) }
     }
 
     /// What is logged in there has the ids, whatever is logged. It is for what does not take long: for each connection at all times it
@@ -36,7 +38,7 @@ impl Ids {
     }
 
     fn request(&self) -> Option<&str> {
-        self.request.as_ref()?.to_str().ok()
+        self.request.as_deref()
     }
 
     /// Tells of the end of a connection that had been let in. Who was cut off may complain.

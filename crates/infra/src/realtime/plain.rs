@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lobby_domain::auth::Credentials;
@@ -263,7 +264,8 @@ async fn converse(
     membership: &Membership,
 ) -> Closed {
     let outbox = connection.outbox();
-    let mut in_flight = FuturesUnordered::new();
+    // Boxed, for the set holds room for one as long as it lives, and one that is under way is larger than all else of a connection.
+    let mut in_flight = FuturesUnordered::<LocalBoxFuture<'_, ()>>::new();
     loop {
         tokio::select! {
             // What was begun comes first, so that an event has its place before the next one is read.
@@ -273,7 +275,7 @@ async fn converse(
                 Incoming::Text(text) => {
                     let Some(under_way) = membership.begin() else { continue };
                     let handled = handle(gateway, participant, &outbox, text.into_bytes());
-                    in_flight.push(handled.map(|()| drop(under_way)));
+                    in_flight.push(handled.map(|()| drop(under_way)).boxed_local());
                 }
                 Incoming::Binary(_) => outbox.close(CloseCode::UNSUPPORTED, "text_only"),
                 Incoming::Closed(closed) => return closed,

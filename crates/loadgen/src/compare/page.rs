@@ -42,12 +42,17 @@ fn head(results: &Results) -> String {
     let syncs = |of: fn(&super::disk::Syncs) -> f64| {
         median(results.syncs.iter().map(of)).map_or(MISSING.into(), number)
     };
+    let rounds = results.syncs.len();
+    let turns = results.fans.iter().map(|run| run.round + 1).max().filter(|most| *most > rounds);
+    let turns = turns.map_or_else(String::new, |most| {
+        format!(", or of {most} where the floor and the lobby have taken further turns at a pace")
+    });
     let pinned =
         if machine.pinned { "the server on one and the generator on another" } else { "shared by both" };
     format!(
         "Machine: {}, {} cores, {pinned}, {} of memory, with a load of {} from elsewhere when this began. To write 4 KiB and sync \
          them took the disk of the database {} ms in the middle and {} ms at most in 99 % of the cases.\n\n\
-         Medians of {} rounds; what begins with × is the median of each round's ratio. **The floor** makes one send for each \
+         Medians of {rounds} rounds{turns}; what begins with × is the median of each round's ratio. **The floor** makes one send for each \
          delivery and does nothing else, *in batches* one for all that is pending. *Wrong* are messages lost, doubled, out of \
          order, refused or not taken, and connections cut. *Disturbed* are rounds in which something else took the generator's \
          processor.\n",
@@ -57,7 +62,6 @@ fn head(results: &Results) -> String {
         machine.load,
         syncs(|syncs| syncs.p50),
         syncs(|syncs| syncs.p99),
-        results.syncs.len(),
     )
 }
 

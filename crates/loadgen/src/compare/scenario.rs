@@ -34,11 +34,15 @@ impl Scenario {
         let talkers = (receivers / 20).max(1);
         [
             Self::saturated(receivers),
-            Self::Fan { receivers, senders: receivers.min(10), pace: Pace::Rate(50.0) },
+            Self::paced(arguments),
             // Everybody has one message on its way: what two-way traffic costs.
             Self::Fan { receivers: talkers, senders: talkers, pace: Pace::InFlight(1) },
             Self::Fan { receivers: many, senders: 1, pace: Pace::Rate(5.0) },
         ]
+    }
+
+    pub(crate) fn paced(arguments: &Arguments) -> Self {
+        Self::at(arguments.receivers, 50.0)
     }
 
     pub(crate) fn saturated(receivers: usize) -> Self {
