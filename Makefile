@@ -117,7 +117,7 @@ bench-presence: tool-postgres ## Measure presence, and put what comes out into d
 # BENCH_PROFILE=release builds faster. BENCH_FLAGS takes what `lobby-load compare --help` says, such as
 # `--only saturated,lobby`, `--receivers 200 --many 2000 --connections 3000`, or `--within 5m`.
 .PHONY: bench
-bench: target/bench/node/.ready ## Measure the lobby beside Socket.IO on Node and the floor, into docs/fan-out.md (17 minutes)
+bench: target/bench/node/.ready ## Measure the lobby beside Socket.IO on Node and the floor, into docs/fan-out.md (20 minutes)
 	cargo build --profile $(BENCH_PROFILE) --locked --bin lobby --bin lobby-load
 	target/$(BENCH_PROFILE)/lobby-load compare --lobby target/$(BENCH_PROFILE)/lobby --node target/bench/node \
 		--folder target/bench --markdown target/bench/fan-out.md --json target/bench/fan-out.json \

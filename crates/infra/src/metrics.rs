@@ -32,6 +32,7 @@ use tokio::time::Instant;
 
 use self::names::Names;
 use self::process::Process;
+use self::receipts::Receipt;
 pub use self::sample::Sources;
 use self::single::Single;
 pub use self::timed_log::TimedLog;
@@ -205,8 +206,8 @@ impl Metrics {
         self.0.names.commit_failures.get_or_create(&[("outcome", outcome)]).inc();
     }
 
-    /// Messages that have come in at these times are with everybody when what this returns is dropped.
-    pub(crate) fn delivering(&self, received: Vec<Instant>) -> Option<Delivering> {
+    /// These messages are with everybody when what this returns is dropped.
+    pub(crate) fn delivering(&self, received: Vec<Receipt>) -> Option<Delivering> {
         (!received.is_empty()).then(|| Delivering { metrics: self.clone(), received })
     }
 }
@@ -214,14 +215,14 @@ impl Metrics {
 /// Messages that are on their way to their receivers.
 pub(crate) struct Delivering {
     metrics: Metrics,
-    received: Vec<Instant>,
+    received: Vec<Receipt>,
 }
 
 impl Drop for Delivering {
     fn drop(&mut self) {
         let now = Instant::now();
         for received in &self.received {
-            self.metrics.0.names.delivery_seconds.observe((now - *received).as_secs_f64());
+            self.metrics.0.names.delivery_seconds.observe((now - received.at).as_secs_f64());
         }
     }
 }

@@ -12,6 +12,7 @@ mod crowd;
 mod places;
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,10 +28,10 @@ use lobby_domain::use_cases::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::metrics::receipts;
-use crowd::{Crowd, PATIENCE};
+use crate::metrics::receipts::{self, Written};
+use crowd::{Crowd, LATELY, PATIENCE};
 pub use places::QueueDepth;
 use places::{ACCOUNT_PLACES, Places};
 
@@ -128,7 +129,8 @@ impl Writer {
     pub fn spawn(changes: Changes, capacity: usize) -> (Self, Health, JoinHandle<()>) {
         let (queue, commands) = mpsc::channel(capacity + ACCOUNT_PLACES);
         let health = Health::new();
-        let desk = Desk { changes, commands, health: health.clone(), crowd: Crowd::default() };
+        let announced = Written::already();
+        let desk = Desk { changes, commands, health: health.clone(), crowd: Crowd::default(), announced };
         (Self { queue, places: Arc::new(Places::new(capacity)) }, health, tokio::spawn(desk.run()))
     }
 
@@ -185,6 +187,14 @@ struct Desk {
     commands: mpsc::Receiver<Queued>,
     health: Health,
     crowd: Crowd,
+    /// The last announcement.
+    announced: Written,
+}
+
+/// Until everybody has what was announced, and then a moment for those to speak who have waited for it.
+async fn patience(announced: &mut Written) {
+    announced.wait().await;
+    sleep(PATIENCE).await;
 }
 
 impl Desk {
@@ -204,14 +214,18 @@ impl Desk {
     }
 
     /// Of a crowd that has just been answered, those who speak again go into one commit, with one announcement to each who listens:
-    /// without that they would soon speak one after the other, each in a commit of its own.
+    /// without that they would soon speak one after the other, each in a commit of its own. As long as the announcement before is being written
+    /// nobody could hear of a new one, and who waits for theirs says nothing.
     async fn gather(&mut self, queued: &mut Vec<Queued>) {
         let now = Instant::now();
         self.crowd.spoke(queued.len());
+        let mut patience = pin!(timeout_at(now + LATELY, patience(&mut self.announced)));
         while self.crowd.is_missed(now) && queued.len() < MAX_BATCH {
-            let more = self.commands.recv_many(queued, MAX_BATCH - queued.len());
-            let Ok(more @ 1..) = timeout_at(now + PATIENCE, more).await else { return };
-            self.crowd.spoke(more);
+            tokio::select! {
+                biased;
+                more @ 1.. = self.commands.recv_many(queued, MAX_BATCH - queued.len()) => self.crowd.spoke(more),
+                _ = &mut patience => return,
+            }
         }
     }
 
@@ -313,7 +327,8 @@ impl Desk {
         let received = queued.iter().map(|(_, received, _)| *received).collect();
         let (posts, replies): (Vec<_>, Vec<_>) =
             queued.into_iter().map(|(post, _, reply)| (post, reply)).unzip();
-        let outcomes = receipts::with(received, self.changes.post.execute(posts)).await;
+        let outcomes;
+        (outcomes, self.announced) = receipts::with(received, self.changes.post.execute(posts)).await;
         let is_away = |outcome: &Result<Message, PostError>| {
             matches!(outcome, Err(PostError::Unavailable(_) | PostError::OutcomeUnknown(_)))
         };

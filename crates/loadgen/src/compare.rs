@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]
     duration: Duration,
     /// When to be done: what there is no time for any more is left out, and said so
-    #[arg(long, default_value = "18m", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "21m", value_parser = humantime::parse_duration)]
     within: Duration,
     /// Receivers of most loads
     #[arg(long, default_value_t = 1000)]

@@ -10,7 +10,7 @@ use lobby_domain::presence::Limits;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{DbErr, RuntimeErr};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// Parameters of a URL that name files, as the driver knows them.
 const CERTIFICATES: [&str; 7] =
@@ -121,11 +121,7 @@ impl StoreSettings {
     /// it are as SQLite finds this one.
     pub(super) fn make_private(&self) {
         let Place::File(file) = &self.place else { return };
-        let is_made = Url::parse(&self.url).is_ok_and(|url| {
-            let mut parameters = url.query_pairs();
-            parameters.any(|(name, value)| name == "mode" && value == "rwc")
-        });
-        if is_made {
+        if is_made(&self.url) {
             let mut options = File::options();
             options.write(true).create_new(true);
             #[cfg(unix)]
@@ -234,4 +230,26 @@ pub enum OpenStoreError {
     /// A step of the schema failed, or the schema is not one of ours.
     #[error("the database schema cannot be brought up to date: {0}")]
     Migrate(#[source] DbErr),
+}
+
+/// Whether a database that is not there is made. The path, which is not looked at, need not be good in a URL as such.
+fn is_made(url: &str) -> bool {
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    form_urlencoded::parse(parameters.as_bytes()).any(|(name, value)| name == "mode" && value == "rwc")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_made_where_its_url_says_so_whatever_its_path() {
+        for path in ["lobby.db", "my lobby.db", "/var/lib/my%20data/lobby.db", "/some where/lobby.db"] {
+            assert!(is_made(&format!("sqlite://{path}?mode=rwc")), "{path}");
+            assert!(is_made(&format!("sqlite://{path}?cache=private&mode=rwc")), "{path}");
+            for other in ["", "?mode=rw", "?mode=ro&cache=rwc"] {
+                assert!(!is_made(&format!("sqlite://{path}{other}")), "{path}{other}");
+            }
+        }
+    }
 }

@@ -9,10 +9,10 @@ use lobby_domain::roster::{Batch, Change};
 use lobby_websocket::Frame;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::recovery;
+use crate::metrics::receipts::Receipt;
 use crate::refusal::{Code, Refusal};
 use crate::wire::{ChangedView, JoinedView, LeftView, MessageView};
 
@@ -35,7 +35,7 @@ pub(super) struct Encoded {
     /// Who may see it.
     pub(super) audience: Audience,
     /// When it came in, if it did so here.
-    pub(super) received: Option<Instant>,
+    pub(super) received: Option<Receipt>,
 }
 
 #[derive(Debug)]

@@ -49,7 +49,8 @@ use super::farewell::Farewell;
 use super::recent::Recent;
 use super::typing::Pace;
 use crate::bus::in_process::InProcess;
-use crate::metrics::{Metrics, receipts};
+use crate::metrics::Metrics;
+use crate::metrics::receipts::{self, Receipt};
 use crate::persistence::READERS;
 
 /// Connections that read missed messages from the log at the same time: one less than the database has readers, so that a
@@ -286,7 +287,7 @@ impl Hub {
 
     /// Takes in what has happened, here or at another node, in any order: the timelines put it into theirs. Of messages it is said when
     /// they came in, if they did so here.
-    pub(super) async fn take_in(&self, events: Vec<Event>, log: LogId, received: Vec<Instant>) {
+    pub(super) async fn take_in(&self, events: Vec<Event>, log: LogId, received: Vec<Receipt>) {
         let (mut messages, mut changes) = (Vec::with_capacity(events.len()), Vec::new());
         let mut received = received.into_iter();
         for event in events {

@@ -5,12 +5,12 @@ use tokio::time::Instant;
 
 /// Who was answered within this long and has not spoken since may be about to: the time in which an announcement to a thousand gets
 /// out, some ten milliseconds on one core, and the answers of those who waited for it come in.
-const LATELY: Duration = Duration::from_millis(25);
+pub(super) const LATELY: Duration = Duration::from_millis(25);
 
 /// Fewer are not worth waiting for: whoever talks in a small room, or seldom, is never held up.
 const CROWD: usize = 8;
 
-/// How long a commit waits at most for those who are missing.
+/// How long a commit waits for those who are missing, from when they have been answered and told.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How many were answered lately and have not spoken since: where everybody waits for an answer before speaking again, those who are

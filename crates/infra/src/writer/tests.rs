@@ -1,12 +1,13 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use lobby_domain::auth::{AuthMode, Caller, Credentials};
 use lobby_domain::event::Event;
 use lobby_domain::message::Content;
 use lobby_domain::ports::{
-    AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention, Unavailable,
+    Announcer, AppendError, Draft, LogHead, MessageLog, Page, PageQuery, Posted, Rejection, Retention,
+    Unavailable,
 };
 use lobby_domain::pseudonym::Mention;
 use lobby_domain::testing::{
@@ -16,6 +17,7 @@ use lobby_domain::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::metrics::receipts::Receipt;
 
 impl QueueDepth {
     /// Where nobody waits.
@@ -73,12 +75,30 @@ impl MessageLog for GatedLog {
     }
 }
 
+/// Tells everybody, which takes until somebody says that it is done.
+#[derive(Default)]
+struct Telling {
+    recorded: RecordingAnnouncer,
+    takes_time: AtomicBool,
+    receipts: Mutex<Vec<Receipt>>,
+}
+
+#[async_trait]
+impl Announcer for Telling {
+    async fn announce(&self, events: Vec<Event>) {
+        if self.takes_time.load(Ordering::SeqCst) {
+            self.receipts.lock().expect("no panic").extend(receipts::of(events.len()));
+        }
+        self.recorded.announce(events).await;
+    }
+}
+
 struct Office {
     writer: Writer,
     health: Health,
     ended: JoinHandle<()>,
     log: Arc<GatedLog>,
-    announced: Arc<RecordingAnnouncer>,
+    announced: Arc<Telling>,
 }
 
 fn office(capacity: usize, panics: bool) -> Office {
@@ -90,7 +110,7 @@ fn office(capacity: usize, panics: bool) -> Office {
         panics,
         is_away: AtomicBool::new(false),
     });
-    let announced = Arc::new(RecordingAnnouncer::default());
+    let announced = Arc::new(Telling::default());
     let clock = Arc::new(FixedClock::default());
     let tokens = Arc::new(PlainTokens);
     let mode = AuthMode::Open;
@@ -204,7 +224,7 @@ async fn whoever_goes_away_does_not_take_the_change_along() {
     gone.abort();
     office.log.gate.add_permits(1);
     office.writer.log_out(log_out()).await.expect("unclaimed");
-    let announced = office.announced.take();
+    let announced = office.announced.recorded.take();
     assert!(matches!(
         announced.as_slice(),
         [Event::UserJoined { .. }, Event::NewMessage(_), Event::UserLeft(_)]
@@ -334,5 +354,25 @@ async fn a_crowd_is_waited_for_a_moment_and_a_few_are_not() {
         let most = if waits { PATIENCE * 2 } else { Duration::ZERO };
         assert!(asked.elapsed() <= most, "{:?}", asked.elapsed());
         assert_eq!(asked.elapsed() >= PATIENCE, waits);
+    }
+}
+
+/// The time in which a commit could not be heard of anyway.
+#[tokio::test(start_paused = true)]
+async fn a_crowd_is_waited_for_while_it_is_being_told_but_not_for_long() {
+    for within in [LATELY / 2, LATELY * 2] {
+        let office = office(1_000, false);
+        office.there_is_john().await;
+        office.log.gate.add_permits(1_000);
+        office.announced.takes_time.store(true, Ordering::SeqCst);
+        speak(&office, 10).await;
+        let asked = Instant::now();
+        let first = office.post("first");
+        tokio::time::sleep(within).await;
+        let is_waiting = !first.is_finished();
+        assert_eq!(is_waiting, within < LATELY);
+        office.announced.receipts.lock().expect("no panic").clear();
+        first.await.expect("no panic").expect("posted");
+        assert!(asked.elapsed() <= within + PATIENCE * 2, "{:?}", asked.elapsed());
     }
 }

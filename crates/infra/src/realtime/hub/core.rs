@@ -108,9 +108,11 @@ impl Core {
     fn remember(&mut self, released: Released<Encoded>) -> Happened {
         let messages = released.entries.into_iter().map(|(_, message)| message);
         let mut received = Vec::new();
-        let messages = messages.inspect(|message| {
-            self.recent.push(message);
-            received.extend(message.received);
+        let messages = messages.map(|mut message| {
+            // What is kept for those who come back is no longer on its way to anybody.
+            received.extend(message.received.take());
+            self.recent.push(&message);
+            message
         });
         let messages = Run::split(messages);
         Happened { messages, delivering: self.metrics.delivering(received), ..Happened::default() }
